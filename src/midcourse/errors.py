@@ -1,0 +1,82 @@
+"""The exceptions of Midcourse, one for each boundary that a user can run into.
+
+    MidcourseError                exit 1: something went wrong that the user did not cause
+    ├── StoreError                the database is damaged, busy or full
+    ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
+    └── UserError                 exit 2: bad usage or input; nothing was changed
+        ├── SteerError            an empty or impossible steer
+        ├── InputErrors           every problem of one or more files, together
+        ├── ConfigError           every problem of the settings, together
+        ├── ModelError            a model, adapter or tokenizer that cannot be used
+        └── ContextError          more tokens than the model can see
+
+Every message says what was found, where, and what to do. Invariants of our own are `assert`s, not exceptions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class MidcourseError(Exception):
+    """Base of all errors that Midcourse raises on purpose; `exit_code` is what the command line returns."""
+
+    exit_code = 1
+
+
+class StoreError(MidcourseError):
+    """The store cannot be read or written: damaged, locked, full, or of a newer version."""
+
+
+class TrainingError(MidcourseError):
+    """Training cannot go on; what was saved before stays."""
+
+
+class UserError(MidcourseError):
+    """Bad usage or input. Nothing was changed."""
+
+    exit_code = 2
+
+
+class SteerError(UserError):
+    """A steer that says nothing (empty after trimming) or contradicts its trace."""
+
+
+class ModelError(UserError):
+    """A model, adapter or tokenizer that does not exist, cannot be loaded, or does not fit."""
+
+
+class ContextError(UserError):
+    """A sequence is longer than the model's context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in an input: `where` is a file or a section, `line` is 1-based, `field` a dotted path."""
+
+    where: str
+    message: str
+    line: int | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        place = self.where if self.line is None else f"{self.where}:{self.line}"
+        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+
+
+class _Problems(UserError):
+    """An error that carries all problems at once."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        assert problems, "an error without a problem"
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class InputErrors(_Problems):
+    """Every problem of the files that were read; nothing of them was taken."""
+
+
+class ConfigError(_Problems):
+    """Every problem of the settings that were given; nothing was started."""
