@@ -4,8 +4,8 @@ Representation: the prompt's ids, an append-only list of token spans that form a
 that point into it, and the head, a point in the tree. Depths count *answer* tokens: depth 0 is right after the prompt.
 
 Invariants:
-- A span is never changed. Its tokens follow `path(parent)` cut after `fork` tokens of the parent, so joining a path gives
-  exactly the ids that the model saw. A parent comes before its children.
+- A span is never changed. Its tokens follow `path(parent)` cut after `fork` tokens of the parent, so joining a path
+  gives exactly the ids that the model saw. A parent comes before its children.
 - Only the head moves: undo, redo and regenerate destroy nothing, and steers on abandoned branches stay valid.
 - `chosen` and each `rejected` of a steer begin at one depth after identical context ids. The prefix that all of them
   share is trimmed off; none is empty after that. With one rejected run, the first tokens differ.
@@ -16,6 +16,7 @@ Plain Python: no torch, no tokenizer, no database.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
@@ -65,7 +66,8 @@ class Span:
 class Steer:
     """One correction. `chosen` None is a mark (off track, no correction); `rejected` empty is a pure insertion.
 
-    `ends` is True when `chosen` closes the answer: its last token is then the end-of-answer token. `created` is ISO 8601.
+    `ends` is True when `chosen` closes the answer: its last token is then an end-of-answer token. `created` is
+    ISO 8601.
     """
 
     id: int
@@ -88,8 +90,8 @@ class Steer:
 class Trace:
     """A conversation, the tree of spans that answers it, and the steers in that tree.
 
-    `history[:cursor + 1]` are the places where the head has been, the last one is where it is; what follows can be redone.
-    `model` and `tokenizer` (a fingerprint of tokenizer and chat template) say whose ids these are.
+    `history[:cursor + 1]` are the places where the head has been, the last one is where it is; what follows can be
+    redone. `model` and `tokenizer` (a fingerprint of tokenizer and chat template) say whose ids these are.
     """
 
     id: str
@@ -172,9 +174,8 @@ class Trace:
         """
         span = self._branch(self.head, ids, source, logprobs)
         before = self.head.span
-        goes_on = before is not None and span.parent == before and self.spans[before].source == source == "model"
-        if goes_on and self.head == self.end_of(before):  # a model that goes on writing is one step
-            self.history[self.cursor] = self.end_of(span.id)
+        if before is not None and self.head == self.end_of(before) and self.spans[before].source == source == "model":
+            self.history[self.cursor :] = [self.end_of(span.id)]  # a model that goes on writing is one step
         else:
             self.move(self.end_of(span.id))
         return span
@@ -227,6 +228,8 @@ class Trace:
                 raise SteerError("what was rejected is only the beginning of the correction: nothing is rejected")
             if any(list(chosen)[: len(ids)] == ids for ids in sides):
                 raise SteerError("one of the rejected runs is only the beginning of the correction")
+            if any(ids[: len(chosen)] == list(chosen) for ids in sides):
+                raise SteerError("the correction is only the beginning of one of the rejected runs")
         runs = tuple(Run(run.span, depth + shared, run.stop) for run in rejected)
         chosen_run, ends = None, False
         if chosen is not None:
@@ -250,7 +253,8 @@ class Trace:
 
     def undo(self) -> bool:
         """Move the head to where it was before; False when there is nothing to undo."""
-        self.cursor = max(self.cursor - 1, 0) if (able := self.cursor > 0) else self.cursor
+        able = self.cursor > 0
+        self.cursor -= able
         return able
 
     def redo(self) -> bool:
@@ -262,7 +266,8 @@ class Trace:
     def _branch(self, at: Point, ids: Sequence[int], source: Source, logprobs: Sequence[float] | None) -> Span:
         if not ids:
             raise SteerError("a span needs at least one token")
-        assert source in SOURCES and (logprobs is None or len(logprobs) == len(ids))
+        assert source in SOURCES
+        assert logprobs is None or len(logprobs) == len(ids)
         if at.span is not None and self.spans[at.span].ids[at.length - 1] in self.end_ids:
             raise SteerError("the answer has ended here; steer before its end")
         if any(token in self.end_ids for token in ids[:-1]):
@@ -311,16 +316,22 @@ def problems(trace: Trace) -> list[str]:
         return found
     if not 0 <= trace.cursor < len(trace.history):
         return [f"the head is entry {trace.cursor} of {len(trace.history)}"]
-    for point in trace.history:
-        if point != ROOT and not (
-            point.span is not None
-            and 0 <= point.span < len(trace.spans)
-            and 0 < point.length <= len(trace.spans[point.span].ids)
-        ):
-            found.append(f"the head has been at {tuple(point)}, which is no place in the tree")
+    found += [
+        f"the head has been at {tuple(point)}, which is no place in the tree"
+        for point in trace.history
+        if point != ROOT and not _is_place(trace, point)
+    ]
+    if not 0 <= trace.weight < math.inf:
+        found.append(f"the trace has the weight {trace.weight}")
     for number, steer in enumerate(trace.steers):
         found += [f"steer {number} {problem}" for problem in _steer_problems(trace, number, steer)]
     return found
+
+
+def _is_place(trace: Trace, point: Point) -> bool:
+    if point.span is None or not 0 <= point.span < len(trace.spans):
+        return False
+    return 0 < point.length <= len(trace.spans[point.span].ids)
 
 
 def _steer_problems(trace: Trace, number: int, steer: Steer) -> Iterator[str]:
@@ -342,10 +353,13 @@ def _steer_problems(trace: Trace, number: int, steer: Steer) -> Iterator[str]:
     if len(contexts) > 1 or len({run.start for run in runs}) > 1:
         yield "has runs with different contexts"
     if steer.chosen and steer.rejected:
-        sides = [trace.run_ids(run) for run in runs]
-        if _shared_prefix(sides):
+        chosen, *sides = [trace.run_ids(run) for run in runs]
+        if _shared_prefix([chosen, *sides]):
             yield "has runs that begin alike"
+        for ids in sides:
+            if _shared_prefix([chosen, ids]) == min(len(chosen), len(ids)):
+                yield "has a correction and a rejected run of which one only begins the other"
     if steer.ends != bool(steer.chosen and trace.run_ids(steer.chosen)[-1] in trace.end_ids):
         yield "says wrongly whether it ends the answer"
-    if not steer.weight >= 0:
+    if not 0 <= steer.weight < math.inf:
         yield f"has the weight {steer.weight}"
