@@ -1,14 +1,15 @@
 """The exceptions of Midcourse, one for each boundary that a user can run into.
 
     MidcourseError                exit 1: something went wrong that the user did not cause
-    ├── StoreError                the database is damaged, busy or full
+    ├── StoreError                the database is damaged or busy
     ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
         ├── InputErrors           every problem of one or more files, together
         ├── ConfigError           every problem of the settings, together
         ├── ModelError            a model, adapter or tokenizer that cannot be used
-        └── ContextError          more tokens than the model can see
+        ├── ContextError          more tokens than the model can see
+        └── DiskError             no room, or no permission, to write where we were told to
 
 Every message says what was found, where, and what to do. Invariants of our own are `assert`s, not exceptions.
 """
@@ -26,7 +27,7 @@ class MidcourseError(Exception):
 
 
 class StoreError(MidcourseError):
-    """The store cannot be read or written: damaged, locked, full, or of a newer version."""
+    """The store cannot be read or written: damaged, or locked by someone else."""
 
 
 class TrainingError(MidcourseError):
@@ -51,6 +52,10 @@ class ContextError(UserError):
     """A sequence is longer than the model's context."""
 
 
+class DiskError(UserError):
+    """The disk is full or the place to write to is not writable; nothing half-written was kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong in an input: `where` is a file or a section, `line` is 1-based, `field` a dotted path."""
@@ -65,7 +70,7 @@ class Problem:
         return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
 
 
-class _Problems(UserError):
+class ProblemsError(UserError):
     """An error that carries all problems at once."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -74,9 +79,9 @@ class _Problems(UserError):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-class InputErrors(_Problems):
+class InputErrors(ProblemsError):
     """Every problem of the files that were read; nothing of them was taken."""
 
 
-class ConfigError(_Problems):
+class ConfigError(ProblemsError):
     """Every problem of the settings that were given; nothing was started."""

@@ -1,0 +1,56 @@
+# The front door: every target does all of its own set-up, and is quick the second time.
+PYTHON ?= python3
+BIN := .venv/bin
+SEED ?= 0
+OUT ?= runs/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup model system demo test lint format types bench docs clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: .venv/ready ## make the virtual environment with pinned packages
+
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Midcourse needs Python 3.11 or newer; say PYTHON=/path/to/python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+model: setup ## fetch and convert the bundled model (once)
+	@$(BIN)/python -m midcourse.bundled
+
+system: ## Debian packages that the tests use: Chromium and PostgreSQL
+	@scripts/debian-packages
+
+demo: model ## steer the bundled model, train it on the steers, report what changed
+	$(BIN)/midcourse demo --seed $(SEED) --output $(OUT)
+
+test: model system ## all tests
+	$(BIN)/python -m pytest
+
+lint: setup ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the code into its standard form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+types: setup ## check the types alone
+	$(BIN)/mypy
+
+bench: model ## the benchmarks that the docs quote
+	$(BIN)/python benchmarks/packed.py
+	$(BIN)/python benchmarks/decode.py
+	$(BIN)/python benchmarks/store.py
+
+docs: setup ## regenerate what in the docs is generated (command help)
+	$(BIN)/python scripts/write-docs
+
+clean: ## remove the environment and all outputs
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
