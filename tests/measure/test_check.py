@@ -33,13 +33,13 @@ def test_a_repeated_line_counts_as_often_as_the_reference_has_it() -> None:
     [(True, Verdict(True, 1.0)), (False, Verdict(False, 0.0)), (0.5, Verdict(False, 0.5)), (1, Verdict(True, 1.0))],
 )
 def test_a_checker_may_return_a_bool_or_a_share(said: float, expected: Verdict) -> None:
-    assert verdict(lambda answer, reference, messages: said, "", "", []) == expected
+    assert verdict(lambda *_: said, "", "", []) == expected
 
 
 @pytest.mark.parametrize("said", [None, "yes", 7, float("nan")])
 def test_anything_else_is_refused(said: object) -> None:
     with pytest.raises(MidcourseError, match="must return a bool, a number from 0 to 1 or a Verdict"):
-        verdict(lambda answer, reference, messages: said, "", "", [])  # type: ignore[arg-type,return-value]
+        verdict(lambda *_: said, "", "", [])  # type: ignore[arg-type,return-value]
 
 
 def test_a_checker_is_found_by_name() -> None:
