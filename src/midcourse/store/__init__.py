@@ -1,0 +1,7 @@
+"""Where traces are kept: SQLite by default, PostgreSQL by URL. `Store` is all that others use."""
+
+from midcourse.store.listing import Page, SteerRow, TraceRow
+from midcourse.store.snippets import Decode
+from midcourse.store.store import Added, Count, Store
+
+__all__ = ["Added", "Count", "Decode", "Page", "SteerRow", "Store", "TraceRow"]

@@ -1,0 +1,66 @@
+"""Short texts of traces and steers, stored beside them so that listing and searching need no tokenizer.
+
+They are for the eye only: whoever needs the exact text decodes the ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from midcourse.trace.tree import Message, Steer, Trace
+
+Decode = Callable[[Sequence[int]], str]  # ids of one trace's tokenizer to text; damaged characters become U+FFFD
+
+CONTEXT_TOKENS = 24
+SIDE_TOKENS = 48
+CHARACTERS = 200
+
+
+class Texts(NamedTuple):
+    """How a steer reads: the last words before it, the correction, and what was rejected. None: nobody decoded it."""
+
+    context: str | None = None
+    chosen: str | None = None
+    rejected: tuple[str, ...] | None = None
+
+
+def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
+    """The texts of a steer; all None without `decode`."""
+    if decode is None:
+        return Texts()
+    run = steer.chosen or steer.rejected[0]
+    context = trace.answer(trace.end_of(run.span))[max(run.start - CONTEXT_TOKENS, 0) : run.start]
+    return Texts(
+        _decoded(decode, context)[-CHARACTERS:],
+        None if steer.chosen is None else _decoded(decode, trace.run_ids(steer.chosen)[:SIDE_TOKENS])[:CHARACTERS],
+        tuple(_decoded(decode, trace.run_ids(run)[:SIDE_TOKENS])[:CHARACTERS] for run in steer.rejected),
+    )
+
+
+def of_answer(trace: Trace, decode: Decode | None) -> str | None:
+    """How the accepted answer begins."""
+    return None if decode is None else _decoded(decode, trace.answer(trace.head)[:SIDE_TOKENS])[:CHARACTERS]
+
+
+def of_messages(messages: Sequence[Message]) -> str:
+    """What the user said last (or else whoever spoke last) in one line."""
+    said = [message for message in messages if message.get("role") == "user"] or list(messages)
+    content = said[-1].get("content") if said else None
+    if isinstance(content, list):  # parts, of which some are text
+        content = " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return " ".join(str(content or "").split())[:CHARACTERS]
+
+
+def searchable(*texts: str | None) -> str:
+    """All texts in one, in the form that `search_for` finds."""
+    return "\n".join(text for text in texts if text).casefold()
+
+
+def search_for(text: str) -> str:
+    """The form of a search in which it is looked for."""
+    return text.casefold()
+
+
+def _decoded(decode: Decode, ids: Sequence[int]) -> str:
+    return decode(ids).strip("\ufffd") if ids else ""  # a cut may fall inside a character

@@ -1,0 +1,232 @@
+"""The store of traces.
+
+Representation: see `tables`. Every public method is one transaction, and thread-safe.
+Invariants:
+- `add` stores all of its traces or none; a trace that is there already is not stored twice.
+- `save` and `add` are durable when they return. They only ever append spans and steers; what contradicts a stored span
+  or run is refused, and nothing is stored of it.
+- `get` gives back a trace equal to the one that was stored.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from sqlalchemy import Connection, RowMapping, func, select
+
+from midcourse.errors import Problem, UserError
+from midcourse.store import listing, schema, writing
+from midcourse.store.database import Database
+from midcourse.store.listing import Page, SteerRow, TraceRow
+from midcourse.store.reading import read
+from midcourse.store.snippets import Decode
+from midcourse.store.tables import traces
+from midcourse.store.verify import verify
+from midcourse.store.writing import Stored
+from midcourse.trace.tree import Trace
+
+_BATCH = 64  # traces that are in memory at once
+_REMEMBERED = 16  # traces whose stored spans `save` need not read again
+
+
+class Added(NamedTuple):
+    """What `add` did: traces that were new, that were known already, and that had grown since they were stored."""
+
+    new: int
+    known: int
+    grown: int = 0
+
+
+class Count(NamedTuple):
+    """How much there is in a store."""
+
+    traces: int
+    spans: int
+    steers: int
+
+
+class Store:
+    """An open store; a context manager that closes it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._remembered: OrderedDict[str, Stored] = OrderedDict()  # what `save` wrote last, checked by its digests
+
+    # ---- opening -------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, url: str, *, create: bool = True, migrate: bool = True, timeout: float = 30.0) -> Store:
+        """The store at an SQLAlchemy URL (or, without "://", in an SQLite file), made if it is not there.
+
+        `timeout` is how many seconds a write waits for another process's. Raises `UserError` for a URL without a
+        database, `DiskError` where it cannot be written, and `StoreError` if it is another program's, of a newer
+        version, or damaged; a database is not touched before it is known to be ours.
+        """
+        database = Database(url, create=create, timeout=timeout)
+        try:
+            with database.reading() as connection:
+                found = schema.version(connection, database.name)
+            if found != schema.VERSIONS[-1] and ((found is None and not create) or not migrate):
+                with database.reading() as connection:
+                    schema.check(connection, database.name)
+            database.write_ahead()
+            if found != schema.VERSIONS[-1]:
+                with database.writing() as connection:
+                    schema.migrate(connection, database.name)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @property
+    def name(self) -> str:
+        """How messages call this store: its file, or its URL without a password."""
+        return self._database.name
+
+    def close(self) -> None:
+        """Close all connections. What was acknowledged is on disk already."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def add(self, new: Iterable[Trace], decode: Decode | None = None) -> Added:
+        """Store traces, all or none of them; a generator is read in batches, so memory stays flat.
+
+        A trace whose id is stored counts as known if it holds nothing new, and is brought up to date if it goes on
+        where the stored one ends. `decode` (ids to text) fills the texts that listings show and searches find.
+        Raises `StoreError`, storing nothing, for a trace that breaks an invariant or contradicts the stored one.
+        """
+        added, known, grown = 0, 0, 0
+        with self._database.writing() as connection:
+            for batch in _batches(new):
+                rows = writing.find(connection, [trace.id for trace in batch])
+                fresh = [trace for trace in batch if trace.id not in rows]
+                writing.insert(connection, self.name, fresh, decode)
+                added += len(fresh)
+                for trace in batch:
+                    if (row := rows.get(trace.id)) is None:
+                        continue
+                    if writing.goes_on(connection, self.name, row, trace, decode):
+                        grown += 1
+                    else:
+                        known += 1
+        return Added(added, known, grown)
+
+    def save(self, trace: Trace, decode: Decode | None = None) -> None:
+        """Store what is new in a trace: spans, steers, where its head is. On disk when this returns.
+
+        Raises `StoreError`, storing nothing, if a stored span or run differs or the stored trace has grown elsewhere.
+        """
+        with self._database.writing() as connection:
+            row = writing.find(connection, [trace.id]).get(trace.id)
+            if row is None:
+                [stored] = writing.insert(connection, self.name, [trace], decode)
+            else:
+                before = self._remembered.get(trace.id)
+                if before is None or not before.is_of(row):
+                    before = self._stored(connection, row)
+                stored = writing.append(connection, self.name, row, before, trace, decode)
+        self._remembered[trace.id] = stored
+        self._remembered.move_to_end(trace.id)
+        if len(self._remembered) > _REMEMBERED:
+            self._remembered.popitem(last=False)
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def get(self, id: str) -> Trace:
+        """The trace with this id. Raises `UserError` if there is none, `StoreError` if it is damaged."""
+        with self._database.reading() as connection:
+            row = connection.execute(select(traces).where(traces.c.id == id)).mappings().one_or_none()
+            if row is None:
+                raise UserError(f"{self.name}: there is no trace {id!r}")
+            [trace] = read(connection, self.name, [row])
+        return trace
+
+    def traces(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        tag: str | None = None,
+        steered: bool | None = None,
+        text: str | None = None,
+    ) -> Page[TraceRow]:
+        """A page of traces, the newest first; `after` is the `next` of the page before.
+
+        `text` is looked for in what the user said last and in the beginning of the answer, whatever its case.
+        """
+        with self._database.reading() as connection:
+            return listing.traces(connection, after=after, limit=limit, tag=tag, steered=steered, text=text)
+
+    def steers(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        tag: str | None = None,
+        author: str | None = None,
+        text: str | None = None,
+        trace: str | None = None,
+    ) -> Page[SteerRow]:
+        """A page of steers, those of the newest trace first and the last one of each first.
+
+        `text` is looked for in the steer's texts (context, chosen, rejected) and its reason, whatever its case.
+        """
+        with self._database.reading() as connection:
+            return listing.steers(connection, after=after, limit=limit, tag=tag, author=author, text=text, trace=trace)
+
+    def all(self, *, tag: str | None = None, steered: bool | None = None) -> Iterator[Trace]:
+        """All traces in the order of their arrival, a few in memory at a time; each one as it is when its turn comes.
+
+        What arrives after the call is left out. Raises `StoreError` at a trace that is damaged.
+        """
+        with self._database.reading() as connection:
+            last = connection.execute(select(func.max(traces.c.seq))).scalar() or 0
+        seq = 0
+        while True:
+            with self._database.reading() as connection:
+                query = select(traces).where(traces.c.seq > seq, traces.c.seq <= last)
+                query = listing.filtered(query, tag=tag, steered=steered)
+                rows = connection.execute(query.order_by(traces.c.seq).limit(_BATCH)).mappings().all()
+                batch = list(read(connection, self.name, rows))
+            if not rows:
+                return
+            seq = rows[-1]["seq"]
+            yield from batch
+
+    def count(self) -> Count:
+        """How many traces, spans and steers there are."""
+        with self._database.reading() as connection:
+            query = select(func.count(), func.sum(traces.c.spans), func.sum(traces.c.steers)).select_from(traces)
+            return Count(*(int(number or 0) for number in connection.execute(query).one()))
+
+    def verify(self) -> Iterator[Problem]:
+        """Check everything that is stored against every invariant, and yield what is wrong as it is found."""
+        return verify(self._database)
+
+    def _stored(self, connection: Connection, row: RowMapping) -> Stored:
+        [trace] = read(connection, self.name, [row])
+        return Stored.of(row, trace)
+
+
+def _batches(new: Iterable[Trace]) -> Iterator[list[Trace]]:
+    """Traces in lists of at most `_BATCH`, in which no id occurs twice."""
+    batch: dict[str, Trace] = {}
+    for trace in new:
+        if trace.id in batch or len(batch) == _BATCH:
+            yield list(batch.values())
+            batch = {}
+        batch[trace.id] = trace
+    if batch:
+        yield list(batch.values())

@@ -1,0 +1,146 @@
+"""The tables of a store. What each column means stands here; how they came about stands in `migrations/`.
+
+Representation: a trace is one row of `traces` and, under its `seq`, rows of `spans`, `steers` and `runs`, numbered as
+in the trace. Ids are packed int32, JSON is text, text is exact (`Words`). `steers` keeps decoded snippets, so that
+listing needs no tokenizer; the two `…_tags` tables and `steer_words` only serve searching and can be rebuilt.
+
+Invariants:
+- Rows of `spans` and `runs` are written once. `steers` change in their annotations alone, never in their runs.
+- `origin`, `spans_digest`, `steers_digest` and `digest` of a trace are those that `rows` computes from the rest.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Double,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    UniqueConstraint,
+)
+
+from midcourse.store.codec import Words
+
+metadata = MetaData()
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("seq", Integer, nullable=False),  # in the order of arrival; a page is a range of it
+    Column("id", Words, nullable=False),
+    Column("messages", Words, nullable=False),  # JSON
+    Column("prompt", LargeBinary, nullable=False),
+    Column("model", Words, nullable=False),
+    Column("tokenizer", Words, nullable=False),
+    Column("end_ids", LargeBinary, nullable=False),  # ascending
+    Column("history", LargeBinary, nullable=False),  # places of the head
+    Column("cursor", Integer, nullable=False),
+    Column("finished", Boolean, nullable=False),
+    Column("attributes", Words, nullable=False),  # JSON
+    Column("tags", Words, nullable=False),  # JSON
+    Column("weight", Double, nullable=False),
+    Column("author", Words),
+    Column("created", Words),
+    Column("spans", Integer, nullable=False),  # how many rows of `spans` there are
+    Column("steers", Integer, nullable=False),
+    Column("origin", LargeBinary, nullable=False),  # digest of what never changes: messages, prompt, whose ids
+    Column("spans_digest", LargeBinary, nullable=False),
+    Column("steers_digest", LargeBinary, nullable=False),
+    Column("digest", LargeBinary, nullable=False),  # of everything
+    Column("tokens", Integer, nullable=False),  # of the accepted answer
+    Column("steered", Boolean, nullable=False),
+    Column("title", Words, nullable=False),  # what the user said last, shortened
+    Column("answer", Words),  # how the accepted answer begins; NULL if nobody decoded it
+    Column("words", Words, nullable=False),  # title and answer in lower case, to search in
+    PrimaryKeyConstraint("seq", name="pk_traces"),
+    UniqueConstraint("id", name="uq_traces_id"),
+    Index("ix_traces_steered", "steered", "seq"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+trace_tags = Table(
+    "trace_tags",
+    metadata,
+    Column("tag", Words, nullable=False),
+    Column("trace", Integer, nullable=False),
+    PrimaryKeyConstraint("tag", "trace", name="pk_trace_tags"),
+    ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_trace_tags_trace"),
+    sqlite_with_rowid=False,
+)
+
+spans = Table(
+    "spans",
+    metadata,
+    Column("trace", Integer, nullable=False),
+    Column("id", Integer, nullable=False),
+    Column("parent", Integer),
+    Column("fork", Integer, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("ids", LargeBinary, nullable=False),
+    Column("logprobs", LargeBinary),
+    PrimaryKeyConstraint("trace", "id", name="pk_spans"),
+    ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_spans_trace"),
+    ForeignKeyConstraint(["trace", "parent"], ["spans.trace", "spans.id"], name="fk_spans_parent"),
+)
+
+steers = Table(
+    "steers",
+    metadata,
+    Column("trace", Integer, nullable=False),
+    Column("id", Integer, nullable=False),
+    Column("ends", Boolean, nullable=False),
+    Column("reason", Words),
+    Column("tags", Words, nullable=False),  # JSON
+    Column("weight", Double, nullable=False),
+    Column("author", Words),
+    Column("created", Words),
+    Column("context", Words),  # the last words before the fork; NULL if nobody decoded it
+    Column("chosen", Words),
+    Column("rejected", Words),  # JSON: a list of texts
+    PrimaryKeyConstraint("trace", "id", name="pk_steers"),
+    ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_steers_trace"),
+    Index("ix_steers_author", "author", "trace", "id"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("trace", Integer, nullable=False),
+    Column("steer", Integer, nullable=False),
+    Column("place", Integer, nullable=False),  # 0 is the chosen run, the rejected ones count from 1
+    Column("span", Integer, nullable=False),
+    Column("start", Integer, nullable=False),
+    Column("stop", Integer, nullable=False),
+    PrimaryKeyConstraint("trace", "steer", "place", name="pk_runs"),
+    ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_runs_steer"),
+    ForeignKeyConstraint(["trace", "span"], ["spans.trace", "spans.id"], name="fk_runs_span"),
+    sqlite_with_rowid=False,
+)
+
+steer_tags = Table(
+    "steer_tags",
+    metadata,
+    Column("tag", Words, nullable=False),
+    Column("trace", Integer, nullable=False),
+    Column("steer", Integer, nullable=False),
+    PrimaryKeyConstraint("tag", "trace", "steer", name="pk_steer_tags"),
+    ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_steer_tags_steer"),
+    sqlite_with_rowid=False,
+)
+
+steer_words = Table(
+    "steer_words",  # apart from `steers`, so that a search reads as little as it can
+    metadata,
+    Column("trace", Integer, nullable=False),
+    Column("steer", Integer, nullable=False),
+    Column("words", Words, nullable=False),  # context, chosen, rejected and reason in lower case
+    PrimaryKeyConstraint("trace", "steer", name="pk_steer_words"),
+    ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_steer_words_steer"),
+    sqlite_with_rowid=False,
+)
