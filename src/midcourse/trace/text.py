@@ -67,6 +67,25 @@ def to_text(tok: Tokenizer, ids: Sequence[int]) -> str:
     return to_bytes(tok, ids).decode("utf-8", errors="replace")
 
 
+def encoded(text: str) -> bytes:
+    """The UTF-8 of `text`. Raises `SteerError` if it has none: half of a surrogate pair is no character."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise SteerError(f"the text is not valid Unicode: {error.reason} at character {error.start}") from None
+
+
+def unfinished(data: bytes) -> int:
+    """How many bytes at the end of `data` are the beginning of a character that is not complete."""
+    for count, byte in enumerate(reversed(data[-3:]), start=1):
+        if byte >= 0xC0:
+            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return count if needed > count else 0
+        if byte < 0x80:
+            break
+    return 0
+
+
 def place(tok: Tokenizer, kept: Sequence[int], cut: int, text: str, *, floor: int = 0) -> Placed:
     """Tokenize `text` where it replaces all that follows byte `cut` of `kept`.
 
@@ -82,10 +101,7 @@ def place(tok: Tokenizer, kept: Sequence[int], cut: int, text: str, *, floor: in
 
 def place_back(tok: Tokenizer, kept: Sequence[int], back: int, text: str, *, floor: int = 0) -> Placed:
     """`place()` with the cut counted in bytes from the end of `kept`, which costs no more for a longer answer."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise SteerError(f"the text is not valid Unicode: {error.reason} at character {error.start}") from None
+    encoded(text)
     back += _unfinished(tok, kept, back, floor)
     keep, rest = _boundary(tok, kept, back)
     if keep < floor:
@@ -136,18 +152,12 @@ def _boundary(tok: Tokenizer, kept: Sequence[int], back: int) -> tuple[int, byte
 
 
 def _unfinished(tok: Tokenizer, kept: Sequence[int], back: int, floor: int) -> int:
-    """How many bytes right before the cut are the beginning of a character that is not complete there."""
+    """`unfinished` of the bytes right before the cut, without crossing a special token or the floor."""
     boundary, before = _boundary(tok, kept, back)
     while boundary > floor and len(before) < 3 and (part := tok.token_bytes(kept[boundary - 1])):
         boundary -= 1
         before = part + before
-    for count, byte in enumerate(reversed(before[-3:]), start=1):
-        if byte >= 0xC0:
-            needed = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return count if needed > count else 0
-        if byte < 0x80:
-            break
-    return 0
+    return unfinished(before)
 
 
 def _window(tok: Tokenizer, kept: Sequence[int], boundary: int) -> str:
