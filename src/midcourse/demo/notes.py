@@ -1,0 +1,94 @@
+"""The demo's task: a free-form note becomes a contact card in a house format, and a program can check every line.
+
+    Met Anna Keller in Lisbon, 36 years old, works as a chef. Phone 555-0134.
+
+    [contact]
+    name = "Keller, Anna"
+    city = "Lisbon"
+    age = 36
+    job = "chef"
+    phone = "555 0134"
+
+A note and its card are drawn together from one contact, so the card is right by construction. Train and held-out notes
+share no name, city, job, phone number or sentence (`words.py`). The same seed gives the same notes.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from midcourse.demo.words import HELD_OUT, TRAIN
+from midcourse.trace.tree import Message
+
+Split = Literal["train", "held_out"]
+SYSTEM = "Turn the note into a card."  # says nothing of the format: that is what the steers teach
+FIELDS = ("name", "city", "age", "job", "phone")
+
+
+class Score(NamedTuple):
+    """How one answer compares with the card: lines that are right, lines there are, and whether all of it is right."""
+
+    right: int
+    fields: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One task: the note that a person wrote in a hurry, and whom it is about."""
+
+    text: str
+    first: str
+    last: str
+    city: str
+    age: int
+    job: str
+    phone: str  # seven digits
+    template: str
+
+    @property
+    def messages(self) -> list[Message]:
+        """The conversation that the model answers."""
+        return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": self.text}]
+
+    @property
+    def lines(self) -> dict[str, str]:
+        """The card's lines by field, in the order of the card."""
+        return {
+            "name": f'name = "{self.last}, {self.first}"',
+            "city": f'city = "{self.city}"',
+            "age": f"age = {self.age}",
+            "job": f'job = "{self.job}"',
+            "phone": f'phone = "{self.phone[:3]} {self.phone[3:]}"',
+        }
+
+    @property
+    def reference(self) -> str:
+        """The right answer, whole."""
+        return "\n".join(["[contact]", *self.lines.values()])
+
+    def check(self, answer: str) -> Score:
+        """Compare `answer`: a field counts when its line stands there exactly; `exact` when nothing else does."""
+        given = answer.strip().splitlines()
+        right = sum(line in given for line in self.lines.values())
+        return Score(right, len(FIELDS), answer.strip() == self.reference)
+
+
+def draw(split: Split, count: int, seed: int) -> list[Note]:
+    """`count` distinct notes of one half, each about another person; templates take turns, so all of them appear."""
+    words = TRAIN if split == "train" else HELD_OUT
+    rng = random.Random(f"{split} {seed}")
+    people = [(first, last) for first in words.firsts for last in words.lasts]
+    assert count <= len(people), f"at most {len(people)} notes can be drawn from the {split} half"
+    prefixes = [p for p in range(200, 1000) if (p % 2 == 0) == (split == "train")]  # numbers differ as well
+    templates: list[str] = []
+    notes = []
+    for first, last in rng.sample(people, count):
+        templates = templates or rng.sample(words.templates, len(words.templates))
+        template, city, job = templates.pop(), rng.choice(words.cities), rng.choice(words.jobs)
+        age, phone = rng.randint(21, 79), f"{rng.choice(prefixes)}{rng.randint(0, 9999):04d}"
+        text = template.format(first=first, last=last, city=city, age=age, job=job, phone=f"{phone[:3]}-{phone[3:]}")
+        notes.append(Note(text, first, last, city, age, job, phone, template))
+    return notes
