@@ -1,0 +1,122 @@
+"""Which token comes next: temperature, top-k, top-p, min-p, and a seed.
+
+Invariant: the token is a function of (logits, sampling, position), and of nothing else. The random number at a position
+comes from a hash of the seed and the position, not from a generator with a state, so a run that is stopped, rolled back
+and resumed is the run that was never stopped, and a row of a batch is the row alone.
+
+Shapes: R rows, V tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+
+from midcourse.errors import ConfigError, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to choose from a distribution. The defaults are greedy; the filters apply in the order of the fields."""
+
+    temperature: float = 0.0
+    """0 takes the most probable token; 1 samples from the model's own distribution."""
+    top_k: int = 0
+    """Keep only the k most probable tokens; 0 keeps all."""
+    top_p: float = 1.0
+    """Keep the fewest most probable tokens whose probabilities sum up to p (arXiv 1904.09751)."""
+    min_p: float = 0.0
+    """Keep tokens with at least this share of the most probable one's probability (arXiv 2407.01082)."""
+    seed: int = 0
+    """Another seed is another answer; the same seed is the same answer."""
+
+    def __post_init__(self) -> None:
+        bounds = {
+            "temperature": (0 <= self.temperature < float("inf"), "0 or more"),
+            "top_k": (self.top_k >= 0, "0 or more"),
+            "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
+            "min_p": (0 <= self.min_p <= 1, "between 0 and 1"),
+        }
+        if wrong := [
+            Problem("sampling", f"{getattr(self, name)} is not {rule}", field=name)
+            for name, (fits, rule) in bounds.items()
+            if not fits
+        ]:
+            raise ConfigError(wrong)
+
+
+class Alternative(NamedTuple):
+    """A token that could come next, with the model's own log-probability in nats."""
+
+    id: int
+    logprob: float
+
+
+class Step(NamedTuple):
+    """The token that was chosen, its log-probability before any filter, and the most probable ones, best first."""
+
+    id: int
+    logprob: float
+    top: tuple[Alternative, ...]
+
+
+def filtered(logits_RV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """The distribution to draw from: float32 probabilities (R, V), rows sum up to 1. Needs a temperature above 0."""
+    probs_RV = torch.softmax(logits_RV.float() / sampling.temperature, dim=-1)
+    if 0 < sampling.top_k < probs_RV.shape[-1]:
+        least_R1 = probs_RV.topk(sampling.top_k, dim=-1).values[:, -1:]
+        probs_RV = _keep(probs_RV, probs_RV >= least_R1)
+    if sampling.top_p < 1:
+        sorted_RV, order_RV = probs_RV.sort(dim=-1, descending=True, stable=True)
+        before_RV = sorted_RV.cumsum(dim=-1) - sorted_RV  # what the more probable ones sum up to
+        kept_RV = torch.zeros_like(probs_RV, dtype=torch.bool).scatter(-1, order_RV, before_RV < sampling.top_p)
+        probs_RV = _keep(probs_RV, kept_RV)
+    if sampling.min_p > 0:
+        probs_RV = _keep(probs_RV, probs_RV >= sampling.min_p * probs_RV.amax(dim=-1, keepdim=True))
+    return probs_RV
+
+
+def _keep(probs_RV: torch.Tensor, kept_RV: torch.Tensor) -> torch.Tensor:
+    probs_RV = probs_RV * kept_RV
+    return probs_RV / probs_RV.sum(dim=-1, keepdim=True)
+
+
+def uniform(seed: int, position: int) -> float:
+    """A number in [0, 1) that belongs to this seed and position; the same on every machine and device."""
+    digest = hashlib.blake2b(f"{seed}:{position}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def choose(logits_RV: torch.Tensor, samplings: Sequence[Sampling], positions: Sequence[int]) -> list[int]:
+    """One token a row. `samplings` and `positions` (of the token to come, from the start of the prompt) are parallel
+    to the rows."""
+    greedy_R = logits_RV.argmax(dim=-1).tolist()
+    chosen: list[int] = greedy_R
+    for row, (sampling, position) in enumerate(zip(samplings, positions, strict=True)):
+        if sampling.temperature > 0:
+            probs_V = filtered(logits_RV[row : row + 1], sampling)[0]
+            # the most probable first, so that rounding moves the boundaries of improbable tokens only
+            sorted_V, order_V = probs_V.sort(descending=True, stable=True)
+            sums_V = sorted_V.double().cumsum(dim=-1)
+            drawn = uniform(sampling.seed, position) * float(sums_V[-1])
+            place = int(torch.searchsorted(sums_V, torch.tensor(drawn, dtype=torch.float64, device=sums_V.device), right=True))
+            place = min(place, int((sorted_V > 0).sum()) - 1)
+            chosen[row] = int(order_V[place])
+    return chosen
+
+
+def distribution(logits_RV: torch.Tensor) -> torch.Tensor:
+    """The model's own log-probabilities in nats, float32."""
+    return torch.log_softmax(logits_RV.float(), dim=-1)
+
+
+def best(logp_V: torch.Tensor, count: int) -> tuple[Alternative, ...]:
+    """The `count` most probable tokens, best first."""
+    if count <= 0:
+        return ()
+    values, ids = logp_V.topk(min(count, logp_V.shape[-1]))
+    return tuple(map(Alternative, ids.tolist(), values.tolist()))
