@@ -1,8 +1,8 @@
 """Tiny random models of many architectures, made in milliseconds: the same maths as their big relatives.
 
-Weights are large enough (standard deviation 0.3 where transformers takes 0.02) that distributions are peaked and a wrong
-mask or position shows in the fourth digit instead of drowning in rounding. Windows are 8 tokens, so that a sequence of 20
-is well beyond them.
+Weights are large enough (standard deviation 0.3 where transformers takes 0.02) that distributions are peaked and a
+wrong mask or position shows in the fourth digit instead of drowning in rounding. Windows are 8 tokens, so that a
+sequence of 20 is well beyond them.
 """
 
 from __future__ import annotations

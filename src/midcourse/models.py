@@ -1,7 +1,7 @@
 """Models on this machine: find, load, give an adapter, save; one owner at a time.
 
-A name is `bundled`, a folder as `transformers` writes one, or a Hugging Face id. Weights are read from safetensors only,
-and no code that comes with a model is run.
+A name is `bundled`, a folder as `transformers` writes one, or a Hugging Face id. Weights are read from safetensors
+only, and no code that comes with a model is run.
 
 Representation: `Loaded` holds the model (a `PeftModel` as soon as there is an adapter), its tokenizer and what was
 resolved. Engine and trainer share one `Loaded`: whoever computes with it or changes it takes `owner`, and `version`
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled
-from midcourse.errors import ModelError
+from midcourse.errors import DiskError, ModelError
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ UNBOUNDED = 1 << 20  # the context of a model that names none (a state space mod
 class Loaded:
     """A model in eval mode with its tokenizer, and what its settings resolved to."""
 
-    model: torch.nn.Module
+    model: Any  # a PreTrainedModel, or a PeftModel around one
     tokenizer: HFTokenizer
     name: str
     adapter: str | None
@@ -199,8 +199,9 @@ def load(
 ) -> Loaded:
     """Load a causal language model and its tokenizer, in eval mode, no gradients wanted.
 
-    `dtype` auto is bfloat16 where the device multiplies it faster than float32, else float32. `device` auto is the best one there is.
-    `attention` is an implementation of transformers; a model that lacks it takes `eager`. Raises `ModelError`.
+    `dtype` auto is bfloat16 where the device multiplies it faster than float32, else float32. `device` auto is the
+    best one there is. `attention` is an implementation of transformers; a model that lacks it takes `eager`.
+    Raises `ModelError`.
     """
     where = resolve(name)
     import torch
@@ -216,16 +217,12 @@ def load(
         config = AutoConfig.from_pretrained(where, trust_remote_code=False)
         options: dict[str, Any] = {"dtype": dtype_, "use_safetensors": True, "trust_remote_code": False}
         try:
-            model = AutoModelForCausalLM.from_pretrained(
-                where, config=config, attn_implementation=attention, **options
-            )
+            model = AutoModelForCausalLM.from_pretrained(where, config=config, attn_implementation=attention, **options)
         except ValueError as error:
             if "attention" not in str(error) or attention == "eager":
                 raise
             attention = "eager"
-            model = AutoModelForCausalLM.from_pretrained(
-                where, config=config, attn_implementation=attention, **options
-            )
+            model = AutoModelForCausalLM.from_pretrained(where, config=config, attn_implementation=attention, **options)
     except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
         raise ModelError(_why_not(where, name, error)) from error
     finally:
@@ -252,7 +249,9 @@ def _why_not(where: str, name: str, error: BaseException) -> str:
     folder = Path(where)
     pickled = folder.is_dir() and (any(folder.glob("*.bin")) or any(folder.glob("*.pt")))
     if pickled and not any(folder.glob("*.safetensors")):
-        return f"{name} has its weights in pickle files, which can run code when read; convert them to safetensors first"
+        return (
+            f"{name} has its weights in pickle files, which can run code when read; convert them to safetensors first"
+        )
     if "trust_remote_code" in str(error):
         return f"{name} brings its own code, which is not run here; use a model of an architecture in transformers"
     return f"{name!r} cannot be loaded: {_first_line(error)}"
@@ -378,7 +377,7 @@ def add_lora(
 def save(loaded: Loaded, folder: Path) -> None:
     """Write the adapter, or the whole model if it has none, into `folder`; each file is there whole or not at all.
 
-    Other files in `folder` stay. Raises `ModelError` when it cannot be written.
+    Other files in `folder` stay. Raises `DiskError` when it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -396,4 +395,4 @@ def save(loaded: Loaded, folder: Path) -> None:
             for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):
                 shutil.move(path, folder / path.name)
     except OSError as error:
-        raise ModelError(f"{folder} cannot be written: {error.strerror or error}") from error
+        raise DiskError(f"{folder} cannot be written: {error.strerror or error}") from error

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from transformers import PretrainedConfig
 from transformers.cache_utils import (
     Cache,
     CacheLayerMixin,
@@ -23,7 +24,6 @@ from transformers.cache_utils import (
     DynamicLayer,
     DynamicSlidingWindowLayer,
 )
-from transformers import PretrainedConfig
 
 GROW = 128  # slots that are added at a time
 
@@ -57,14 +57,13 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]
 
     def reserve(self, slots: int) -> None:
         """Make room for `slots` slots, keeping those before `at`."""
-        assert self.keys is not None and self.values is not None
         if slots > self.keys.shape[2]:
             capacity = -(-slots // GROW) * GROW
             self.keys = _grown(self.keys, self.slots.at, capacity)
             self.values = _grown(self.values, self.slots.at, capacity)
 
     def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Write the tokens (R', H, T, D) of the active rows and return the views of all slots up to them."""
         if not self.is_initialized:
@@ -72,7 +71,6 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]
         place = self.slots
         end = place.at + key_states.shape[2]
         self.reserve(end)
-        assert self.keys is not None and self.values is not None
         self.keys[place.start : place.stop, :, place.at : end] = key_states
         self.values[place.start : place.stop, :, place.at : end] = value_states
         return self.keys[place.start : place.stop, :, :end], self.values[place.start : place.stop, :, :end]

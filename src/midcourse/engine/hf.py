@@ -1,8 +1,8 @@
 """The transformers engine: one answer at a time, extended by ids, rolled back to any length, resumed.
 
-Representation: the ids whose keys the cache holds, the cache, and the logits after the last of them. `feed` rolls back to
-the prefix that the new ids share with them and feeds the rest, so resuming after a steer costs the correction, not the
-prompt. A model whose state cannot be taken back starts over when it must, and `Reuse` shows it.
+Representation: the ids whose keys the cache holds, the cache, and the logits after the last of them. `feed` rolls back
+to the prefix that the new ids share with them and feeds the rest, so resuming after a steer costs the correction, not
+the prompt. A model whose state cannot be taken back starts over when it must, and `Reuse` shows it.
 
 Invariants: what is generated does not depend on what the cache held before. Weights that change (`Loaded.version`) drop
 the cache. One forward pass at most lies between setting `cancel` and the end of a stream.
@@ -102,23 +102,37 @@ class TransformersEngine:
 
         It ends after a token that ends an answer, `max_tokens`, the end of the context, as soon as `stop` returns True
         for the tokens written so far, or within one token after `cancel` is set. The token after n tokens depends on
-        (ids, sampling, n): a resumed stream is the uninterrupted one. Raises `ContextError` when `ids` fill the context.
+        (ids, sampling, n): a resumed stream is the uninterrupted one. Raises `ContextError` when `ids` fill the
+        context.
         """
         self._check(ids, room=1)
-        written: list[int] = []
         with self.loaded.owner("writing"):
-            while len(written) < max_tokens and len(ids) + len(written) < self.context_length:
-                reuse = self._feed([*ids, *written], cancel)
-                if not written:
-                    self.last_reuse = reuse
-                if cancel is not None and cancel.is_set():
-                    return
-                assert self._logits_V is not None
-                step = _step(self._logits_V, sampling, len(ids) + len(written), top)
-                written.append(step.id)
-                yield step
-                if step.id in self.tokenizer.end_ids or (stop is not None and stop(written)):
-                    return
+            yield from self.write(ids, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top)
+
+    def write(
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        *,
+        max_tokens: int,
+        stop: Callable[[list[int]], bool] | None,
+        cancel: threading.Event | None,
+        top: int,
+    ) -> Iterator[Step]:
+        """`stream` for who owns the model already."""
+        written: list[int] = []
+        while len(written) < max_tokens and len(ids) + len(written) < self.context_length:
+            reuse = self._feed([*ids, *written], cancel)
+            if not written:
+                self.last_reuse = reuse
+            if cancel is not None and cancel.is_set():
+                return
+            assert self._logits_V is not None
+            step = _step(self._logits_V, sampling, len(ids) + len(written), top)
+            written.append(step.id)
+            yield step
+            if step.id in self.tokenizer.end_ids or (stop is not None and stop(written)):
+                return
 
     # ---- many answers --------------------------------------------------------------------------------------------
 
@@ -147,11 +161,14 @@ class TransformersEngine:
         self._ids, self._cache, self._logits_V, self._rows = [], None, None, None
         self._version = self.loaded.version
 
-    def _check(self, ids: Sequence[int], room: int) -> None:
+    def _check(self, ids: Sequence[int], room: int = 0) -> None:
         assert len(ids), "a context needs at least one token"
         if len(ids) + room > self.context_length:
-            what = f"the context has {len(ids):,} tokens" + (" and no room for one more" if room else "")
-            raise ContextError(f"{what}; {self.model_name} sees at most {self.context_length:,}. Shorten it")
+            more = f", and {room} more to write" if room else ""
+            raise ContextError(
+                f"the context has {len(ids):,} tokens{more}; {self.model_name} sees at most {self.context_length:,}: "
+                "shorten the conversation or the answer"
+            )
         if max(ids) >= self._vocabulary or min(ids) < 0:
             wrong = next(token for token in ids if not 0 <= token < self._vocabulary)
             raise ModelError(f"token {wrong} is not in the vocabulary of {self.model_name} ({self._vocabulary} tokens)")
@@ -162,20 +179,16 @@ class TransformersEngine:
         kept = _shared(self._ids, ids)
         if kept == len(ids) == len(self._ids) and self._logits_V is not None:
             return Reuse(kept, 0)
-        self._check(ids[kept:] or ids[-1:], room=0)
-        self._check_length(ids)
+        self._check(ids)
         kept = self._roll_back(min(kept, len(ids) - 1))  # the last one again, for its logits
-        for start in range(kept, len(ids), CHUNK):
+        size = CHUNK
+        if self._sliding is None:  # some recurrent models take many tokens only to begin with, and get the rest wrong
+            size = len(ids) if kept == 0 else 1
+        for start in range(kept, len(ids), size):
             if cancel is not None and cancel.is_set():
                 break
-            self._forward(list(ids[start : start + CHUNK]))
+            self._forward(list(ids[start : start + size]))
         return Reuse(kept, len(ids) - kept)
-
-    def _check_length(self, ids: Sequence[int]) -> None:
-        if len(ids) > self.context_length:
-            raise ContextError(
-                f"the context has {len(ids):,} tokens; {self.model_name} sees at most {self.context_length:,}. Shorten it"
-            )
 
     def _roll_back(self, length: int) -> int:
         """Cut the cache to `length` tokens, or to none if it cannot; returns how many are left."""
@@ -204,11 +217,11 @@ class TransformersEngine:
         self._ids, self._cache, self._logits_V = held + ids, cache, out.logits[0, -1]
 
 
-def _cache_argument(model: torch.nn.Module) -> str:
+def _cache_argument(model: Any) -> str:
     """What the model's forward calls its cache."""
     import inspect
 
-    base: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = model.get_base_model() if hasattr(model, "get_base_model") else model
     names = inspect.signature(base.forward).parameters
     return "past_key_values" if "past_key_values" in names else "cache_params"
 

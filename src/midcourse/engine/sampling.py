@@ -103,7 +103,9 @@ def choose(logits_RV: torch.Tensor, samplings: Sequence[Sampling], positions: Se
             sorted_V, order_V = probs_V.sort(descending=True, stable=True)
             sums_V = sorted_V.double().cumsum(dim=-1)
             drawn = uniform(sampling.seed, position) * float(sums_V[-1])
-            place = int(torch.searchsorted(sums_V, torch.tensor(drawn, dtype=torch.float64, device=sums_V.device), right=True))
+            place = int(
+                torch.searchsorted(sums_V, torch.tensor(drawn, dtype=torch.float64, device=sums_V.device), right=True)
+            )
             place = min(place, int((sorted_V > 0).sum()) - 1)
             chosen[row] = int(order_V[place])
     return chosen
