@@ -1,0 +1,89 @@
+"""The self-check: does the packed pass give what separate rows give, for this model, on this data?
+
+It runs before the first optimizer step. A way of running the model that fails it is not used; what was chosen is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from midcourse.errors import ContextError, TrainingError
+from midcourse.learn import rows
+from midcourse.learn.batch import batch
+from midcourse.learn.items import Example
+from midcourse.learn.layout import Layout, build
+from midcourse.learn.network import Network, Way
+
+ROW_TOKENS = 1024  # what the row-wise side of the check may cost; one segment at least
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}  # nats a token
+
+
+class Checked(NamedTuple):
+    """The way to run the model, the largest difference from rows in nats a token, and what there is to tell."""
+
+    network: Network
+    difference: float
+    notices: tuple[str, ...]
+
+
+def choose(model: nn.Module, examples: Sequence[Example]) -> Checked:
+    """The fastest way whose log-probabilities equal row-by-row ones on a sample of `examples`.
+
+    Raises `TrainingError` when none does. The model is left in eval mode.
+    """
+    model.eval()
+    notices: list[str] = []
+    ways: tuple[Way, ...] = ("tree", "mask", "rows")
+    kind = type(Network(model).causal).__name__
+    if getattr(Network(model).causal, "_is_stateful", False):
+        ways = ("rows",)
+        notices.append(f"{kind} carries a state that no mask can divide: training goes row by row, which is slower")
+    for way in ways:
+        network = Network(model, way)
+        try:
+            difference, tolerance = compare(network, examples)
+        except (TypeError, ValueError, RuntimeError, AttributeError, KeyError, AssertionError) as error:
+            notices.append(f"{kind} cannot be run as {way!r}: {error}")
+            continue
+        if difference <= tolerance:
+            return Checked(network, difference, tuple(notices))
+        notices.append(f"{kind} run as {way!r} differs from rows by {difference:.2g} nats a token")
+    raise TrainingError("the self-check failed: " + "; ".join(notices))
+
+
+@torch.no_grad()
+def compare(network: Network, examples: Sequence[Example]) -> tuple[float, float]:
+    """The largest mean difference between packed and rows over the segments of a sample, and what is tolerable."""
+    sample = sorted(examples, key=lambda example: len(example.trace.prompt))[:2]
+    packed = batch(build(sample), network.device)
+    packed_T = network(packed).logp_T
+    counts = [len(placed.segment) for placed in packed.layout.segments]
+    starts = [sum(counts[:number]) for number in range(len(counts))]
+    budget, worst = ROW_TOKENS, 0.0
+    # The last segments of each side are the deepest, where a wrong mask shows most.
+    for number in sorted(range(len(counts)), key=lambda n: (-(n % 3), -n)):
+        placed = packed.layout.segments[number]
+        alone = batch(build([Example(0, sample[placed.example].trace, (placed.segment,))]), network.device)
+        if budget < len(alone.layout) and budget < ROW_TOKENS:
+            break
+        budget -= len(alone.layout)
+        row_t = rows.logprobs(network, alone)
+        here_t = packed_T[starts[number] : starts[number] + counts[number]]
+        worst = max(worst, (here_t - row_t).abs().mean().item())
+    dtype = network.causal.get_input_embeddings().weight.dtype
+    return worst, TOLERANCE.get(dtype, 1e-3)
+
+
+def fit(examples: Sequence[Example], layouts: Sequence[Layout], context_length: int) -> None:
+    """Raise `ContextError` naming all examples that are longer than the model's context. `layouts` is parallel."""
+    long = [
+        f"{example.name} has {layout.depth:,} tokens"
+        for example, layout in zip(examples, layouts, strict=True)
+        if layout.depth > context_length
+    ]
+    if long:
+        raise ContextError(f"the model sees {context_length:,} tokens, but " + "; ".join(long))

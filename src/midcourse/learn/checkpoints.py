@@ -1,0 +1,100 @@
+"""Checkpoints that a killed run goes on from, and the promise that it is the same run.
+
+    OUTPUT/checkpoints/run.json          what is being trained on what, written before the first step
+    OUTPUT/checkpoints/checkpoint-N/     weights, optimizer, schedule, random state and history after step N
+
+A checkpoint appears under its name only when it is whole: it is written beside, synced, and renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from midcourse.errors import ConfigError, DiskError, Problem
+from midcourse.learn.items import Example
+
+FOLDER = "checkpoints"
+PARTIAL = ".part"
+
+
+def last(output: Path) -> Path | None:
+    """The newest whole checkpoint below `output`."""
+    found = [path for path in (output / FOLDER).glob("checkpoint-*") if re.fullmatch(r"checkpoint-\d+", path.name)]
+    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+
+
+def identity(model: str, settings: dict[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
+    """What makes two runs the same: model, settings and every supervised token with its weight."""
+    digest = hashlib.blake2b(digest_size=16)
+    for example in examples:
+        spans = [(span.parent, span.fork, span.ids) for span in example.trace.spans]
+        digest.update(repr((example.trace.prompt, spans, example.segments)).encode())
+    return {"model": model, "settings": settings, "data": digest.hexdigest()}
+
+
+def begin(output: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
+    """Prepare `output` and return the checkpoint to resume from, if that is wanted and there is one.
+
+    Raises `ConfigError` when what is there belongs to another run, `DiskError` when `output` cannot be written.
+    """
+    folder = output / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
+        record = folder / "run.json"
+        if resume and (found := last(output)) is not None:
+            before = json.loads(record.read_text(encoding="utf-8"))
+            if problems := _differences(before, run, str(record)):
+                raise ConfigError(problems)
+            return found
+        for old in folder.glob("checkpoint-*"):
+            shutil.rmtree(old)
+        write(record, run)
+    except OSError as error:
+        raise DiskError(f"{output} cannot be written: {error.strerror or error}") from error
+    return None
+
+
+def _differences(before: dict[str, Any], now: dict[str, Any], where: str) -> list[Problem]:
+    flat_before, flat_now = ({**run.pop("settings"), **run} for run in (dict(before), dict(now)))
+    return [
+        Problem(where, f"the run to resume had {flat_before.get(key)!r}, this one has {flat_now.get(key)!r}", field=key)
+        for key in sorted(flat_before.keys() | flat_now.keys())
+        if flat_before.get(key) != flat_now.get(key)
+    ]
+
+
+def publish(output: Path, name: str, keep: int) -> None:
+    """Give the checkpoint that was written to `partial(output)` its name, and drop all but the newest `keep`."""
+    folder = output / FOLDER
+    for path in (folder / PARTIAL / name).rglob("*"):
+        if path.is_file():
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+    os.replace(folder / PARTIAL / name, folder / name)
+    whole = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for old in whole[:-keep]:
+        shutil.rmtree(old)
+
+
+def partial(output: Path) -> Path:
+    """Where a checkpoint is written before it is whole."""
+    return output / FOLDER / PARTIAL
+
+
+def write(path: Path, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

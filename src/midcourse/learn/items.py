@@ -1,0 +1,145 @@
+"""From traces to supervision: which of their tokens a loss looks at.
+
+An `Example` is a trace with its `Segment`s. A segment is one run of supervised tokens on one path, given as slices of
+spans, so that nothing is copied and the layout can place a span once however many steers share it.
+
+Sides:
+- `chosen` and `rejected`: the two sides of a steer; a mark has no `chosen`, an insertion no `rejected`;
+- `accepted`: the model's own tokens on the trunk, which the person read and let stand. Tokens that some steer rejects
+  are not among them, nor is an end of answer that nobody confirmed;
+- `text`: unrelated text, to hold the model where it is.
+
+Invariant: every supervised token belongs to a segment, and every segment but `accepted` and `text` to a steer.
+Steers and traces of weight 0 are absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from midcourse.errors import UserError
+from midcourse.trace.tree import ROOT, Run, Trace
+
+Side = Literal["chosen", "rejected", "accepted", "text"]
+
+
+class Slice(NamedTuple):
+    """The tokens `start` to `stop` (exclusive) of span `span`."""
+
+    span: int
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Supervised tokens on one path, first to last. `steer` counts the trace's steers, `which` its rejected runs."""
+
+    side: Side
+    slices: tuple[Slice, ...]
+    weight: float
+    steer: int | None = None
+    which: int = 0
+
+    def __len__(self) -> int:
+        return sum(part.stop - part.start for part in self.slices)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A trace and what is supervised in it; `number` is its place in the input (0-based)."""
+
+    number: int
+    trace: Trace
+    segments: tuple[Segment, ...]
+
+    @property
+    def name(self) -> str:
+        """How messages call this trace."""
+        return f"trace {self.number} ({self.trace.id})"
+
+
+def examples(traces: Iterable[Trace], sides: Iterable[Side] = ("chosen", "rejected")) -> list[Example]:
+    """The supervision of `traces` on the given sides; traces without any are left out.
+
+    Raises `UserError` when a token has nothing before it that could predict it (an empty prompt).
+    """
+    wanted = frozenset(sides)
+    found = []
+    for number, trace in enumerate(traces):
+        segments = _segments(trace, wanted) if trace.weight > 0 else ()
+        if not segments:
+            continue
+        if not trace.prompt:
+            raise UserError(f"trace {number} ({trace.id}) has an empty prompt: nothing predicts its first token")
+        found.append(Example(number, trace, segments))
+    return found
+
+
+def texts(documents: Iterable[Sequence[int]], *, first: int = 0) -> list[Example]:
+    """Unrelated texts (token ids, at least two each) as examples of the side `text`, numbered from `first`."""
+    found = []
+    for number, ids in enumerate(documents, first):
+        if len(ids) < 2:
+            continue
+        trace = Trace(id=f"text-{number}", messages=[], prompt=tuple(ids[:1]), model="", tokenizer="")
+        span = trace.branch(ROOT, ids[1:], "import")
+        found.append(Example(number, trace, (Segment("text", (Slice(span.id, 0, len(span.ids)),), 1.0),)))
+    return found
+
+
+def steered(trace: Trace) -> Iterator[Segment]:
+    """Both sides of every steer of `trace`, the chosen one first, whatever their weight."""
+    for steer in trace.steers:
+        weight = steer.weight * trace.weight
+        if steer.chosen is not None:
+            yield Segment("chosen", _slices(trace, steer.chosen), weight, steer.id)
+        for which, run in enumerate(steer.rejected):
+            yield Segment("rejected", _slices(trace, run), weight, steer.id, which)
+
+
+def _segments(trace: Trace, wanted: frozenset[Side]) -> tuple[Segment, ...]:
+    found = [segment for segment in steered(trace) if segment.side in wanted and segment.weight > 0]
+    if "accepted" in wanted and (slices := _accepted(trace)):
+        found.append(Segment("accepted", slices, trace.weight))
+    return tuple(found)
+
+
+def _slices(trace: Trace, run: Run) -> tuple[Slice, ...]:
+    """Where the tokens of `run` are written."""
+    parts, depth = [], 0
+    for span, length in trace.path(trace.end_of(run.span)):
+        start, stop = max(run.start - depth, 0), min(run.stop - depth, length)
+        if start < stop:
+            parts.append(Slice(span.id, start, stop))
+        depth += length
+    return tuple(parts)
+
+
+def _accepted(trace: Trace) -> tuple[Slice, ...]:
+    refused = {
+        (part.span, index)
+        for steer in trace.steers
+        for run in steer.rejected
+        for part in _slices(trace, run)
+        for index in range(part.start, part.stop)
+    }
+    parts = []
+    for span, length in trace.path(trace.head):
+        if span.source != "model":
+            continue
+        start = None
+        for index in range(length + 1):
+            stands = (
+                index < length
+                and (span.id, index) not in refused
+                and (trace.finished or span.ids[index] not in trace.end_ids)
+            )
+            if stands and start is None:
+                start = index
+            elif not stands and start is not None:
+                parts.append(Slice(span.id, start, index))
+                start = None
+    return tuple(parts)

@@ -1,0 +1,54 @@
+"""In which numbers to compute: bfloat16 where the machine is fast at it, float32 otherwise.
+
+In bfloat16 the frozen matrices are held in bfloat16 for the time of training, the rest stays as loaded, and autocast
+multiplies matrices in bfloat16; trained weights, their gradients and the optimizer stay float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+@cache
+def fast_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 matrices faster than float32 ones."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device != "cpu":
+        return False
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def resolve(dtype: str, device: torch.device) -> torch.dtype:
+    """`auto`, `float32` or `bfloat16` as a dtype for this device."""
+    if dtype == "auto":
+        return torch.bfloat16 if fast_bfloat16(device.type) else torch.float32
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[dtype]
+
+
+@contextmanager
+def computing(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
+    """Inside, matrix products of `model` are in `dtype`; afterwards its weights are what they were, to the bit."""
+    device = next(model.parameters()).device.type
+    if dtype != torch.bfloat16:
+        yield
+        return
+    kept: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for module in model.modules():
+        if isinstance(module, nn.Linear) and not module.weight.requires_grad and module.weight.dtype == torch.float32:
+            kept.append((module.weight, module.weight.data))
+            module.weight.data = module.weight.data.to(dtype)
+    try:
+        with torch.autocast(device, dtype=dtype):
+            yield
+    finally:
+        for weight, original in kept:
+            weight.data = original

@@ -1,0 +1,81 @@
+"""What the model thought before: log-probabilities with the adapter off, or before full fine-tuning.
+
+One pass over the same kind of layout, kept by content: a segment is found again by its own ids and all before them,
+whatever batch it comes in. So it is computed once, not once an epoch, and a later round of training on the same base
+model that is given the same `Reference` computes only what is new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor
+
+from midcourse.learn.batch import Batch, batch
+from midcourse.learn.layout import Layout
+from midcourse.learn.network import Network
+
+Off = Callable[[], AbstractContextManager[None]]
+
+
+class Reference:
+    """Log-probabilities by content; with `hidden`, also the hidden states that predict each token.
+
+    `head` maps names of the model's output weights to their values before training, None while they are frozen.
+    """
+
+    def __init__(self, *, hidden: bool = False) -> None:
+        self.keeps_hidden = hidden
+        self.head: dict[str, Tensor] | None = None
+        self._logp: dict[bytes, Tensor] = {}
+        self._hidden: dict[bytes, Tensor] = {}
+
+    def __len__(self) -> int:
+        return len(self._logp)
+
+    @torch.no_grad()
+    def learn(self, network: Network, layouts: Sequence[Layout], off: Off) -> Iterator[int]:
+        """Run `network` over what of `layouts` is not known yet, inside `off()`; yields the tokens of each pass."""
+        for layout in layouts:
+            keys = _keys(layout)
+            known = self._hidden if self.keeps_hidden else self._logp
+            if all(key in known for key in keys):
+                yield 0
+                continue
+            made = batch(layout, network.device)
+            with off():
+                output = network(made)
+            counts = [len(placed.segment) for placed in layout.segments]
+            for key, logp_t in zip(keys, torch.split(output.logp_T, counts), strict=True):
+                self._logp[key] = logp_t.clone()
+            if self.keeps_hidden:
+                hidden_TD = output.hidden_RD[output.index_T]
+                for key, hidden_tD in zip(keys, torch.split(hidden_TD, counts), strict=True):
+                    self._hidden[key] = hidden_tD.clone()
+            yield len(layout)
+
+    def logp(self, batch: Batch) -> Tensor:
+        """The reference's log-probability of each target of `batch`, (T,)."""
+        return torch.cat([self._logp[key] for key in _keys(batch.layout)])
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """The reference's hidden state before each target of `batch`, (T, D)."""
+        return torch.cat([self._hidden[key] for key in _keys(batch.layout)])
+
+
+def _keys(layout: Layout) -> list[bytes]:
+    """For each segment a digest of its ids and all ids before them."""
+    digest_N: list[bytes] = []
+    for token, above in zip(layout.token_N, layout.parent_N, strict=True):
+        before = digest_N[above] if above >= 0 else b""
+        digest_N.append(hashlib.blake2b(before + token.to_bytes(8, "little"), digest_size=16).digest())
+    keys, target = [], 0
+    for placed in layout.segments:
+        target += len(placed.segment)
+        row, token = layout.row_T[target - 1], layout.token_T[target - 1]
+        end = token.to_bytes(8, "little") + len(placed.segment).to_bytes(8, "little")
+        keys.append(hashlib.blake2b(digest_N[row] + end, digest_size=16).digest())
+    return keys

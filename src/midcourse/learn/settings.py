@@ -1,0 +1,81 @@
+"""Every setting of a training run. A field's docstring is its help text; unknown keys are errors."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from midcourse.learn.expression import Term, parse
+from midcourse.learn.objectives import Constants
+
+
+class TrainSettings(BaseModel):
+    """How to train on steers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    objective: str = "sft + accepted"
+    """What to minimise: sft, accepted, dpo, dpop, anchor, added up with weights ("dpo + 0.5*sft + 0.1*anchor")."""
+    epochs: int = Field(default=4, ge=1)
+    """How often each steer is seen."""
+    learning_rate: float = Field(default=5e-4, gt=0)
+    """Peak learning rate of AdamW."""
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate goes on after the warm-up."""
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    """Share of the steps in which the learning rate rises from 0."""
+    weight_decay: float = Field(default=0.0, ge=0)
+    """AdamW's decay of the trained weights."""
+    clip: float = Field(default=1.0, ge=0)
+    """Largest norm of the gradient; 0 leaves it as it is."""
+    batch: int = Field(default=4, ge=1)
+    """Traces in an optimizer step."""
+    max_tokens: int = Field(default=4096, ge=16)
+    """Tokens that go through the model at once; a step with more is computed in parts, with the same result."""
+    beta: float = Field(default=0.1, gt=0)
+    """DPO's β: how strongly the model is held to the reference."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """DPO's ε: the share of steers taken to be the wrong way round."""
+    dpop_lambda: float = Field(default=5.0, ge=0)
+    """DPO-Positive's λ: the price of a correction that falls below the reference."""
+    full: bool = False
+    """Train all weights instead of a LoRA adapter."""
+    fresh: bool = False
+    """Start from a new adapter even if the model has one; otherwise its adapter is trained on."""
+    lora_rank: int = Field(default=16, ge=1)
+    """Rank of the adapter."""
+    lora_alpha: float = Field(default=32, gt=0)
+    """The adapter's output is scaled by alpha / rank."""
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout before the adapter."""
+    lora_targets: str | list[str] = "all-linear"
+    """Which layers get an adapter: "all-linear", or names of modules."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Computation: bfloat16 where the machine is fast at it, float32 otherwise. Trained weights are always float32."""
+    seed: int = 0
+    """Seeds the adapter, the order of the traces and dropout."""
+    self_check: bool = True
+    """Before the first step, compare packed with row-by-row log-probabilities on some of the data."""
+    checkpoint_every: int = Field(default=0, ge=0)
+    """Steps between checkpoints to resume from; 0 writes none."""
+    keep_checkpoints: int = Field(default=2, ge=1)
+    """How many checkpoints to keep."""
+    watch: bool = False
+    """Follow margin, accuracy and the reference even if the objective does without them (about a third slower)."""
+
+    @field_validator("objective")
+    @classmethod
+    def _objective(cls, text: str) -> str:
+        parse(text)
+        return text
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The objective, parsed."""
+        return parse(self.objective)
+
+    @property
+    def constants(self) -> Constants:
+        """The numbers in the formulas."""
+        return Constants(beta=self.beta, label_smoothing=self.label_smoothing, dpop_lambda=self.dpop_lambda)

@@ -1,0 +1,220 @@
+"""The loop: a `transformers.Trainer` whose batch is a whole optimizer step.
+
+Each item of the data loader is one step's traces, cut into packs. `training_step` runs one pack after the other and
+adds up their gradients; every loss is divided by one constant, the steers' weight in an average step, so a step means
+the same however it is cut, and each steer counts the same whatever step it falls into.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+
+from midcourse.errors import TrainingError
+from midcourse.learn import checkpoints, evidence, packing, rows
+from midcourse.learn.batch import batch
+from midcourse.learn.evidence import Tally
+from midcourse.learn.items import Example
+from midcourse.learn.layout import Layout
+from midcourse.learn.network import Network
+from midcourse.learn.progress import Progress, Report
+from midcourse.learn.reference import Reference
+from midcourse.learn.settings import TrainSettings
+
+
+class Steps(Dataset[list[Layout]]):
+    """The optimizer steps of the current `epoch`, each as its packs."""
+
+    def __init__(self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool) -> None:
+        self.examples = examples
+        self.settings = settings
+        self.size = rows.size if by_rows else len
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.examples) / self.settings.batch)
+
+    def __getitem__(self, number: int) -> list[Layout]:
+        settings = self.settings
+        order = packing.steps(len(self.examples), settings.batch, seed=settings.seed, epoch=self.epoch)
+        chosen = [self.examples[place] for place in sorted(order[number])]
+        return packing.packs(chosen, settings.max_tokens, self.size)
+
+
+class SteerTrainer(Trainer):  # type: ignore[misc]
+    """Trains `network.model` on `examples`; everything that a run needs to know is in `settings`."""
+
+    def __init__(
+        self,
+        network: Network,
+        examples: Sequence[Example],
+        settings: TrainSettings,
+        output: Path,
+        report: Report,
+        reference: Reference | None,
+    ) -> None:
+        self.network = network
+        self.settings = settings
+        self.output = output
+        self.report = report
+        self.reference = reference
+        self.steps = Steps(examples, settings, by_rows=network.way == "rows")
+        total = sum(evidence.weight(example.segments) for example in examples)
+        alone = sum(example.trace.weight for example in examples)  # no steers: nothing but accepted tokens or text
+        self.normaliser = (total or alone) / len(self.steps)
+        self.tally = Tally()
+        self.tokens = 0
+        self.history: list[dict[str, Any]] = []
+        self.epoch_started = self.run_started = time.perf_counter()
+        super().__init__(
+            model=network.model,
+            args=_arguments(settings, output, network.device, len(self.steps)),
+            train_dataset=self.steps,
+            callbacks=[_Follow(self)],
+        )
+        self.remove_callback(PrinterCallback)
+
+    def get_train_dataloader(self) -> DataLoader[list[Layout]]:
+        """One item a step, in the order that `Steps` gives."""
+        return DataLoader(self.steps, batch_size=1, shuffle=False, collate_fn=lambda items: items[0])
+
+    def training_step(self, model: nn.Module, inputs: list[Layout], num_items_in_batch: Any = None) -> Tensor:  # noqa: ARG002
+        """Forward and backward over the packs of one optimizer step; returns the step's loss."""
+        _only_adapter_dropout(model)
+        terms, constants = self.settings.terms, self.settings.constants
+        anchored = any(term.name == "anchor" for term in terms)
+        step_loss = 0.0
+        for layout in inputs:
+            made = batch(layout, self.network.device)
+            with self.network.attending():
+                found = evidence.gather(self.network, made, self.network(made), self.reference, anchored=anchored)
+                loss = evidence.total(found, terms, constants) / self.normaliser
+                if not torch.isfinite(loss):
+                    names = ", ".join(example.name for example in layout.examples)
+                    raise TrainingError(f"the loss is {loss.item()} at step {self.state.global_step + 1}, in {names}")
+                self.accelerator.backward(loss)
+            step_loss += loss.item()
+            self.tally.add(found, loss.item())
+            self.tokens += rows.size(layout) if self.network.way == "rows" else len(layout)
+        self.tally.steps += 1
+        return torch.tensor(step_loss, device=self.args.device)
+
+    def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
+        """Not counted here."""
+        return 0
+
+    # ---- checkpoints ---------------------------------------------------------------------------------------------
+
+    def _get_output_dir(self, trial: Any) -> str:  # noqa: ARG002
+        return str(checkpoints.partial(self.output))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        name = f"checkpoint-{self.state.global_step}"
+        progress = {"history": self.history, "tally": _slots(self.tally), "tokens": self.tokens}
+        checkpoints.write(checkpoints.partial(self.output) / name / "progress.json", progress)
+        checkpoints.publish(self.output, name, self.settings.keep_checkpoints)
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
+        assert output_dir is not None
+        extra = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {}
+        self.model.save_pretrained(output_dir, **extra)
+
+    def resume(self, checkpoint: Path) -> None:
+        """Take up the history of a checkpoint; the rest is the `Trainer`'s."""
+        progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
+        self.history, self.tokens = progress["history"], progress["tokens"]
+        self.tally = Tally(**progress["tally"])
+
+
+class _Follow(TrainerCallback):  # type: ignore[misc]
+    """Tells the data which epoch it is, saves, and reports."""
+
+    def __init__(self, trainer: SteerTrainer) -> None:
+        self.trainer = trainer
+        self.seen = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        self.trainer.run_started = time.perf_counter()
+        self.first = state.global_step
+        self.tokens_before = self.trainer.tokens
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        trainer = self.trainer
+        trainer.steps.epoch = state.global_step // len(trainer.steps)
+        trainer.epoch_started = time.perf_counter()
+        if state.global_step % len(trainer.steps) == 0:
+            trainer.tally, trainer.tokens = Tally(), 0
+        self.seen = trainer.tokens
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
+        trainer = self.trainer
+        every = trainer.settings.checkpoint_every
+        control.should_save = bool(every) and state.global_step % every == 0
+        elapsed = time.perf_counter() - trainer.epoch_started
+        per_step = (time.perf_counter() - trainer.run_started) / (state.global_step - self.first)
+        means = trainer.tally.means(compared=trainer.reference is not None)
+        trainer.report(
+            Progress(
+                phase="train",
+                step=state.global_step,
+                steps=state.max_steps,
+                epoch=trainer.steps.epoch + 1,
+                loss=means["loss"],
+                margin=means["margin"],
+                accuracy=means["accuracy"],
+                tokens_per_second=(trainer.tokens - self.seen) / elapsed,
+                seconds_left=per_step * (state.max_steps - state.global_step),
+            )
+        )
+        return control
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        trainer = self.trainer
+        means = trainer.tally.means(compared=trainer.reference is not None)
+        seconds = time.perf_counter() - trainer.epoch_started
+        trainer.history.append(
+            {"epoch": trainer.steps.epoch + 1, "seconds": seconds, "tokens": trainer.tokens, **means}
+        )
+
+
+def _arguments(settings: TrainSettings, output: Path, device: torch.device, steps_per_epoch: int) -> TrainingArguments:
+    steps = steps_per_epoch * settings.epochs
+    return TrainingArguments(
+        output_dir=str(output),
+        num_train_epochs=settings.epochs,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if settings.schedule == "constant" else settings.schedule,
+        warmup_steps=round(settings.warmup * steps),
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.clip,
+        seed=settings.seed,
+        use_cpu=device.type == "cpu",
+        logging_strategy="no",
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+    )
+
+
+def _only_adapter_dropout(model: nn.Module) -> None:
+    """Dropout of the base model would make packed and rows, and the reference, differ; the adapter's is wanted."""
+    model.eval()
+    for name, module in model.named_modules():
+        if "lora_dropout" in name:
+            module.train()
+
+
+def _slots(value: Any) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in value.__slots__}
