@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy import Connection, Select, func, select, tuple_
 
 from midcourse.errors import UserError
 from midcourse.store import snippets
@@ -117,8 +117,10 @@ def steers(
     if tag is not None:
         joined = found_by.join(t.steer_tags, (tags.trace == key[0]) & (tags.steer == key[1]))
         found_by, key = joined.where(tags.tag == tag), (tags.trace, tags.steer)
-    if author is not None:
-        found_by = found_by.where(c.author == author)
+    if (
+        author is not None
+    ):  # with a text, its narrow table is gone through first, so the author's index must not be taken
+        found_by = found_by.where((func.coalesce(c.author, c.author) if text else c.author) == author)
     if trace is not None:
         number = connection.execute(select(t.traces.c.seq).where(t.traces.c.id == trace)).scalar()
         found_by = found_by.where(key[0] == number)

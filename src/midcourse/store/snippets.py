@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from midcourse.trace.tree import Message, Steer, Trace
+from midcourse.trace.tree import Message, Run, Steer, Trace
 
 Decode = Callable[[Sequence[int]], str]  # ids of one trace's tokenizer to text; damaged characters become U+FFFD
 
-CONTEXT_TOKENS = 24
+CONTEXT_TOKENS = 16
 SIDE_TOKENS = 48
 CHARACTERS = 200
 
@@ -30,7 +30,7 @@ def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
     if decode is None:
         return Texts()
     run = steer.chosen or steer.rejected[0]
-    context = trace.answer(trace.end_of(run.span))[max(run.start - CONTEXT_TOKENS, 0) : run.start]
+    context = trace.run_ids(Run(run.span, max(run.start - CONTEXT_TOKENS, 0), run.start))
     return Texts(
         _decoded(decode, context)[-CHARACTERS:],
         None if steer.chosen is None else _decoded(decode, trace.run_ids(steer.chosen)[:SIDE_TOKENS])[:CHARACTERS],
@@ -40,7 +40,13 @@ def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
 
 def of_answer(trace: Trace, decode: Decode | None) -> str | None:
     """How the accepted answer begins."""
-    return None if decode is None else _decoded(decode, trace.answer(trace.head)[:SIDE_TOKENS])[:CHARACTERS]
+    return (
+        None
+        if decode is None
+        else _decoded(decode, trace.answer(trace.at(trace.head, min(trace.depth(trace.head), SIDE_TOKENS))))[
+            :CHARACTERS
+        ]
+    )
 
 
 def of_messages(messages: Sequence[Message]) -> str:

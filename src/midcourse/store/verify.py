@@ -63,13 +63,11 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
     word_count = _counts(connection, numbers, steer_words)
     tags = _pairs(connection, numbers, trace_tags, trace_tags.c.tag)
     tags_of_steers = _pairs(connection, numbers, steer_tags, steer_tags.c.steer, steer_tags.c.tag)
-    for row in rows:
-        number = row["seq"]
-        try:
-            [trace] = read(connection, name, [row])
-        except StoreError as error:
-            yield Problem(name, str(error.__cause__), field=f"trace {row['id']}")
+    for row, trace in _read(connection, name, rows):
+        if isinstance(trace, str):
+            yield Problem(name, trace, field=f"trace {row['id']}")
             continue
+        number = row["seq"]
         messages = list(_trace(row, trace))
         if run_count.get(number, 0) != sum(len(s.rejected) + (s.chosen is not None) for s in trace.steers):
             messages.append("there are runs of steers that do not exist")
@@ -81,6 +79,18 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
             messages.append("the tags of its steers cannot be searched for: the index of tags differs")
         for message in messages:
             yield Problem(name, message, field=f"trace {row['id']}")
+
+
+def _read(connection: Connection, name: str, rows: Sequence[RowMapping]) -> Iterator[tuple[RowMapping, Trace | str]]:
+    """Each row's trace, or what keeps it from being read."""
+    try:
+        yield from zip(rows, list(read(connection, name, rows)), strict=True)
+    except StoreError as error:
+        if len(rows) == 1:
+            yield rows[0], str(error.__cause__)
+        else:
+            for row in rows:
+                yield from _read(connection, name, [row])
 
 
 def _trace(row: RowMapping, trace: Trace) -> Iterator[str]:

@@ -152,7 +152,13 @@ class Trace:
 
     def run_ids(self, run: Run) -> list[int]:
         """The ids of a run."""
-        return self.answer(self.end_of(run.span))[run.start : run.stop]
+        ids: list[int] = []
+        depth = 0
+        for span, length in self.path(self.end_of(run.span)):
+            if run.start < depth + length and depth < run.stop:
+                ids += span.ids[max(run.start - depth, 0) : min(run.stop - depth, length)]
+            depth += length
+        return ids
 
     def context(self, steer: Steer) -> list[int]:
         """All ids that precede the steer's runs: the prompt and the answer up to the fork."""
@@ -352,8 +358,8 @@ def _steer_problems(trace: Trace, number: int, steer: Steer) -> Iterator[str]:
         if not (0 <= run.start < run.stop <= last and run.stop > last - len(trace.spans[run.span].ids)):
             yield f"has the run {tuple(run)} outside of its path of {last} tokens"
             return
-    contexts = {tuple(trace.answer(trace.end_of(run.span))[: run.start]) for run in runs}
-    if len(contexts) > 1 or len({run.start for run in runs}) > 1:
+    forks = {trace.at(trace.end_of(run.span), run.start) for run in runs}
+    if len({run.start for run in runs}) > 1 or (len(forks) > 1 and len({tuple(trace.answer(at)) for at in forks}) > 1):
         yield "has runs with different contexts"
     if steer.chosen and steer.rejected:
         chosen, *sides = [trace.run_ids(run) for run in runs]
