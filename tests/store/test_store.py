@@ -5,33 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from midcourse.errors import StoreError, UserError
 from midcourse.store import Added, Count, Store
-from midcourse.trace.tree import ROOT, Run, Trace
-from tests.store.strategies import END, traces
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'traces.db'}") as store:
-        yield store
-        assert list(store.verify()) == []
-
-
-def make(id: str, steers: int = 2) -> Trace:
-    trace = Trace(id, [{"role": "user", "content": f"Say {id}"}], (1, 2), "m", "t", frozenset({END}))
-    for number in range(steers):
-        trace.grow([10, 11, 12 + number], "model", [-0.5, -1.0, -0.1])
-        depth = trace.depth(trace.head)
-        run = Run(trace.head.span or 0, depth - 2, depth)
-        trace.steer(trace.at(trace.head, depth - 2), [20, 21], [run], author="ada", tags=("t",))
-    trace.grow([30], "model")
-    return trace
+from midcourse.trace.tree import ROOT, Trace
+from tests.store.samples import make
+from tests.store.strategies import traces
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

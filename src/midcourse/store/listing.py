@@ -133,9 +133,8 @@ def steers(
         select(t.steers, t.traces.c.id.label("trace_id"))
         .join(page, (c.trace == number) & (c.id == steer))
         .join(t.traces, t.traces.c.seq == c.trace)
-        .order_by(c.trace.desc(), c.id.desc())
     )
-    found = connection.execute(query).all()
+    found = sorted(connection.execute(query), key=lambda row: (row.trace, row.id), reverse=True)
     rows = tuple(
         SteerRow(
             row.trace_id, row.id, row.context, row.chosen,

@@ -31,22 +31,35 @@ def verify(database: Database) -> Iterator[Problem]:
             if database.is_sqlite:
                 yield from _sqlite(connection, name)
     except MidcourseError as error:
-        yield Problem(name, str(error).removeprefix(f"{name}: "))
+        yield Problem(name, _without(name, error))
         return
-    seq = -1
+    seq, size = -1, _BATCH
     while True:
-        query = select(traces).where(traces.c.seq > seq).order_by(traces.c.seq).limit(_BATCH)
+        later = select(traces).where(traces.c.seq > seq).order_by(traces.c.seq)
         try:
             with database.reading() as connection:
-                rows = connection.execute(query).mappings().all()
+                rows = connection.execute(later.limit(size)).mappings().all()
                 found = list(_traces(connection, name, rows))
-        except StoreError as error:  # the pages or the table itself cannot be read any further
-            yield Problem(name, f"after trace number {seq}: {str(error).removeprefix(f'{name}: ')}")
-            return
+        except StoreError as error:
+            if size > 1:
+                size = 1  # find the one that cannot even be fetched
+                continue
+            yield Problem(name, f"the trace after number {seq} cannot be fetched: {_without(name, error)}")
+            try:
+                with database.reading() as connection:
+                    seq, size = connection.execute(later.with_only_columns(traces.c.seq).limit(1)).scalar_one(), _BATCH
+            except MidcourseError:
+                return  # the table itself ends here
+            continue
         yield from found
         if not rows:
             return
         seq = rows[-1]["seq"]
+
+
+def _without(name: str, error: Exception) -> str:
+    """The message of an error, which already begins with the name that a `Problem` says too."""
+    return str(error).removeprefix(f"{name}: ")
 
 
 def _sqlite(connection: Connection, name: str) -> Iterator[Problem]:

@@ -52,8 +52,8 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("ids", sa.LargeBinary(), nullable=False),
         sa.Column("logprobs", sa.LargeBinary(), nullable=True),
-        sa.ForeignKeyConstraint(["trace", "parent"], ["spans.trace", "spans.id"], name="fk_spans_parent"),
         sa.ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_spans_trace"),
+        sa.ForeignKeyConstraint(["trace", "parent"], ["spans.trace", "spans.id"], name="fk_spans_parent"),
         sa.PrimaryKeyConstraint("trace", "id", name="pk_spans"),
     )
     op.create_table(
@@ -89,8 +89,8 @@ def upgrade() -> None:
         sa.Column("span", sa.Integer(), nullable=False),
         sa.Column("start", sa.Integer(), nullable=False),
         sa.Column("stop", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(["trace", "span"], ["spans.trace", "spans.id"], name="fk_runs_span"),
         sa.ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_runs_steer"),
+        sa.ForeignKeyConstraint(["trace", "span"], ["spans.trace", "spans.id"], name="fk_runs_span"),
         sa.PrimaryKeyConstraint("trace", "steer", "place", name="pk_runs"),
         sqlite_with_rowid=False,
     )
