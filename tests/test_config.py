@@ -1,0 +1,61 @@
+"""Settings: precedence, every problem at once, YAML there and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field
+
+from midcourse import config
+from midcourse.errors import ConfigError
+
+
+class Some(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    epochs: Annotated[int, Field(gt=0)] = 3
+    rate: Annotated[float, Field(gt=0)] = 1e-3
+    name: str = "a"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> None:
+    file = written(tmp_path, "epochs: 5\nname: file\n")
+    assert config.resolve(Some, Some(name="flag"), file) == Some(epochs=5, name="flag")
+
+
+def test_a_flag_equal_to_its_default_still_wins(tmp_path: Path) -> None:
+    assert config.resolve(Some, Some(epochs=3), written(tmp_path, "epochs: 5")).epochs == 3
+
+
+def test_every_problem_is_reported_with_its_field(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.resolve(Some, None, written(tmp_path, "epochs: 0\nrate: fast\nepoch: 1\n"))
+    assert {problem.field for problem in caught.value.problems} == {"epochs", "rate", "epoch"}
+    assert "did you mean 'epochs'" in str(caught.value)
+    assert "run.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("a: [1", "not YAML"), ("- 1", "mapping"), ("1: 2", "mapping"), ("\x00", "not YAML")]
+)
+def test_a_broken_file_is_one_clear_error(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        config.resolve(Some, None, written(tmp_path, text))
+
+
+def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such file"):
+        config.resolve(Some, None, tmp_path / "none.yaml")
+
+
+def test_yaml_reads_back_to_the_same_settings(tmp_path: Path) -> None:
+    settings = Some(epochs=7, rate=3e-4, name="ünï: code")
+    assert config.resolve(Some, None, written(tmp_path, config.to_yaml(settings))) == settings
