@@ -1,16 +1,32 @@
-"""Many answers at once."""
+"""Many answers at once: rows are prefilled, written token by token, and leave the batch when they are done.
+
+Most of the time on a small machine goes into reading contexts, not into writing. So a batch takes what it can from the
+rows of the batch before (an answer that was steered goes on from its own keys), reads what new rows share only once,
+and reads the rest in groups of similar length.
+
+Invariant: a row writes what `stream` would write for it alone, up to the rounding of the arithmetic.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from midcourse.engine.sampling import Alternative, Sampling
+import torch
+
+from midcourse.engine.cache import shared
+from midcourse.engine.rows import Rows, Source, batches
+from midcourse.engine.sampling import Alternative, Sampling, best, choose
+from midcourse.errors import ModelError
 
 if TYPE_CHECKING:
     from midcourse.engine.hf import TransformersEngine
+
+ROWS = 64  # at most so many at a time; more would not be faster on two cores, and their keys need memory
+TOKENS = 2048  # of one pass when contexts are read
+WORTH = 8  # shared tokens from which on reading them apart pays
 
 
 class Generated(NamedTuple):
@@ -20,6 +36,19 @@ class Generated(NamedTuple):
     logprobs: list[float]
     ended: bool
     tops: list[tuple[Alternative, ...]]
+
+
+@dataclass
+class _Row:
+    """A row that is being written. `index` is its place in the caller's list."""
+
+    index: int
+    prefix: list[int]
+    sampling: Sampling
+    limit: int
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    tops: list[tuple[Alternative, ...]] = field(default_factory=list)
 
 
 def generate(
@@ -32,20 +61,180 @@ def generate(
     cancel: threading.Event | None = None,
     top: int = 0,
 ) -> list[Generated]:
-    """Write on after each of `prefixes`."""
+    """Write on after each of `prefixes`; results are parallel to them.
+
+    With one `sampling`, row i draws with `seed + i`. A row ends after a token that ends an answer, `max_tokens`, the
+    end of the context, or as soon as `stop(row, ids written)` returns True; all end within one token after `cancel` is set.
+    A model whose rows cannot share a pass (a recurrent one) writes them one after the other.
+    """
+    count = len(prefixes)
     samplings = (
-        [replace(sampling, seed=sampling.seed + row) for row in range(len(prefixes))]
+        [replace(sampling, seed=sampling.seed + row) for row in range(count)]
         if isinstance(sampling, Sampling)
         else list(sampling)
     )
-    limits = [max_tokens] * len(prefixes) if isinstance(max_tokens, int) else list(max_tokens)
-    made = []
-    for row, ids in enumerate(prefixes):
+    limits = [max_tokens] * count if isinstance(max_tokens, int) else list(max_tokens)
+    assert len(samplings) == len(limits) == count
+    rows = [
+        _Row(i, list(prefixes[i]), samplings[i], min(limits[i], engine.context_length - len(prefixes[i])))
+        for i in range(count)
+    ]
+    todo = [row for row in rows if row.limit > 0]
+    if batches(engine.loaded, engine.windows):
+        _in_groups(engine, todo, stop, cancel, top)
+    else:
+        for row in todo:
+            _alone(engine, row, stop, cancel, top)
+    ends = engine.tokenizer.end_ids
+    return [Generated(row.ids, row.logprobs, bool(row.ids) and row.ids[-1] in ends, row.tops) for row in rows]
 
-        def stop_row(written: list[int], row: int = row) -> bool:
-            return stop is not None and stop(row, written)
 
-        steps = list(engine.write(ids, samplings[row], max_tokens=limits[row], stop=stop_row, cancel=cancel, top=top))
-        ended = bool(steps) and steps[-1].id in engine.tokenizer.end_ids
-        made.append(Generated([s.id for s in steps], [s.logprob for s in steps], ended, [s.top for s in steps]))
-    return made
+def _alone(
+    engine: TransformersEngine,
+    row: _Row,
+    stop: Callable[[int, list[int]], bool] | None,
+    cancel: threading.Event | None,
+    top: int,
+) -> None:
+    def stop_row(written: list[int]) -> bool:
+        return stop is not None and stop(row.index, written)
+
+    for step in engine.write(row.prefix, row.sampling, max_tokens=row.limit, stop=stop_row, cancel=cancel, top=top):
+        row.ids.append(step.id)
+        row.logprobs.append(step.logprob)
+        row.tops.append(step.top)
+
+
+def _in_groups(
+    engine: TransformersEngine,
+    todo: list[_Row],
+    stop: Callable[[int, list[int]], bool] | None,
+    cancel: threading.Event | None,
+    top: int,
+) -> None:
+    held, engine.held = engine.current_rows(), []  # whatever happens below, nothing half-done is reused
+    ordered = sorted(todo, key=lambda row: len(row.prefix))
+    kept: list[Rows] = []
+    reused = fed = 0
+    for start in range(0, len(ordered), ROWS):
+        group = ordered[start : start + ROWS]
+        rows, group, took, read = _prefill(engine, group, held, cancel)
+        if not (cancel is not None and cancel.is_set()):
+            _decode(engine, rows, group, stop, cancel, top)
+        kept.append(rows)
+        reused, fed = reused + took, fed + read
+    engine.held = kept[-2:]
+    engine.note_reuse(reused, fed)
+
+
+# ---- reading the contexts ----------------------------------------------------------------------------------------
+
+
+def _prefill(
+    engine: TransformersEngine, group: list[_Row], held: Sequence[Rows], cancel: threading.Event | None
+) -> tuple[Rows, list[_Row], int, int]:
+    """Rows that hold each prefix but its last token, the group in their order, tokens reused and tokens fed."""
+    sources = [_longest(row.prefix[:-1], held) for row in group]
+    apart = _read_shared(engine, group, sources)
+    order = sorted(range(len(group)), key=lambda i: -_missing(group[i], sources[i]))
+    group, ordered = [group[i] for i in order], [sources[i] for i in order]
+    missing = [_missing(row, source) for row, source in zip(group, ordered, strict=True)]
+    assert engine.windows is not None
+    rows = Rows(engine.loaded, engine.windows, len(group))
+    rows.take(ordered, room=max(missing) + 128)
+    start = 0
+    while start < len(group) and missing[start] and not (cancel is not None and cancel.is_set()):
+        stop = start + 1
+        while (
+            stop < len(group)
+            and missing[stop] * 4 >= missing[start] * 3
+            and (stop + 1 - start) * missing[start] <= TOKENS
+        ):
+            stop += 1
+        rows.prefill(start, [group[i].prefix[-1 - missing[i] : -1] for i in range(start, stop) if missing[i]])
+        start = stop
+    rows.seal(max(missing))
+    reused = sum(source.length for source in ordered if source)
+    return rows, group, reused - apart, sum(missing) + apart + len(group)
+
+
+def _missing(row: _Row, source: Source | None) -> int:
+    return len(row.prefix) - 1 - (source.length if source else 0)
+
+
+def _longest(ids: Sequence[int], held: Sequence[Rows]) -> Source | None:
+    """The row that shares the longest beginning with `ids`."""
+    found: Source | None = None
+    for rows in held:
+        for row, other in enumerate(rows.ids):
+            length = found.length if found else 0
+            if len(other) > length and len(ids) > length and other[length] == ids[length]:
+                common = shared(other, ids)
+                if common > length:
+                    found = Source(rows, row, common)
+    return found
+
+
+def _read_shared(engine: TransformersEngine, group: Sequence[_Row], sources: list[Source | None]) -> int:
+    """Read what the rows without a better source share, once, and make it their source; how many tokens that fed."""
+    new = [i for i, source in enumerate(sources) if source is None or _missing(group[i], source) > source.length]
+    if len(new) < 2:
+        return 0
+    first = group[new[0]].prefix
+    length = min(min(shared(first, group[i].prefix), len(group[i].prefix) - 1) for i in new)
+    behind = [i for i in new if length >= WORTH + ((source.length) if (source := sources[i]) else 0)]
+    if len(behind) < 2:
+        return 0
+    assert engine.windows is not None
+    rows = Rows(engine.loaded, engine.windows, 1)
+    rows.prefill(0, [first[:length]])
+    rows.seal(length)
+    for i in behind:
+        sources[i] = Source(rows, 0, length)
+    return length
+
+
+# ---- writing -----------------------------------------------------------------------------------------------------
+
+
+def _decode(
+    engine: TransformersEngine,
+    rows: Rows,
+    group: list[_Row],
+    stop: Callable[[int, list[int]], bool] | None,
+    cancel: threading.Event | None,
+    top: int,
+) -> None:
+    """Write until every row is done. `group` is parallel to the rows; who is done changes places with the last."""
+    ends = engine.tokenizer.end_ids
+    writing = list(group)
+    tokens = [row.prefix[-1] for row in writing]
+    while writing and not (cancel is not None and cancel.is_set()):
+        logits_RV = rows.decode(tokens)
+        tokens = _choose(logits_RV, writing, top)
+        for place in reversed(range(len(writing))):
+            row = writing[place]
+            done = row.ids[-1] in ends or (stop is not None and stop(row.index, row.ids))
+            if done or len(row.ids) >= row.limit:
+                rows.swap(place, len(writing) - 1)
+                writing[place], tokens[place] = writing[-1], tokens[-1]
+                writing.pop()
+                tokens.pop()
+
+
+def _choose(logits_RV: torch.Tensor, writing: Sequence[_Row], top: int) -> list[int]:
+    """The next token of each row, noted in it with its log-probability."""
+    with torch.inference_mode():
+        logits_RV = logits_RV.float()
+        tokens = choose(
+            logits_RV, [row.sampling for row in writing], [len(row.prefix) + len(row.ids) for row in writing]
+        )
+        total_R = logits_RV.logsumexp(dim=-1)
+        logp_R = logits_RV.gather(-1, torch.tensor(tokens, device=logits_RV.device)[:, None])[:, 0] - total_R
+        for i, (row, token, logprob) in enumerate(zip(writing, tokens, logp_R.tolist(), strict=True)):
+            if logprob != logprob:  # NaN
+                raise ModelError("the model's output is not a number: its weights or the adapter are damaged")
+            row.ids.append(token)
+            row.logprobs.append(logprob)
+            row.tops.append(best(logits_RV[i] - total_R[i], top))
+    return tokens

@@ -12,6 +12,7 @@ Shapes: R rows, H key heads, C slots, T new tokens, D width of a head.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -51,16 +52,16 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Make the buffers in the dtype and on the device of the first keys."""
         shape = (self.slots.rows, key_states.shape[1], 0)
-        self.keys = key_states.new_empty((*shape, key_states.shape[-1]))
-        self.values = value_states.new_empty((*shape, value_states.shape[-1]))
+        self.keys = key_states.new_zeros((*shape, key_states.shape[-1]))
+        self.values = value_states.new_zeros((*shape, value_states.shape[-1]))
         self.is_initialized = True
 
     def reserve(self, slots: int) -> None:
-        """Make room for `slots` slots, keeping those before `at`."""
+        """Make room for `slots` slots."""
         if slots > self.keys.shape[2]:
             capacity = -(-slots // GROW) * GROW
-            self.keys = _grown(self.keys, self.slots.at, capacity)
-            self.values = _grown(self.values, self.slots.at, capacity)
+            self.keys = _grown(self.keys, capacity)
+            self.values = _grown(self.values, capacity)
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *_: Any, **__: Any
@@ -88,33 +89,51 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]
         return -1
 
 
-def _grown(old: torch.Tensor, used: int, capacity: int) -> torch.Tensor:
-    rows, heads, _, width = old.shape
-    new = old.new_empty((rows, heads, capacity, width))
-    new[:, :, :used] = old[:, :, :used]
+def _grown(old: torch.Tensor, capacity: int) -> torch.Tensor:
+    rows, heads, used, width = old.shape
+    new = old.new_zeros((rows, heads, capacity, width))  # a masked slot weighs 0, and 0 · NaN is NaN
+    new[:, :, :used] = old
     return new
 
 
 class SlotCache(Cache):  # type: ignore[misc]
-    """A cache of slot layers that share one place; the caller moves `slots.at` after each forward pass."""
+    """A cache of slot layers that share one place; the caller moves `slots.at` after each forward pass.
 
-    def __init__(self, sliding: list[bool | None], rows: int = 1) -> None:
+    `windows` are those of `layer_windows`.
+    """
+
+    def __init__(self, windows: Sequence[int | None], rows: int = 1) -> None:
         self.slots = Slots(rows)
-        layers = [DummyLayer() if kind is None else SlotLayer(self.slots, kind) for kind in sliding]
+        layers = [DummyLayer() if window is None else SlotLayer(self.slots, window > 0) for window in windows]
         super().__init__(layers=layers)
 
+    def slot_layers(self) -> list[SlotLayer]:
+        """The layers that hold keys."""
+        return [layer for layer in self.layers if isinstance(layer, SlotLayer)]
 
-def sliding_layers(config: PretrainedConfig) -> list[bool | None] | None:
-    """For each layer whether it slides (None: it keeps no keys of its own); None for a model that cannot roll back.
 
-    A state (SSM, linear attention, convolution) forgets; only plain attention, full or sliding, can be taken back.
+def layer_windows(config: PretrainedConfig) -> list[int | None] | None:
+    """The window of each layer: 0 for full attention, None for a layer without keys of its own.
+
+    None for a model that cannot roll back: a state (SSM, linear attention, convolution) forgets; only plain attention,
+    full or sliding, can be taken back.
     """
-    kinds: list[bool | None] = []
+    windows: list[int | None] = []
     for layer in DynamicCache(config=config).layers:
-        if type(layer) is DynamicLayer or type(layer) is DynamicSlidingWindowLayer:
-            kinds.append(type(layer) is DynamicSlidingWindowLayer)
+        if type(layer) is DynamicLayer:
+            windows.append(0)
+        elif type(layer) is DynamicSlidingWindowLayer:
+            windows.append(layer.sliding_window)
         elif type(layer) is DummyLayer:
-            kinds.append(None)
+            windows.append(None)
         else:
             return None
-    return kinds
+    return windows
+
+
+def shared(one: Sequence[int], two: Sequence[int]) -> int:
+    """How many tokens two sequences share at their beginning."""
+    shared = min(len(one), len(two))
+    if list(one[:shared]) == list(two[:shared]):
+        return shared
+    return next(i for i in range(shared) if one[i] != two[i])

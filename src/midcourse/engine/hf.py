@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from transformers.cache_utils import DynamicCache
 
-from midcourse.engine.cache import SlotCache, sliding_layers
+from midcourse.engine.cache import SlotCache, layer_windows, shared
 from midcourse.engine.sampling import Sampling, Step, best, choose, distribution
 from midcourse.errors import ContextError, ModelError
 
 if TYPE_CHECKING:
     from midcourse.engine.batch import Generated
+    from midcourse.engine.rows import Rows
     from midcourse.models import Loaded
     from midcourse.tokenizer import HFTokenizer
 
@@ -45,14 +46,14 @@ class TransformersEngine:
         self.loaded = loaded
         self.last_reuse = Reuse(0, 0)
         config = loaded.model.config
-        self._sliding = sliding_layers(config)
+        self.windows = layer_windows(config)
         self._argument = _cache_argument(loaded.model)
         self._vocabulary = int(config.get_text_config(decoder=True).vocab_size)
         self._ids: list[int] = []
         self._cache: Any = None
         self._logits_V: torch.Tensor | None = None
         self._version = loaded.version
-        self._rows: Any = None  # what batch() keeps for the next batch
+        self.held: list[Rows] = []  # what the last batch left for the next one
 
     @property
     def tokenizer(self) -> HFTokenizer:
@@ -72,7 +73,7 @@ class TransformersEngine:
     @property
     def rolls_back(self) -> bool:
         """Whether the cache can be cut to any length; otherwise a steer feeds the whole context again."""
-        return self._sliding is not None
+        return self.windows is not None
 
     # ---- one answer ----------------------------------------------------------------------------------------------
 
@@ -158,8 +159,18 @@ class TransformersEngine:
 
     def drop(self) -> None:
         """Forget all that is cached, and free its memory."""
-        self._ids, self._cache, self._logits_V, self._rows = [], None, None, None
+        self._ids, self._cache, self._logits_V, self.held = [], None, None, []
         self._version = self.loaded.version
+
+    def current_rows(self) -> list[Rows]:
+        """The rows of the last batch, if the weights are still those that made them."""
+        if self._version != self.loaded.version:
+            self.drop()
+        return self.held
+
+    def note_reuse(self, reused: int, fed: int) -> None:
+        """Say what the last call took from the cache and what it fed."""
+        self.last_reuse = Reuse(reused, fed)
 
     def _check(self, ids: Sequence[int], room: int = 0) -> None:
         assert len(ids), "a context needs at least one token"
@@ -176,13 +187,13 @@ class TransformersEngine:
     def _feed(self, ids: Sequence[int], cancel: threading.Event | None) -> Reuse:
         if self._version != self.loaded.version:
             self.drop()
-        kept = _shared(self._ids, ids)
+        kept = shared(self._ids, ids)
         if kept == len(ids) == len(self._ids) and self._logits_V is not None:
             return Reuse(kept, 0)
         self._check(ids)
         kept = self._roll_back(min(kept, len(ids) - 1))  # the last one again, for its logits
         size = CHUNK
-        if self._sliding is None:  # some recurrent models take many tokens only to begin with, and get the rest wrong
+        if self.windows is None:  # some recurrent models take many tokens only to begin with, and get the rest wrong
             size = len(ids) if kept == 0 else 1
         for start in range(kept, len(ids), size):
             if cancel is not None and cancel.is_set():
@@ -195,10 +206,10 @@ class TransformersEngine:
         self._logits_V = None
         if length == len(self._ids) and self._cache is not None:
             return length
-        if self._cache is None or self._sliding is None or length == 0:
+        if self._cache is None or self.windows is None or length == 0:
             self._ids = []
             self._cache = (
-                DynamicCache(config=self.loaded.model.config) if self._sliding is None else SlotCache(self._sliding)
+                DynamicCache(config=self.loaded.model.config) if self.windows is None else SlotCache(self.windows)
             )
             return 0
         self._cache.slots.at = length
@@ -212,7 +223,7 @@ class TransformersEngine:
         self._ids, self._cache = [], None
         inputs_1T = torch.tensor([ids], device=self.loaded.device)
         out = self.loaded.model(input_ids=inputs_1T, use_cache=True, logits_to_keep=1, **{self._argument: cache})
-        if self._sliding is not None:
+        if self.windows is not None:
             cache.slots.at += len(ids)
         self._ids, self._cache, self._logits_V = held + ids, cache, out.logits[0, -1]
 
@@ -224,14 +235,6 @@ def _cache_argument(model: Any) -> str:
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
     names = inspect.signature(base.forward).parameters
     return "past_key_values" if "past_key_values" in names else "cache_params"
-
-
-def _shared(one: Sequence[int], two: Sequence[int]) -> int:
-    """How many tokens two sequences share at their beginning."""
-    shared = min(len(one), len(two))
-    if list(one[:shared]) == list(two[:shared]):
-        return shared
-    return next(i for i in range(shared) if one[i] != two[i])
 
 
 def _step(logits_V: torch.Tensor, sampling: Sampling, position: int, top: int) -> Step:

@@ -10,6 +10,7 @@ Shapes: R rows, V tokens of the vocabulary.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from typing import NamedTuple
 import torch
 
 from midcourse.errors import ConfigError, Problem
+
+NUCLEUS = 256  # how many of the most probable tokens are tried before all are sorted
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +74,21 @@ def filtered(logits_RV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
         least_R1 = probs_RV.topk(sampling.top_k, dim=-1).values[:, -1:]
         probs_RV = _keep(probs_RV, probs_RV >= least_R1)
     if sampling.top_p < 1:
-        sorted_RV, order_RV = probs_RV.sort(dim=-1, descending=True, stable=True)
-        before_RV = sorted_RV.cumsum(dim=-1) - sorted_RV  # what the more probable ones sum up to
-        kept_RV = torch.zeros_like(probs_RV, dtype=torch.bool).scatter(-1, order_RV, before_RV < sampling.top_p)
-        probs_RV = _keep(probs_RV, kept_RV)
+        probs_RV = _keep(probs_RV, probs_RV >= _least_of_nucleus(probs_RV, sampling.top_p))
     if sampling.min_p > 0:
         probs_RV = _keep(probs_RV, probs_RV >= sampling.min_p * probs_RV.amax(dim=-1, keepdim=True))
     return probs_RV
+
+
+def _least_of_nucleus(probs_RV: torch.Tensor, top_p: float) -> torch.Tensor:
+    """The least probability (R, 1) that is needed for a sum of `top_p`; those equal to it are kept with it."""
+    for count in (min(NUCLEUS, probs_RV.shape[-1]), probs_RV.shape[-1]):  # sorting all of a vocabulary is slow
+        sorted_RK = probs_RV.topk(count, dim=-1).values
+        before_RK = sorted_RK.cumsum(dim=-1) - sorted_RK  # what the more probable ones sum up to
+        if bool((before_RK[:, -1] >= top_p).all()):
+            break
+    needed_R1 = (before_RK < top_p).sum(dim=-1, keepdim=True)
+    return sorted_RK.gather(-1, needed_R1 - 1)
 
 
 def _keep(probs_RV: torch.Tensor, kept_RV: torch.Tensor) -> torch.Tensor:
@@ -88,7 +99,7 @@ def _keep(probs_RV: torch.Tensor, kept_RV: torch.Tensor) -> torch.Tensor:
 def uniform(seed: int, position: int) -> float:
     """A number in [0, 1) that belongs to this seed and position; the same on every machine and device."""
     digest = hashlib.blake2b(f"{seed}:{position}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+    return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 def choose(logits_RV: torch.Tensor, samplings: Sequence[Sampling], positions: Sequence[int]) -> list[int]:
@@ -99,15 +110,10 @@ def choose(logits_RV: torch.Tensor, samplings: Sequence[Sampling], positions: Se
     for row, (sampling, position) in enumerate(zip(samplings, positions, strict=True)):
         if sampling.temperature > 0:
             probs_V = filtered(logits_RV[row : row + 1], sampling)[0]
-            # the most probable first, so that rounding moves the boundaries of improbable tokens only
-            sorted_V, order_V = probs_V.sort(descending=True, stable=True)
-            sums_V = sorted_V.double().cumsum(dim=-1)
-            drawn = uniform(sampling.seed, position) * float(sums_V[-1])
-            place = int(
-                torch.searchsorted(sums_V, torch.tensor(drawn, dtype=torch.float64, device=sums_V.device), right=True)
-            )
-            place = min(place, int((sorted_V > 0).sum()) - 1)
-            chosen[row] = int(order_V[place])
+            sums_V = probs_V.double().cumsum(dim=-1)
+            whole = float(sums_V[-1])
+            drawn = min(uniform(sampling.seed, position) * whole, math.nextafter(whole, 0))
+            chosen[row] = int((sums_V > drawn).to(torch.uint8).argmax())  # the first one beyond: never one of weight 0
     return chosen
 
 
