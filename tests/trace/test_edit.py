@@ -77,7 +77,7 @@ def test_rejected_goes_up_to_stop():
     tok = tokenizers.get("byte-level")
     first, rest = tok.encode(" world"), tok.encode(" and then")
     trace = a_trace(tok, [*tok.encode("hello"), *first, *rest])
-    steer = edit.steer_text(trace, tok, " there", byte=5, stop=len(tok.encode("hello")) + len(first))
+    steer = edit.steer_text(trace, tok, " there", byte=5, rejected_stop=len(tok.encode("hello")) + len(first))
     assert sides(trace, tok, steer) == (" there", [" world"])
 
 
@@ -159,7 +159,7 @@ def test_effort_counts_what_was_typed():
         ("hel", {"byte": 0}, "only repeats"),
         ("a", {"byte": 99}, "there is no byte 99"),
         ("a", {"depth": 99}, "there is no depth 99"),
-        ("a", {"byte": 0, "stop": 99}, "there is no depth 99"),
+        ("a", {"byte": 0, "rejected_stop": 99}, "there is no depth 99"),
     ],
 )
 def test_what_makes_no_steer_is_refused_with_its_reason(typed, place, message):

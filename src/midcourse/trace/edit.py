@@ -40,14 +40,14 @@ def steer_text(
     byte: int | None = None,
     depth: int | None = None,
     end: bool = False,
-    stop: int | None = None,
+    rejected_stop: int | None = None,
     **about: Unpack[About],
 ) -> Steer:
     """`text` instead of what the answer says from there on; `end` also ends the answer.
 
-    Rejected is what follows up to depth `stop`, by default up to the head; nothing, if nothing follows.
+    Rejected is what follows up to depth `rejected_stop`, by default up to the head; nothing, if nothing follows.
     """
-    ids = _until(trace, stop)
+    ids = _until(trace, rejected_stop)
     cut, depth = _cut(tok, ids, byte, depth)
     answer, typed = to_bytes(tok, ids), encoded(text)
     follows, start = answer[cut:], cut - unfinished(answer[:cut])
@@ -105,11 +105,11 @@ def mark(
     *,
     byte: int | None = None,
     depth: int | None = None,
-    stop: int | None = None,
+    rejected_stop: int | None = None,
     **about: Unpack[About],
 ) -> Steer:
-    """Off track from the token at that place up to depth `stop` (by default the head), without a correction."""
-    ids = _until(trace, stop)
+    """Off track from the token at that place up to depth `rejected_stop` (by default the head); no correction."""
+    ids = _until(trace, rejected_stop)
     cut, depth = _cut(tok, ids, byte, depth)
     if depth is None:
         ends = list(accumulate((len(tok.token_bytes(token)) for token in ids), initial=0))

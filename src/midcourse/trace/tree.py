@@ -180,8 +180,10 @@ class Trace:
         """
         span = self._branch(self.head, ids, source, logprobs)
         before = self.head.span
-        if before is not None and self.head == self.end_of(before) and self.spans[before].source == source == "model":
-            self.history[self.cursor :] = [self.end_of(span.id)]  # a model that goes on writing is one step
+        undone = self.cursor + 1 < len(self.history)  # after an undo, going on is a step of its own
+        goes_on = before is not None and self.head == self.end_of(before) and self.spans[before].source == "model"
+        if goes_on and source == "model" and not undone:
+            self.history[self.cursor] = self.end_of(span.id)  # a model that goes on writing is one step
         else:
             self.move(self.end_of(span.id))
         return span
