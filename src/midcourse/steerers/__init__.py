@@ -1,0 +1,19 @@
+"""Who steers when no person does: an oracle with a reference, and a teacher model."""
+
+from midcourse.steerers.batch import BatchWriter, steer_batch
+from midcourse.steerers.follow import Divergence, Follower
+from midcourse.steerers.oracle import Oracle
+from midcourse.steerers.steerer import Attention, Effort, Steerer, effort, steer_answer
+
+__all__ = [
+    "Attention",
+    "BatchWriter",
+    "Divergence",
+    "Effort",
+    "Follower",
+    "Oracle",
+    "Steerer",
+    "effort",
+    "steer_answer",
+    "steer_batch",
+]

@@ -1,0 +1,107 @@
+"""Steering many answers at once: all rows write together, and each is corrected when it has stopped.
+
+The sessions are the same as for one answer at a time, and so are the traces: only the model's text comes from a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from midcourse.engine.sampling import Sampling
+from midcourse.session import Session, Writer
+from midcourse.session.session import GREEDY
+from midcourse.steerers.steerer import Attention, Steerer
+from midcourse.trace import Message, Trace
+
+if TYPE_CHECKING:
+    from midcourse.engine.batch import Generated
+
+
+class BatchWriter(Writer, Protocol):
+    """An engine that can go on with many texts at once."""
+
+    def batch(
+        self,
+        prefixes: Sequence[Sequence[int]],
+        sampling: Sampling,
+        *,
+        max_tokens: int | Sequence[int],
+        stop: Callable[[int, list[int]], bool] | None = None,
+        top: int = 0,
+    ) -> list[Generated]:
+        """Go on after each prefix until its end id, `max_tokens`, the context's end, or `stop(row, ids so far)`."""
+
+
+def steer_batch(
+    engine: BatchWriter,
+    prompts: Sequence[Sequence[Message]],
+    steerers: Steerer | Sequence[Steerer],
+    *,
+    save: Callable[[Trace], object] | None = None,
+    sampling: Sampling = GREEDY,
+    rows: int = 32,
+    tags: Sequence[str] = (),
+    author: str | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[Trace]:
+    """Answer every prompt, steered by `steerers` (one for all, or parallel to `prompts`); traces parallel to `prompts`.
+
+    At most `rows` answers are written at a time. `save` is called as a session calls it; `progress` with the number of
+    answers that are done, whenever that grows. An answer for which the context is too short stays unfinished.
+    """
+    each = list(steerers) if isinstance(steerers, Sequence) else [steerers] * len(prompts)
+    assert len(each) == len(prompts), "steerers are parallel to prompts"
+    keep = save or (lambda _: None)
+    sessions = [Session.start(p, engine, keep, sampling=sampling, tags=tags, author=author) for p in prompts]
+    queue = list(zip(sessions, each, strict=True))[::-1]
+    active: list[_Row] = []
+    done = 0
+    while queue or active:
+        while queue and len(active) < rows:
+            session, steerer = queue.pop()
+            active.append(_Row(session, steerer))
+        _write(engine, active, sampling)
+        for steerer in {id(row.steerer): row.steerer for row in active}.values():
+            steerer.prepare([(row.session, row.attention) for row in active if row.steerer is steerer])
+        left = [row for row in active if row.attention.acts(row.session) and row.room(engine)]
+        if progress is not None and len(left) < len(active):
+            done += len(active) - len(left)
+            progress(done)
+        active = left
+    return [session.trace for session in sessions]
+
+
+class _Row:
+    """One answer in the batch."""
+
+    def __init__(self, session: Session, steerer: Steerer) -> None:
+        self.session, self.steerer = session, steerer
+        self.attention: Attention = steerer.attend(session)
+
+    def ids(self) -> list[int]:
+        return [*self.session.trace.prompt, *self.session.answer()]
+
+    def room(self, engine: BatchWriter) -> int:
+        return engine.context_length - len(self.ids())
+
+
+def _write(engine: BatchWriter, active: Sequence[_Row], sampling: Sampling) -> None:
+    """Let the model write on in every row whose steerer waits for that, until each has stopped."""
+    waiting = [row for row in active if row.attention.waiting]
+    if not waiting:
+        return
+    read = [0] * len(waiting)
+
+    def stop(number: int, ids: list[int]) -> bool:
+        stopped = False
+        for token in ids[read[number] :]:
+            stopped = waiting[number].attention.reads(token)
+        read[number] = len(ids)
+        return stopped
+
+    limits = [min(row.attention.limit, row.room(engine)) for row in waiting]
+    made = engine.batch([row.ids() for row in waiting], sampling, max_tokens=limits, stop=stop)
+    for number, (row, text) in enumerate(zip(waiting, made, strict=True)):
+        stop(number, list(text.ids))  # an engine need not ask about a row's last token
+        row.session.wrote(text.ids, text.logprobs)

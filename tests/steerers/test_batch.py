@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import pytest
+
+from midcourse.session import Session
+from midcourse.steerers import Oracle, steer_answer, steer_batch
+from midcourse.trace import Trace, problems
+from tests.toys import ToyEngine, copyist
+
+TEXT = "name = one\nage = two\n"
+PROMPTS = [[{"role": "user", "content": f"go {number}"}] for number in range(5)]
+WRONG = {"name = ": "six", "age = ": "ten"}
+ORACLES = [Oracle(reference=TEXT, max_typed=n, max_steers=8 - 2 * n, run_on=n) for n in range(1, 5)]
+ORACLES.append(Oracle(reference="quite another", max_steers=30))
+
+
+def story(trace: Trace) -> object:
+    """Everything but how the model's text was cut into spans, and who it is."""
+    runs = [
+        (
+            trace.run_ids(steer.chosen) if steer.chosen else None,
+            [trace.run_ids(run) for run in steer.rejected],
+            steer.start,
+            replace(steer, chosen=None, rejected=(), created=None),
+        )
+        for steer in trace.steers
+    ]
+    head = trace.head
+    sources = [source for _, source in trace.trunk()]
+    return trace.messages, trace.answer(head), sources, runs, trace.finished, len(trace.history)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 32])
+def test_a_batch_is_like_one_at_a_time(rows: int) -> None:
+    rule = copyist(TEXT, WRONG, tail="Hope this helps!")
+    single = [
+        steer_answer(Session.start(prompt, ToyEngine(rule), lambda _: None), oracle)
+        for prompt, oracle in zip(PROMPTS, ORACLES, strict=True)
+    ]
+    done: list[int] = []
+    saved: dict[str, Trace] = {}
+
+    def save(trace: Trace) -> None:
+        saved[trace.id] = copy.deepcopy(trace)
+
+    together = steer_batch(ToyEngine(rule), PROMPTS, ORACLES, save=save, rows=rows, progress=done.append)
+    assert [story(trace) for trace in together] == [story(trace) for trace in single]
+    assert not any(problems(trace) for trace in together)
+    assert any(trace.finished for trace in together)
+    assert not all(trace.finished for trace in together)
+    assert done[-1] == len(PROMPTS)
+    assert [saved[trace.id] for trace in together] == together
+
+
+def test_one_steerer_for_all_and_no_prompts() -> None:
+    oracle = Oracle(reference=TEXT)
+    assert all(trace.finished for trace in steer_batch(ToyEngine(copyist(TEXT, WRONG)), PROMPTS, oracle))
+    assert steer_batch(ToyEngine(), [], oracle) == []
+
+
+def test_no_room() -> None:
+    room = len(ToyEngine().tokenizer.prompt(PROMPTS[0])) + 4
+    traces = steer_batch(ToyEngine(copyist(TEXT, WRONG), context_length=room), PROMPTS, Oracle(reference=TEXT))
+    assert not any(trace.finished for trace in traces)
+    assert all(len(trace.prompt) + trace.depth(trace.head) <= room + 12 for trace in traces)
