@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -178,3 +179,24 @@ def test_messages_keep_their_kinds(store: Store) -> None:
     ]
     store.save(replace(make("a"), messages=messages))
     assert json.dumps(store.get("a").messages) == json.dumps(messages)
+
+
+def test_memory_stays_flat(store: Store) -> None:
+    """Four times as many traces, in and out and checked, need no more memory at once."""
+
+    def peak(work: Callable[[], object]) -> int:
+        tracemalloc.start()
+        work()
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    def traces(first: int, count: int) -> Iterator[Trace]:
+        return (make(f"trace {number}") for number in range(first, first + count))
+
+    store.add(traces(0, 100))
+    few, many = peak(lambda: store.add(traces(1000, 200))), peak(lambda: store.add(traces(2000, 800)))
+    assert many < 1.3 * few
+    batch = peak(lambda: next(store.all()))  # of seventeen
+    assert peak(lambda: sum(len(trace.spans) for trace in store.all())) < 3 * batch
+    assert peak(lambda: list(store.verify())) < 4 * batch

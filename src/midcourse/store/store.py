@@ -10,7 +10,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -53,7 +53,8 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._remembered: OrderedDict[str, Stored] = OrderedDict()  # what `save` wrote last, checked by its digests
+        self._remembered: dict[str, Stored] = {}  # what `save` wrote last, checked by its digests
+        self._remembering = threading.Lock()
 
     # ---- opening -------------------------------------------------------------------------------------------------
 
@@ -137,10 +138,11 @@ class Store:
                 if before is None or not before.is_of(row):
                     before = self._stored(connection, row)
                 stored = writing.append(connection, self.name, row, before, trace, decode)
-        self._remembered[trace.id] = stored
-        self._remembered.move_to_end(trace.id)
-        if len(self._remembered) > _REMEMBERED:
-            self._remembered.popitem(last=False)
+        with self._remembering:
+            self._remembered.pop(trace.id, None)
+            self._remembered[trace.id] = stored
+            if len(self._remembered) > _REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
