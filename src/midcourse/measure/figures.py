@@ -200,32 +200,52 @@ def _nice(width: float) -> float:
 
 
 def training(metrics: Mapping[str, Any] | None) -> list[Figure]:
-    """The curves of a run's `history` (a list of records with `step`); empty when there is none."""
-    history = [entry for entry in (metrics or {}).get("history", []) if isinstance(entry.get("step"), (int, float))]
+    """The curves of a run's `epochs` in metrics.json; empty when there are none.
+
+    Several runs, one after the other, are drawn as one: a dotted line stands where the epochs begin again.
+    """
+    epochs = list((metrics or {}).get("epochs") or [])
+    numbers = [epoch.get("epoch", 0) for epoch in epochs]
+    again = [place + 0.5 for place in range(1, len(epochs)) if numbers[place] <= numbers[place - 1]]
     figures = []
     for name, title, keys in (
         ("loss", "Loss", (("loss", "loss"),)),
-        ("logps", "Log-probability, nats", (("chosen_logp", "correction"), ("rejected_logp", "rejected"))),
+        (
+            "logps",
+            "Log-probability per token, nats",
+            (
+                ("chosen_logp_per_token", "correction"),
+                ("accepted_logp_per_token", "let stand"),
+                ("rejected_logp_per_token", "rejected"),
+            ),
+        ),
         ("margin", "Margin, nats", (("margin", "margin"),)),
         ("accuracy", "Corrections preferred", (("accuracy", "accuracy"),)),
+        ("change", "Change against the base, nats", (("chosen_change", "correction"), ("rejected_change", "rejected"))),
     ):
         lines = []
         for key, label in keys:
-            points = [
-                (e["step"], e[key]) for e in history if isinstance(e.get(key), (int, float)) and math.isfinite(e[key])
-            ]
+            points = [(place, float(epoch[key])) for place, epoch in enumerate(epochs, 1) if _finite(epoch.get(key))]
             if len(points) > 1:
                 lines.append((label, points))
         if not lines:
             continue
-        data: list[Json] = []
-        for place, (label, points) in enumerate(lines):
-            line = _line(label, points, 0 if place == 0 else 2)
-            data.append(line | {"mode": "lines"})
-        layout: Json = {"xaxis": {"title": {"text": "step"}}, "showlegend": len(lines) > 1}
+        data = [_line(label, points, _STROKES.get(label, 0)) for label, points in lines]
+        layout: Json = {
+            "xaxis": {"title": {"text": "epoch"}, "dtick": max(1, round(len(epochs) / 6))},
+            "showlegend": len(lines) > 1,
+            "shapes": [_upright(x) for x in again],
+        }
         if name == "accuracy":
             layout["yaxis"] = {"range": [-0.03, 1.06], "tickformat": ".0%"}
         rows = [[label, number(points[0][1], 2), number(points[-1][1], 2)] for label, points in lines]
         says = f"{title} over training: " + "; ".join(f"{row[0]} from {row[1]} to {row[2]}" for row in rows) + "."
         figures.append(Figure(f"train-{name}", title, says, data, layout, ["", "first", "last"], rows))
     return figures
+
+
+_STROKES = {"let stand": 1, "rejected": 2}
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -22,11 +24,20 @@ class MeasureSettings(BaseModel):
     answer_tokens: int | None = Field(None, gt=0)
     """Longest answer, in tokens; by default half as long again as the held-out answer, and at least 32."""
 
+    oracle_run_on: int = Field(8, ge=0)
+    """How many tokens past its first mistake the oracle lets the model write."""
+
     oracle_tokens: int = Field(12, gt=0)
     """The longest correction, in tokens, that the oracle types at once."""
 
     oracle_steers: int = Field(16, gt=0)
     """How often the oracle steers one answer before it gives up."""
+
+    oracle_cut: Literal["full", "lines", "line", "words"] = "full"
+    """Where the oracle stops typing: at its longest, or after whole lines, the line of the mistake, a whole word."""
+
+    oracle_whitespace: Literal["exact", "lenient"] = "exact"
+    """Whether the oracle minds white space of another length."""
 
     drift_prompts: int = Field(24, ge=0)
     """How many of the unrelated prompts to measure drift on; 0 leaves them out."""

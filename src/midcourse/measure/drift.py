@@ -1,0 +1,112 @@
+"""Drift: how far the adapted model is from the base where nobody asked it to move.
+
+Two kinds of text: unrelated prompts (unrelated.json) with the base model's own greedy continuations, and the tokens
+of held-out answers that were let stand. On each measured token: KL(base‖adapted) over the whole vocabulary in nats,
+whether both models have the same first choice, and the token's own log-probability, whose mean gives the perplexity.
+
+Shapes: P measured places of one text, V tokens of the vocabulary. One text at a time, so memory stays flat: at most
+`PLACES` × V log-probabilities of each model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from importlib import resources
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from midcourse.engine.sampling import Sampling
+from midcourse.measure.replay import Writer
+from midcourse.measure.result import Moved
+from midcourse.trace.tree import Trace
+
+if TYPE_CHECKING:
+    from midcourse.models import Loaded
+
+PLACES = 256  # of one text; of a longer one, this many, evenly spread
+
+
+class Text(NamedTuple):
+    """Ids as the model sees them, and which of them are measured (each is predicted from those before it)."""
+
+    ids: list[int]
+    places: list[int]
+
+
+def prompts(at_most: int) -> list[str]:
+    """The unrelated prompts that come with Midcourse."""
+    text = resources.files("midcourse.measure").joinpath("unrelated.json").read_text(encoding="utf-8")
+    found: list[str] = json.loads(text)
+    return found[:at_most]
+
+
+def unrelated(engine: Writer, at_most: int, length: int, batch: int) -> list[Text]:
+    """The prompts with what the model as it is now (the base) writes after each: `length` tokens, greedily."""
+    contexts = [engine.tokenizer.prompt([{"role": "user", "content": prompt}]) for prompt in prompts(at_most)]
+    made = []
+    for start in range(0, len(contexts), batch):
+        made += engine.batch(contexts[start : start + batch], Sampling(), max_tokens=length)
+    return [
+        _text(context, range(len(context), len(context) + len(written.ids)), written.ids)
+        for context, written in zip(contexts, made, strict=True)
+    ]
+
+
+def on_track(traces: Sequence[Trace]) -> list[Text]:
+    """The final answers of `traces`; measured are the tokens that no person typed."""
+    texts = []
+    for trace in traces:
+        trunk = list(trace.trunk())
+        stand = [len(trace.prompt) + depth for depth, (_, source) in enumerate(trunk) if source in ("model", "import")]
+        texts.append(_text(trace.prompt, stand, [token for token, _ in trunk]))
+    return [text for text in texts if text.places]
+
+
+def _text(context: Sequence[int], places: Sequence[int], answer: Sequence[int]) -> Text:
+    kept = [place for place in places if place > 0]
+    if len(kept) > PLACES:
+        kept = [kept[round(step * (len(kept) - 1) / (PLACES - 1))] for step in range(PLACES)]
+    return Text([*context, *answer], kept)
+
+
+def moved(loaded: Loaded, texts: Sequence[Text], progress: Callable[[int], object] | None = None) -> Moved | None:
+    """Compare base and adapted model on `texts`; without an adapter only the perplexity. None without texts."""
+    divergences: list[float] = []
+    agree = 0
+    before = after = 0.0
+    with loaded.owner("measuring drift"):
+        for done, text in enumerate(texts, 1):
+            own_P1 = torch.tensor([text.ids[place] for place in text.places], device=loaded.device)[:, None]
+            with loaded.without_adapter():
+                base_PV = _logprobs(loaded, text)
+            before += float(base_PV.gather(1, own_P1).double().sum())
+            if loaded.has_adapter:
+                now_PV = _logprobs(loaded, text)
+                after += float(now_PV.gather(1, own_P1).double().sum())
+                kl_P = (base_PV.exp() * (base_PV - now_PV)).nan_to_num(0.0).sum(-1).clamp_min(0.0)
+                divergences += kl_P.tolist()
+                agree += int((base_PV.argmax(-1) == now_PV.argmax(-1)).sum())
+            if progress is not None:
+                progress(done)
+    count = sum(len(text.places) for text in texts)
+    if not count:
+        return None
+    found = Moved(texts=len(texts), tokens=count, perplexity_before=math.exp(-before / count))
+    if divergences:
+        found.kl = math.fsum(divergences) / count
+        found.kl_p95 = sorted(divergences)[math.ceil(0.95 * count) - 1]
+        found.top1_agreement = agree / count
+        found.perplexity_after = math.exp(-after / count)
+    return found
+
+
+@torch.inference_mode()
+def _logprobs(loaded: Loaded, text: Text) -> torch.Tensor:
+    """Log-probabilities (P, V) in float32 at the measured places; only these rows go through the LM head."""
+    ids_1L = torch.tensor([text.ids[: text.places[-1]]], device=loaded.device)
+    rows_P = torch.tensor(text.places, device=loaded.device) - 1
+    logits_1PV: torch.Tensor = loaded.model(input_ids=ids_1L, use_cache=False, logits_to_keep=rows_P).logits
+    return logits_1PV[0].float().log_softmax(-1)
