@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import configparser
 import string
-import tomllib
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midcourse.demo.notes import FIELDS, Note, Split, draw
+from midcourse.demo.notes import FIELDS, Split, check, draw
 from midcourse.demo.words import HELD_OUT, TRAIN, Words
+from midcourse.measure.check import Verdict
 
 SPLITS: tuple[Split, ...] = ("train", "held_out")
 
@@ -42,15 +43,17 @@ def test_drawn_halves_are_disjoint_in_all_that_they_say(seed: int) -> None:
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10_000), split=st.sampled_from(SPLITS))
-def test_a_card_is_toml_and_says_what_the_note_says(seed: int, split: Split) -> None:
+def test_a_card_is_an_ini_section_and_says_what_the_note_says(seed: int, split: Split) -> None:
     for note in draw(split, 25, seed):
-        card = tomllib.loads(note.reference)["contact"]
+        parser = configparser.ConfigParser()
+        parser.read_string(note.reference)
+        card = parser["contact"]
         assert tuple(card) == FIELDS
         assert card["name"] == f"{note.last}, {note.first}"
-        assert (card["city"], card["age"], card["job"]) == (note.city, note.age, note.job)
+        assert (card["city"], card["age"], card["job"]) == (note.city, str(note.age), note.job)
         for said in (note.first, note.last, note.city, str(note.age), note.job, card["phone"].replace(" ", "-")):
             assert said in note.text
-        assert note.check(note.reference) == (5, 5, True)
+        assert check(note.reference, note.reference, note.messages) == Verdict(True, 1.0)
 
 
 def test_several_hundred_notes_are_distinct_and_seeded() -> None:
@@ -62,19 +65,21 @@ def test_several_hundred_notes_are_distinct_and_seeded() -> None:
 
 
 @pytest.fixture
-def note() -> Note:
-    return draw("held_out", 1, 0)[0]
+def card() -> str:
+    return draw("held_out", 1, 0)[0].reference
 
 
-def test_the_checker_wants_whole_lines(note: Note) -> None:
-    assert note.check("") == (0, 5, False)
-    assert note.check(note.reference.replace('"', "'")).right == 1  # the age has no quotes
-    assert note.check(note.reference.replace(" = ", ": ")).right == 0
-    assert note.check(note.text).right == 0
+def test_the_checker_wants_whole_lines(card: str) -> None:
+    assert check(card, card, []) == Verdict(True, 1.0)
+    assert check("", card, []) == Verdict(False, 0.0)
+    assert check(card.replace("name = ", "name =  "), card, []) == Verdict(False, 0.8)
+    assert check(card.replace(",", ""), card, []) == Verdict(False, 0.8)
+    assert check(card.replace(" = ", ": "), card, []).fields == 0
+    assert check("[contact]", card, []).fields == 0
 
 
-def test_the_card_is_exact_only_when_nothing_is_added(note: Note) -> None:
-    assert note.check(f"\n{note.reference}\n") == (5, 5, True)
-    assert note.check(f"Here you are:\n{note.reference}") == (5, 5, False)
-    assert note.check(f"{note.reference}\nHope this helps!") == (5, 5, False)
-    assert note.check("\n".join(note.reference.splitlines()[:-1])) == (4, 5, False)
+def test_an_answer_passes_only_when_nothing_is_added(card: str) -> None:
+    assert check(f"\n{card}\n", card, []) == Verdict(True, 1.0)
+    assert check(f"Here you are:\n{card}", card, []) == Verdict(False, 1.0)
+    assert check(f"{card}\nHope this helps!", card, []) == Verdict(False, 1.0)
+    assert check("\n".join(card.splitlines()[:-1]), card, []) == Verdict(False, 0.8)

@@ -3,36 +3,31 @@
     Met Anna Keller in Lisbon, 36 years old, works as a chef. Phone 555-0134.
 
     [contact]
-    name = "Keller, Anna"
-    city = "Lisbon"
+    name = Keller, Anna
+    city = Lisbon
     age = 36
-    job = "chef"
-    phone = "555 0134"
+    job = chef
+    phone = 555 0134
 
-A note and its card are drawn together from one contact, so the card is right by construction. Train and held-out notes
-share no name, city, job, phone number or sentence (`words.py`). The same seed gives the same notes.
+A card is an INI section with house rules: five keys in this order, the surname first, the phone number regrouped,
+nothing around it. A note and its card are drawn together from one contact, so the card is right by construction. Train
+and held-out notes share no name, city, job, phone number or sentence (`words.py`). The same seed gives the same notes.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from midcourse.demo.words import HELD_OUT, TRAIN
+from midcourse.measure.check import Verdict
 from midcourse.trace.tree import Message
 
 Split = Literal["train", "held_out"]
 SYSTEM = "Turn the note into a card."  # says nothing of the format: that is what the steers teach
 FIELDS = ("name", "city", "age", "job", "phone")
-
-
-class Score(NamedTuple):
-    """How one answer compares with the card: lines that are right, lines there are, and whether all of it is right."""
-
-    right: int
-    fields: int
-    exact: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +52,17 @@ class Note:
     def lines(self) -> dict[str, str]:
         """The card's lines by field, in the order of the card."""
         return {
-            "name": f'name = "{self.last}, {self.first}"',
-            "city": f'city = "{self.city}"',
+            "name": f"name = {self.last}, {self.first}",
+            "city": f"city = {self.city}",
             "age": f"age = {self.age}",
-            "job": f'job = "{self.job}"',
-            "phone": f'phone = "{self.phone[:3]} {self.phone[3:]}"',
+            "job": f"job = {self.job}",
+            "phone": f"phone = {self.phone[:3]} {self.phone[3:]}",
         }
 
     @property
     def reference(self) -> str:
         """The right answer, whole."""
         return "\n".join(["[contact]", *self.lines.values()])
-
-    def check(self, answer: str) -> Score:
-        """Compare `answer`: a field counts when its line stands there exactly; `exact` when nothing else does."""
-        given = answer.strip().splitlines()
-        right = sum(line in given for line in self.lines.values())
-        return Score(right, len(FIELDS), answer.strip() == self.reference)
 
 
 def draw(split: Split, count: int, seed: int) -> list[Note]:
@@ -92,3 +81,12 @@ def draw(split: Split, count: int, seed: int) -> list[Note]:
         text = template.format(first=first, last=last, city=city, age=age, job=job, phone=f"{phone[:3]}-{phone[3:]}")
         notes.append(Note(text, first, last, city, age, job, phone, template))
     return notes
+
+
+def check(answer: str, reference: str, messages: Sequence[Message]) -> Verdict:  # noqa: ARG001
+    """The checker that `midcourse measure` takes: a field counts when its line stands there exactly, and the answer
+    passes when nothing else does. `reference` is the right card.
+    """
+    lines, given = reference.strip().splitlines()[1:], answer.strip().splitlines()
+    right = sum(line in given for line in lines)
+    return Verdict(answer.strip() == reference.strip(), right / len(lines))
