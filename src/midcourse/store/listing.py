@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_
 
 from midcourse.errors import UserError
 from midcourse.store import snippets
@@ -81,7 +81,7 @@ def traces(
     if steered is not None:
         query = query.where(c.steered == steered)
     if text:
-        query = query.where(c.words.contains(snippets.search_for(text), autoescape=True))
+        query = query.where(*_holds(c.words, text))
     if after is not None:
         query = query.where(order < _key(after, 1)[0])
     found = connection.execute(query.order_by(order.desc()).limit(_limit(limit))).all()
@@ -111,7 +111,7 @@ def steers(
     found_by = select(*key)
     if text:
         key = (words.trace, words.steer)
-        found_by = select(*key).where(words.words.contains(snippets.search_for(text), autoescape=True))
+        found_by = select(*key).where(*_holds(words.words, text))
         if author is not None:
             found_by = found_by.join(t.steers, (c.trace == words.trace) & (c.id == words.steer))
     if tag is not None:
@@ -153,6 +153,11 @@ def filtered(query: Select[Any], *, tag: str | None, steered: bool | None) -> Se
     if steered is not None:
         query = query.where(t.traces.c.steered == steered)
     return query
+
+
+def _holds(words: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
+    """That a text stands in the words."""
+    return [words.contains(part, autoescape=True) for part in dict.fromkeys(snippets.search_for(text))]
 
 
 def _limit(limit: int) -> int:
