@@ -10,6 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from midcourse import models
 from midcourse.engine import batch as batch_module
 from midcourse.engine.hf import Reuse, TransformersEngine
 from midcourse.engine.sampling import Sampling
@@ -167,6 +168,18 @@ def test_changed_weights_drop_the_rows() -> None:
         held.model.model.norm.weight.mul_(1.5)
     held.changed()
     same(made, contexts(20, 21))
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_with_an_adapter(name: str) -> None:
+    """A batch writes with the adapter folded in, a stream with the adapter beside."""
+    held = models.add_lora(loaded(name, ends=frozenset()), rank=4)
+    with torch.no_grad():
+        for parameter in held.model.parameters():
+            if parameter.requires_grad:
+                parameter.normal_(0, 0.1, generator=torch.Generator().manual_seed(1))
+    held.changed()
+    same(TransformersEngine(held), contexts(6, 9, common=12), count=20)
 
 
 @settings(max_examples=15, deadline=None)

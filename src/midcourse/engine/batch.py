@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 ROWS = 64  # at most so many at a time; more would not be faster on two cores, and their keys need memory
 TOKENS = 2048  # of one pass when contexts are read
+FOLD = 16  # tokens to write from which on adding an adapter into the weights pays
 WORTH = 8  # shared tokens from which on reading them apart pays
 
 
@@ -64,8 +66,8 @@ def generate(
     """Write on after each of `prefixes`; results are parallel to them.
 
     With one `sampling`, row i draws with `seed + i`. A row ends after a token that ends an answer, `max_tokens`, the
-    end of the context, or as soon as `stop(row, ids written)` returns True; all end within one token after `cancel` is set.
-    A model whose rows cannot share a pass (a recurrent one) writes them one after the other.
+    end of the context, or as soon as `stop(row, ids written)` returns True. All end within one token after `cancel` is
+    set. A model whose rows cannot share a pass (a recurrent one) writes them one after the other.
     """
     count = len(prefixes)
     samplings = (
@@ -81,7 +83,9 @@ def generate(
     ]
     todo = [row for row in rows if row.limit > 0]
     if batches(engine.loaded, engine.windows):
-        _in_groups(engine, todo, stop, cancel, top)
+        long = max((row.limit for row in todo), default=0) >= FOLD
+        with engine.loaded.folded() if long else nullcontext():
+            _in_groups(engine, todo, stop, cancel, top)
     else:
         for row in todo:
             _alone(engine, row, stop, cancel, top)
