@@ -425,7 +425,6 @@ def add_lora(
         target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in loaded.model.modules()),  # GPT-2's layers
-        base_model_name_or_path=loaded.name,
     )
     try:
         with _peft_quiet():
