@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from midcourse.errors import SteerError
 from midcourse.trace.edit import shared_text
-from midcourse.trace.schema import Branch, Correction, Flaw, Text, as_text
+from midcourse.trace.schema import Branch, Correction, Flaw, Piece, as_piece
 from midcourse.trace.text import Tokenizer, place_back, to_bytes
 from midcourse.trace.tree import Run, Source, Trace
 
@@ -40,7 +40,7 @@ class Trunk:
         self.source: Source = "model"
         self.ended = bool(ids) and self.ids[-1] in tok.end_ids
 
-    def text(self, piece: Text) -> None:
+    def text(self, piece: Piece) -> None:
         """The answer goes on with `piece`."""
         self._goes_on()
         source = piece.source or "model"
@@ -57,21 +57,22 @@ class Trunk:
         self._goes_on()
         several = isinstance(item.rejected, list)
         paths, forks = [], []
-        for number, bad in enumerate(item.bad):
+        rejected = item.bad
+        for number, bad in enumerate(rejected):
             path, fork = self._after(self.ids, bad, f"rejected[{number}]" if several else "rejected")
             paths.append(path)
             forks.append(fork)
-        chosen = self._chosen(item, paths) if item.chosen is not None else None
+        chosen = self._chosen(item, rejected, paths) if item.chosen is not None else None
         start = min(forks, default=len(self.ids))
         if chosen is not None:
             start = _alike([chosen, self.ids, *paths])
         trace = self.trace
         self.settle(max([start, *forks]))
         runs = []
-        for path, fork, bad in zip(paths, forks, item.bad, strict=True):
+        for path, fork, bad in zip(paths, forks, rejected, strict=True):
             span = trace.branch(trace.at(trace.head, fork), path[fork:], bad.source or "model")
             runs.append(Run(span.id, start, len(path)))
-        good = as_text(item.chosen) if item.chosen is not None else None
+        good = as_piece(item.chosen) if item.chosen is not None else None
         try:
             trace.steer(
                 trace.at(trace.head, start),
@@ -99,7 +100,7 @@ class Trunk:
         if self.ended:
             raise RefusedError("nothing can follow the end of the answer")
 
-    def _after(self, ids: list[int], piece: Text, field: str) -> tuple[list[int], int]:
+    def _after(self, ids: list[int], piece: Piece, field: str) -> tuple[list[int], int]:
         """`ids` with `piece` after them, and how many of `ids` are still there."""
         if piece.ids is not None and self.trust:
             self._check(piece, field)
@@ -109,9 +110,9 @@ class Trunk:
             keep, added = self._placed(ids, 0, text, self.done, field)
         return [*ids[:keep], *added, *([self.tok.end_id] if piece.end else [])], keep
 
-    def _chosen(self, item: Correction, paths: list[list[int]]) -> list[int]:
+    def _chosen(self, item: Correction, rejected: list[Piece], paths: list[list[int]]) -> list[int]:
         """The trunk with the correction in its place, as an edit of the rejected path that has most in common."""
-        good = as_text(item.chosen or "")
+        good = as_piece(item.chosen or "")
         if good.ids is not None and self.trust:
             self._check(good, "chosen")
             if item.end and not good.end:
@@ -119,7 +120,7 @@ class Trunk:
             return [*self.ids, *good.ids]
         text = self._plain(good, "chosen")
         typed, base, shared, back = text.encode(errors="replace"), self.ids, 0, 0
-        for path, bad in zip(paths, item.bad, strict=True):
+        for path, bad in zip(paths, rejected, strict=True):
             common = shared_text(typed, bad.exact)
             if base is self.ids or common > shared:
                 base, shared, back = path, common, len(bad.exact) - common
@@ -132,13 +133,13 @@ class Trunk:
         except SteerError as error:
             _refuse(str(error), field)
 
-    def _plain(self, piece: Text, field: str) -> str:
+    def _plain(self, piece: Piece, field: str) -> str:
         if piece.special or (piece.hex is not None and "\ufffd" in piece.text):
             what = "special tokens" if piece.special else "half characters"
             _refuse(f"holds {what} that have no text, so it cannot go to another tokenizer", field)
         return piece.text
 
-    def _check(self, piece: Text, field: str) -> None:
+    def _check(self, piece: Piece, field: str) -> None:
         """Ids must be in the vocabulary and say the text that stands beside them."""
         tok, ids = self.tok, piece.ids or []
         for number, token in enumerate(ids):
@@ -155,7 +156,7 @@ class Trunk:
 def branch(trace: Trace, tok: Tokenizer, trunk: Sequence[int], item: Branch, reason: str | None) -> None:
     """A steer away from the trunk: its context forks off where its text does, and the head stays where it is."""
     history, cursor, head = trace.history, trace.cursor, trace.head
-    after = as_text(item.after)
+    after = as_piece(item.after)
     off = Trunk(trace, tok, trust=False)
     text = off._plain(after, "after").encode()
     shared = shared_text(text, to_bytes(tok, trunk))
@@ -178,12 +179,15 @@ def reorder(trace: Trace, numbers: Sequence[int | None]) -> None:
     trace.steers = [replace(steer, id=place) for place, (_, steer) in enumerate(pairs)]
 
 
-def _alike(paths: Sequence[Sequence[int]]) -> int:
-    count = 0
-    for column in zip(*paths, strict=False):
-        if len(set(column)) > 1:
-            break
-        count += 1
+def _alike(paths: Sequence[list[int]]) -> int:
+    """How many ids all have in common at their beginning. Mostly that is nearly all, so whole slices come first."""
+    first, *others = paths
+    shortest = min(map(len, paths))
+    count, step = 0, 1 << shortest.bit_length()
+    while step := step // 2:
+        more = count + step
+        if more <= shortest and all(path[count:more] == first[count:more] for path in others):
+            count = more
     return count
 
 

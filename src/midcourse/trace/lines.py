@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from midcourse.errors import MidcourseError
 from midcourse.trace.build import RefusedError, Trunk, branch, reorder
 from midcourse.trace.export import view
-from midcourse.trace.schema import Correction, Exact, Flaw, Line, Text, as_text, parse
+from midcourse.trace.schema import Correction, Exact, Flaw, Line, Text, as_piece, parse
 from midcourse.trace.text import Tokenizer
 from midcourse.trace.tree import Message, Point, Run, Span, Steer, Trace, problems
 
@@ -111,15 +111,15 @@ def _answer(
                 numbers.append(item.number)
                 trunk.steer(item, line.reason)
             elif item != "":
-                trunk.text(as_text(item))
+                trunk.text(as_piece(item))
         except RefusedError as refused:
             below = refused.flaw.field
             flaws.append(Flaw(f"{path}[{number}]" + (f".{below}" if below else ""), refused.flaw.message))
             if trunk.ended or not isinstance(item, Correction):
                 return
             try:  # what comes after it may have its own problems
-                good = as_text(item.chosen or "")
-                trunk.text(Text.model_construct(text=good.text, end=item.end))
+                good = as_piece(item.chosen or "")
+                trunk.text(good._replace(ids=None, end=item.end))
             except RefusedError:
                 return
     try:
@@ -139,7 +139,7 @@ def _answer(
 def final_text(output: Sequence[str | Text | Correction]) -> str:
     """The answer in the end: strings and corrections, joined."""
     parts = [item.chosen or "" if isinstance(item, Correction) else item for item in output]
-    return "".join(as_text(part).text for part in parts)
+    return "".join(as_piece(part).text for part in parts)
 
 
 def _from_exact(

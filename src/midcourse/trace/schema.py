@@ -75,6 +75,17 @@ class Text(_Model):
             raise PydanticCustomError("empty", 'is empty; give a text, or "end": true')
         return self
 
+
+class Piece(NamedTuple):
+    """A string or a `Text` of a line, to build from."""
+
+    text: str
+    ids: list[int] | None = None
+    end: bool = False
+    source: Source | None = None
+    hex: str | None = None
+    special: bool = False
+
     @property
     def exact(self) -> bytes:
         """The bytes that it stands for."""
@@ -110,7 +121,7 @@ class Correction(_About):
     @model_validator(mode="after")
     def _says_something(self) -> Correction:
         if self.chosen is None:
-            if not self.bad:
+            if not self.rejected:
                 raise PydanticCustomError("empty", "the steer is empty: give what is rejected, what is chosen, or both")
             if self.end:
                 raise PydanticCustomError("end", 'ends the answer without a choice; add "chosen": "" to stop here')
@@ -123,10 +134,10 @@ class Correction(_About):
         return self
 
     @property
-    def bad(self) -> list[Text]:
+    def bad(self) -> list[Piece]:
         """What is rejected, as a list."""
         several = self.rejected if isinstance(self.rejected, list) else [self.rejected]
-        return [as_text(one) for one in several if one is not None]
+        return [as_piece(one) for one in several if one is not None]
 
 
 class Branch(Correction):
@@ -276,9 +287,11 @@ def parse(found: Any) -> Line | list[Flaw]:
         return [_flaw(detail) for detail in error.errors(include_url=False)]
 
 
-def as_text(found: str | Text) -> Text:
-    """A string as a `Text`."""
-    return Text.model_construct(text=found) if isinstance(found, str) else found
+def as_piece(found: str | Text) -> Piece:
+    """What either says."""
+    if isinstance(found, str):
+        return Piece(found)
+    return Piece(found.text, found.ids, found.end, found.source, found.hex, found.special)
 
 
 def _flaw(detail: ErrorDetails) -> Flaw:
