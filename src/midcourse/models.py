@@ -12,6 +12,7 @@ Importing this module imports neither torch nor transformers.
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import tempfile
@@ -194,7 +195,8 @@ def _tokenizer(where: str, name: str) -> Any:
     plain = settings.get("tokenizer_class", "") in ("", "PreTrainedTokenizerFast", "TokenizersBackend")
     try:
         if plain and (Path(where) / "tokenizer.json").is_file():
-            from transformers import PreTrainedTokenizerFast
+            with quick_imports():
+                from transformers import PreTrainedTokenizerFast
 
             return PreTrainedTokenizerFast.from_pretrained(where)
         from transformers import AutoTokenizer
@@ -234,6 +236,22 @@ def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
+@contextmanager
+def quick_imports() -> Iterator[None]:
+    """Import without the garbage collector: torch and transformers make millions of objects, and all of them stay.
+
+    It saves a fifth of the time. What there is afterwards is not looked at again.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.freeze()
+            gc.enable()
+
+
 # ---- loading -----------------------------------------------------------------------------------------------------
 
 
@@ -252,10 +270,12 @@ def load(
     Raises `ModelError`.
     """
     where = resolve(name)
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForCausalLM
-    from transformers.utils import logging
+    with quick_imports():
+        import torch
+        from safetensors import SafetensorError
+        from transformers import AutoConfig, AutoModelForCausalLM
+        from transformers.models.llama import modeling_llama  # noqa: F401 - what every other one imports, too
+        from transformers.utils import logging
 
     device_ = _device(device)
     dtype_ = _dtype(dtype, device_)
