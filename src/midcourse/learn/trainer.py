@@ -73,6 +73,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.normaliser = (total or alone) / len(self.steps)
         self.tally = Tally()
         self.tokens = 0
+        self.seconds = 0.0  # of the current epoch, in a run before this one
         self.history: list[dict[str, Any]] = []
         self.epoch_started = self.run_started = time.perf_counter()
         super().__init__(
@@ -120,7 +121,8 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         super()._save_checkpoint(model, trial)
         name = f"checkpoint-{self.state.global_step}"
-        progress = {"history": self.history, "tally": _slots(self.tally), "tokens": self.tokens}
+        seconds = time.perf_counter() - self.epoch_started
+        progress = {"history": self.history, "tally": _slots(self.tally), "tokens": self.tokens, "seconds": seconds}
         checkpoints.write(checkpoints.partial(self.output) / name / "progress.json", progress)
         checkpoints.publish(self.output, name, self.settings.keep_checkpoints)
 
@@ -132,7 +134,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
     def resume(self, checkpoint: Path) -> None:
         """Take up the history of a checkpoint; the rest is the `Trainer`'s."""
         progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
-        self.history, self.tokens = progress["history"], progress["tokens"]
+        self.history, self.tokens, self.seconds = progress["history"], progress["tokens"], progress["seconds"]
         self.tally = Tally(**progress["tally"])
 
 
@@ -141,20 +143,17 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, trainer: SteerTrainer) -> None:
         self.trainer = trainer
-        self.seen = 0
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         self.trainer.run_started = time.perf_counter()
         self.first = state.global_step
-        self.tokens_before = self.trainer.tokens
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         trainer = self.trainer
         trainer.steps.epoch = state.global_step // len(trainer.steps)
-        trainer.epoch_started = time.perf_counter()
         if state.global_step % len(trainer.steps) == 0:
-            trainer.tally, trainer.tokens = Tally(), 0
-        self.seen = trainer.tokens
+            trainer.tally, trainer.tokens, trainer.seconds = Tally(), 0, 0.0
+        trainer.epoch_started = time.perf_counter() - trainer.seconds
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
         trainer = self.trainer
@@ -172,19 +171,14 @@ class _Follow(TrainerCallback):  # type: ignore[misc]
                 loss=means["loss"],
                 margin=means["margin"],
                 accuracy=means["accuracy"],
-                tokens_per_second=(trainer.tokens - self.seen) / elapsed,
+                tokens_per_second=trainer.tokens / elapsed,
                 seconds_left=per_step * (state.max_steps - state.global_step),
             )
         )
+        if state.global_step % len(trainer.steps) == 0:
+            epoch = {"epoch": trainer.steps.epoch + 1, "seconds": elapsed, "tokens": trainer.tokens}
+            trainer.history.append({**epoch, **means})
         return control
-
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        trainer = self.trainer
-        means = trainer.tally.means(compared=trainer.reference is not None)
-        seconds = time.perf_counter() - trainer.epoch_started
-        trainer.history.append(
-            {"epoch": trainer.steps.epoch + 1, "seconds": seconds, "tokens": trainer.tokens, **means}
-        )
 
 
 def _arguments(settings: TrainSettings, output: Path, device: torch.device, steps_per_epoch: int) -> TrainingArguments:

@@ -1,0 +1,65 @@
+"""The self-check finds a model that is run wrongly, and falls back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from midcourse.errors import TrainingError
+from midcourse.learn import attention, check
+from midcourse.learn.items import examples
+from tests import tiny
+from tests.learn import sample
+
+EXAMPLES = examples(sample.traces(3))
+
+
+@pytest.mark.parametrize("name", tiny.ATTENTION)
+def test_attention_models_are_packed(name: str) -> None:
+    checked = check.choose(tiny.model(name), EXAMPLES)
+    assert checked.network.way == "tree"
+    assert checked.difference < 1e-4
+    assert checked.notices == ()
+
+
+@pytest.mark.parametrize("name", tiny.RECURRENT)
+def test_models_with_a_state_go_by_rows_and_say_so(name: str) -> None:
+    checked = check.choose(tiny.model(name), EXAMPLES)
+    assert checked.network.way == "rows"
+    assert "carries a state" in checked.notices[0]
+
+
+def _plain(tree: Any, window: int | None = None) -> torch.Tensor:
+    size = len(tree.exit_N)
+    return torch.ones(size, size, dtype=torch.bool).tril()
+
+
+def test_a_wrong_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from midcourse.learn.batch import Tree
+
+    monkeypatch.setattr(Tree, "mask_NN", _plain)
+    checked = check.choose(tiny.model("llama"), EXAMPLES)
+    assert checked.network.way == "rows"
+    assert "run as 'tree' differs from rows by" in checked.notices[0]
+    assert "run as 'mask' differs from rows by" in checked.notices[1]
+
+
+def test_wrong_positions_are_found_and_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
+    from midcourse.learn import rows
+
+    monkeypatch.setattr(rows, "logprobs", lambda _, made: torch.zeros(len(made.token_T)))
+    with pytest.raises(TrainingError, match="self-check failed"):
+        check.choose(tiny.model("gpt2"), EXAMPLES)
+
+
+def test_a_model_without_the_attention_interface_takes_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise TypeError("no such keyword: tree")
+
+    monkeypatch.setattr(attention, "_attend", refuse)
+    monkeypatch.setattr(attention, "NAME", "midcourse_refused")
+    checked = check.choose(tiny.model("gemma3"), EXAMPLES)
+    assert checked.network.way == "mask"
+    assert "no such keyword" in checked.notices[0]

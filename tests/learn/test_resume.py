@@ -1,0 +1,85 @@
+"""A run that is killed and resumed ends with the very weights of one that is not."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from midcourse.errors import ConfigError
+from midcourse.learn import checkpoints
+from tests.learn import killed_run
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("uninterrupted") / "out"
+    killed_run.run(output)
+    return output
+
+
+def _kill(output: Path, where: str) -> None:
+    """Start the run in a child and kill it there."""
+    child = subprocess.Popen([sys.executable, "-m", "tests.learn.killed_run", str(output), where])
+    try:
+        limit = time.monotonic() + 120
+        while not (output / "here").exists():
+            assert child.poll() is None, "the child ended by itself"
+            assert time.monotonic() < limit, "the child is stuck"
+            time.sleep(0.05)
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    (output / "here").unlink()
+
+
+# Steps 1-5 are the first epoch: within an epoch, on the end of one, and with checkpoint 6 half written.
+@pytest.mark.parametrize(("where", "last"), [("step-9", 8), ("step-11", 10), ("checkpoint-6", 4)])
+def test_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: Path, where: str, last: int) -> None:
+    output = tmp_path / "out"
+    _kill(output, where)
+    found = checkpoints.last(output)
+    assert found is not None
+    assert found.name == f"checkpoint-{last}"
+    result = killed_run.run(output, resume=True)
+    assert any(f"resuming after {last} steps" in notice for notice in result.notices)
+
+    one, two = (load_file(folder / "adapter_model.safetensors") for folder in (output, uninterrupted))
+    assert one.keys() == two.keys()
+    for name, value in one.items():
+        assert torch.equal(value, two[name]), name
+    epochs = [json.loads((folder / "metrics.json").read_text())["epochs"] for folder in (output, uninterrupted)]
+    for resumed, whole in zip(*epochs, strict=True):
+        assert {key: value for key, value in resumed.items() if key != "seconds"} == {
+            key: value for key, value in whole.items() if key != "seconds"
+        }
+
+
+def test_the_same_seed_gives_the_same_weights(tmp_path: Path, uninterrupted: Path) -> None:
+    killed_run.run(tmp_path / "out")
+    one, two = (load_file(folder / "adapter_model.safetensors") for folder in (tmp_path / "out", uninterrupted))
+    assert all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+def test_another_run_is_not_resumed(uninterrupted: Path) -> None:
+    settings = killed_run.SETTINGS.model_copy(update={"learning_rate": 0.5})
+    with pytest.raises(ConfigError, match=r"learning_rate: the run to resume had 0.01, this one has 0.5"):
+        killed_run.run(uninterrupted, resume=True, settings=settings)
+
+
+def test_nothing_to_resume_is_a_start(tmp_path: Path) -> None:
+    settings = killed_run.SETTINGS.model_copy(update={"epochs": 1, "objective": "sft"})
+    result = killed_run.run(tmp_path / "out", resume=True, settings=settings)
+    assert result.metrics["steps"] == 5
+
+
+def test_only_the_newest_checkpoints_are_kept(uninterrupted: Path) -> None:
+    names = sorted(path.name for path in (uninterrupted / checkpoints.FOLDER).iterdir() if path.is_dir())
+    assert [name for name in names if name.startswith("checkpoint")] == ["checkpoint-12", "checkpoint-14"]
