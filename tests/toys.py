@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
+import string
 from collections.abc import Callable, Iterator, Sequence
 from threading import Event
 from typing import NamedTuple
 
+from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling, Step
+from midcourse.errors import SteerError
 from midcourse.trace import Message
+from tests import tiny
+from tests.engine import helpers
 
 
 class Reuse(NamedTuple):
@@ -56,6 +62,42 @@ class ToyTokenizer:
         for message in messages:
             ids += [SPECIAL, *self.encode(f"{message['role']}\n{message['content']}"), END]
         return [*ids, SPECIAL, *self.encode("assistant\n")]
+
+
+class TinyTokenizer(ToyTokenizer):
+    """For the 97 tokens of the tiny models: 2 ends an answer, 0 and 1 are special, then characters and merges."""
+
+    fingerprint = "tiny"
+    size = tiny.VOCAB
+    end_id = 2
+    end_ids = frozenset({2})
+
+    def __init__(self) -> None:
+        characters = [*(string.ascii_lowercase + string.digits + ' \n="' + ".,:!?-" + "ABCDEFGHIJKLMNOPQRST")]
+        merges = [*PIECES, *(a + b for a in "abcdefgh" for b in "xyz")]
+        pieces = [piece for piece in [*characters, *merges] if piece.isascii()]
+        self._bytes = [b"", b"", b"", *(piece.encode() for piece in pieces[: self.size - 3])]
+        assert len(self._bytes) == self.size
+        self._longest = sorted(range(3, self.size), key=lambda token: -len(self._bytes[token]))
+
+    def encode(self, text: str) -> list[int]:
+        left, ids = text.encode(), []
+        while left:
+            token = next((token for token in self._longest if left.startswith(self._bytes[token])), None)
+            if token is None:
+                raise SteerError(f"the vocabulary has nothing for {left[:1]!r}")
+            ids.append(token)
+            left = left[len(self._bytes[token]) :]
+        return ids
+
+    def prompt(self, messages: Sequence[Message]) -> list[int]:
+        return [1, *(token for message in messages for token in [*self.encode(message["content"]), 0])]
+
+
+def tiny_engine(name: str) -> TransformersEngine:
+    """A real engine on a tiny random model."""
+    loaded = helpers.loaded(name)
+    return TransformersEngine(dataclasses.replace(loaded, tokenizer=TinyTokenizer()))  # type: ignore[arg-type]
 
 
 class ToyEngine:
@@ -106,17 +148,18 @@ class ToyEngine:
     def batch(
         self,
         prefixes: Sequence[Sequence[int]],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         *,
         max_tokens: int | Sequence[int],
         stop: Callable[[int, list[int]], bool] | None = None,
         top: int = 0,
     ) -> list[Generated]:
         limits = [max_tokens] * len(prefixes) if isinstance(max_tokens, int) else max_tokens
+        each = [sampling] * len(prefixes) if isinstance(sampling, Sampling) else sampling
         made: list[Generated] = []
         for row, (ids, limit) in enumerate(zip(prefixes, limits, strict=True)):
             steps = list(
-                self.stream(ids, sampling, max_tokens=limit, stop=lambda out, row=row: bool(stop and stop(row, out)))
+                self.stream(ids, each[row], max_tokens=limit, stop=lambda out, row=row: bool(stop and stop(row, out)))
             )
             new = [step.id for step in steps]
             made.append(Generated(new, [step.logprob for step in steps], new[-1:] == [END]))

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from midcourse.engine.sampling import Sampling
 from midcourse.session import Session
 from midcourse.steerers import Oracle, steer_answer, steer_batch
 from midcourse.trace import Trace, problems
-from tests.toys import ToyEngine, copyist
+from tests import tiny
+from tests.toys import ToyEngine, copyist, tiny_engine
 
 TEXT = "name = one\nage = two\n"
 PROMPTS = [[{"role": "user", "content": f"go {number}"}] for number in range(5)]
@@ -66,3 +68,22 @@ def test_no_room() -> None:
     traces = steer_batch(ToyEngine(copyist(TEXT, WRONG), context_length=room), PROMPTS, Oracle(reference=TEXT))
     assert not any(trace.finished for trace in traces)
     assert all(len(trace.prompt) + trace.depth(trace.head) <= room + 12 for trace in traces)
+
+
+@pytest.mark.parametrize("name", tiny.MODELS)
+@pytest.mark.parametrize("sampling", [Sampling(), Sampling(temperature=0.9, seed=4)])
+def test_a_batch_of_a_real_engine_is_like_one_at_a_time(name: str, sampling: Sampling) -> None:
+    """In float32: the same tokens, the same steers, whatever else was in the batch."""
+    references = ["name = one\nage = two\n", "the name", "abcdefghi = 1 2 3", "x", "", "a b c\n\nd e f"]
+    oracles = [Oracle(reference=text, max_typed=2 + n % 3, run_on=n % 4) for n, text in enumerate(references)]
+    prompts = [[{"role": "user", "content": "go" * (n + 1)}] for n in range(len(references))]
+    engine = tiny_engine(name)
+    single = [
+        steer_answer(
+            Session.start(prompt, engine, lambda _: None, sampling=replace(sampling, seed=sampling.seed + n)), oracle
+        )
+        for n, (prompt, oracle) in enumerate(zip(prompts, oracles, strict=True))
+    ]
+    together = steer_batch(engine, prompts, oracles, sampling=sampling, rows=4)
+    assert [story(trace) for trace in together] == [story(trace) for trace in single]
+    assert sum(len(trace.steers) for trace in together) > 10

@@ -75,7 +75,7 @@ class Live:
                 f"the conversation and the answer have {len(ids)} tokens, and {engine.model_name} sees "
                 f"no more than {engine.context_length}; finish the answer or go back"
             )
-        seeded = replace(sampling, seed=sampling.seed + runs.SEED_STRIDE * runs.attempt(trace, at))
+        seeded = self.seeded(at, sampling)
         limit = room if max_tokens is None else min(max_tokens, room)
 
         def steps(cancel: Event) -> Iterator[Step]:
@@ -84,6 +84,10 @@ class Live:
         self._at = at
         self.stream = Stream(steps, self._keep, lock=self.lock, reuse=lambda: engine.last_reuse, end_ids=trace.end_ids)
         return self.stream
+
+    def seeded(self, at: Point, sampling: Sampling) -> Sampling:
+        """`sampling` with the seed that a run of the model has which begins, or goes on, at that place."""
+        return replace(sampling, seed=sampling.seed + runs.SEED_STRIDE * runs.attempt(self.trace, at))
 
     def keep(self, ids: Sequence[int], logprobs: Sequence[float] | None, at: Point) -> Point:
         """Make model text that follows `at` a span and put the head at its end, which is returned. Not saved."""

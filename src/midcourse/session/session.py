@@ -155,6 +155,11 @@ class Session:
             at = runs.begins(self.trace, self.trace.head) if depth is None else self._place(depth)
             return self._live.write(at, max_tokens, sampling or self.sampling, top)
 
+    @property
+    def seeded(self) -> Sampling:
+        """How the model would be sampled from the head on."""
+        return self._live.seeded(self.trace.head, self.sampling)
+
     def wrote(self, ids: Sequence[int], logprobs: Sequence[float] | None = None) -> None:
         """Take what the model wrote after the head elsewhere, such as in a batch of many answers."""
         with self._live.change() as trace:

@@ -6,6 +6,7 @@ The sessions are the same as for one answer at a time, and so are the traces: on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from midcourse.engine.sampling import Sampling
@@ -24,7 +25,7 @@ class BatchWriter(Writer, Protocol):
     def batch(
         self,
         prefixes: Sequence[Sequence[int]],
-        sampling: Sampling,
+        sampling: Sampling | Sequence[Sampling],
         *,
         max_tokens: int | Sequence[int],
         stop: Callable[[int, list[int]], bool] | None = None,
@@ -47,13 +48,19 @@ def steer_batch(
 ) -> list[Trace]:
     """Answer every prompt, steered by `steerers` (one for all, or parallel to `prompts`); traces parallel to `prompts`.
 
-    At most `rows` answers are written at a time. `save` is called as a session calls it; `progress` with the number of
-    answers that are done, whenever that grows. An answer for which the context is too short stays unfinished.
+    Answer i is sampled with `seed + i`. At most `rows` answers are written at a time. `save` is called as a session
+    calls it; `progress` with the number of answers that are done, whenever that grows. An answer for which the context
+    is too short stays unfinished.
     """
     each = list(steerers) if isinstance(steerers, Sequence) else [steerers] * len(prompts)
     assert len(each) == len(prompts), "steerers are parallel to prompts"
     keep = save or (lambda _: None)
-    sessions = [Session.start(p, engine, keep, sampling=sampling, tags=tags, author=author) for p in prompts]
+    sessions = [
+        Session.start(
+            prompt, engine, keep, sampling=replace(sampling, seed=sampling.seed + row), tags=tags, author=author
+        )
+        for row, prompt in enumerate(prompts)
+    ]
     queue = list(zip(sessions, each, strict=True))[::-1]
     active: list[_Row] = []
     done = 0
@@ -61,7 +68,7 @@ def steer_batch(
         while queue and len(active) < rows:
             session, steerer = queue.pop()
             active.append(_Row(session, steerer))
-        _write(engine, active, sampling)
+        _write(engine, active)
         for steerer in {id(row.steerer): row.steerer for row in active}.values():
             steerer.prepare([(row.session, row.attention) for row in active if row.steerer is steerer])
         left = [row for row in active if row.attention.acts(row.session) and row.room(engine)]
@@ -86,7 +93,7 @@ class _Row:
         return engine.context_length - len(self.ids())
 
 
-def _write(engine: BatchWriter, active: Sequence[_Row], sampling: Sampling) -> None:
+def _write(engine: BatchWriter, active: Sequence[_Row]) -> None:
     """Let the model write on in every row whose steerer waits for that, until each has stopped."""
     waiting = [row for row in active if row.attention.waiting]
     if not waiting:
@@ -101,7 +108,8 @@ def _write(engine: BatchWriter, active: Sequence[_Row], sampling: Sampling) -> N
         return stopped
 
     limits = [min(row.attention.limit, row.room(engine)) for row in waiting]
-    made = engine.batch([row.ids() for row in waiting], sampling, max_tokens=limits, stop=stop)
+    samplings = [row.session.seeded for row in waiting]
+    made = engine.batch([row.ids() for row in waiting], samplings, max_tokens=limits, stop=stop)
     for number, (row, text) in enumerate(zip(waiting, made, strict=True)):
         stop(number, list(text.ids))  # an engine need not ask about a row's last token
         row.session.wrote(text.ids, text.logprobs)
