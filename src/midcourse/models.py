@@ -14,24 +14,25 @@ from __future__ import annotations
 
 import gc
 import json
-import shutil
-import tempfile
 import threading
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled
-from midcourse.errors import DiskError, ModelError
+from midcourse.adapters import add_lora, attach, lora_layers, save, switched_off
+from midcourse.errors import ModelError
+from midcourse.hub import first_line, hub_file
 
 if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig
 
     from midcourse.tokenizer import HFTokenizer
+
+__all__ = ["DType", "Loaded", "add_lora", "load", "load_tokenizer", "quick_imports", "resolve", "save"]
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 UNBOUNDED = 1 << 20  # the context of a model that names none (a state space model): what fits into memory
@@ -70,7 +71,7 @@ class Loaded:
             return
         self.changed()
         try:
-            with _adapter_off(self.model):
+            with switched_off(self.model):
                 yield
         finally:
             self.changed()
@@ -82,7 +83,7 @@ class Loaded:
         The weights come back bit for bit. Nothing happens without a LoRA adapter, with one that is switched off, or
         below float32, where adding a small matrix to a large one would round it away.
         """
-        layers = _lora_layers(self.model) if self.has_adapter else []
+        layers = lora_layers(self.model) if self.has_adapter else []
         if not layers or str(self.dtype) != "torch.float32":
             yield
             return
@@ -91,7 +92,7 @@ class Loaded:
             for layer, weight in zip(layers, kept, strict=True):
                 added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in layer.active_adapters)
                 layer.get_base_layer().weight.data = weight + added
-            with _adapter_off(self.model):
+            with switched_off(self.model):
                 yield
         finally:
             for layer, weight in zip(layers, kept, strict=True):
@@ -116,31 +117,6 @@ class Loaded:
         return f"{self.name}{adapter} · {dtype} on {self.device} · {self.attention} · context {self.context_length:,}"
 
 
-@contextmanager
-def _adapter_off(model: Any) -> Iterator[None]:
-    """PEFT switches gradients on when it switches an adapter on again; here they stay as they were."""
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        with model.disable_adapter():
-            yield
-    finally:
-        for parameter, requires_grad in wanted:
-            parameter.requires_grad_(requires_grad)
-
-
-def _lora_layers(model: Any) -> list[Any]:
-    """The layers whose LoRA can be folded; none if any of the active ones cannot."""
-    from peft.tuners.lora import Linear
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    plain = all(
-        type(layer) is Linear and not layer.disable_adapters and not layer.merged and not layer.lora_variant
-        for layer in layers
-    )
-    return layers if plain else []
-
-
 # ---- finding -----------------------------------------------------------------------------------------------------
 
 
@@ -156,29 +132,8 @@ def resolve(name: str) -> str:
         return str(path)
     if path.exists():
         raise ModelError(f"{name} is a file; a model is a folder with a config.json")
-    _hub_file(name, "config.json", "model")
+    hub_file(name, "config.json", "model")
     return name
-
-
-def _hub_file(name: str, file: str, what: str) -> Path:
-    """The local copy of one file of a repository on the Hugging Face hub. Raises `ModelError`."""
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(hf_hub_download(name, file))
-    except HFValidationError as error:
-        raise ModelError(f"there is no folder {name!r}, and it is no Hugging Face id either") from error
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f"the {what} {name!r} is neither a folder, nor downloaded, nor can it be downloaded now; "
-            "check the name and the network, or use `bundled`"
-        ) from error
-    except EntryNotFoundError as error:
-        raise ModelError(f"the repository {name!r} has no {file}: it is no {what} that can be used here") from error
-    except (HfHubHTTPError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"the {what} {name!r} cannot be had from the Hugging Face hub: {reason}") from error
 
 
 def load_tokenizer(name: str) -> HFTokenizer:
@@ -203,7 +158,7 @@ def _tokenizer(where: str, name: str) -> Any:
 
         return AutoTokenizer.from_pretrained(where, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
-        raise ModelError(f"the tokenizer of {name!r} cannot be loaded: {_first_line(error)}") from error
+        raise ModelError(f"the tokenizer of {name!r} cannot be loaded: {first_line(error)}") from error
 
 
 def _end_ids(where: str) -> set[int]:
@@ -230,10 +185,6 @@ def _read(where: str, file: str) -> dict[str, Any]:
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: {error}") from error
     return value if isinstance(value, dict) else {}
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @contextmanager
@@ -309,7 +260,7 @@ def load(
         _context_length(config),
     )
     if adapter is not None:
-        _attach(loaded, adapter)
+        attach(loaded, adapter)
     assert not torch.is_inference_mode_enabled(), "weights made in inference mode cannot be trained"
     return loaded
 
@@ -323,7 +274,7 @@ def _why_not(where: str, name: str, error: BaseException) -> str:
         )
     if "trust_remote_code" in str(error):
         return f"{name} brings its own code, which is not run here; use a model of an architecture in transformers"
-    return f"{name!r} cannot be loaded: {_first_line(error)}"
+    return f"{name!r} cannot be loaded: {first_line(error)}"
 
 
 def _device(name: str) -> torch.device:
@@ -334,7 +285,7 @@ def _device(name: str) -> torch.device:
             device = torch.device(name)
             torch.empty(0, device=device)
         except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ModelError(f"the device {name!r} cannot be used: {_first_line(error)}") from error
+            raise ModelError(f"the device {name!r} cannot be used: {first_line(error)}") from error
         return device
     if torch.cuda.is_available():
         return torch.device("cuda")
@@ -361,120 +312,3 @@ def _dtype(name: DType, device: torch.device) -> torch.dtype:
 def _context_length(config: PretrainedConfig) -> int:
     text = config.get_text_config(decoder=True)
     return int(getattr(text, "max_position_embeddings", None) or UNBOUNDED)
-
-
-# ---- adapters ----------------------------------------------------------------------------------------------------
-
-
-def _attach(loaded: Loaded, adapter: str) -> None:
-    """Wrap the model with a saved adapter. Raises `ModelError` when it is none or does not fit."""
-    from peft import PeftModel
-    from safetensors import SafetensorError, safe_open
-
-    folder = _adapter_folder(adapter)
-    try:
-        with _peft_quiet():
-            model = PeftModel.from_pretrained(loaded.model, str(folder))
-    except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
-        raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {_first_line(error)}") from error
-    with safe_open(str(folder / "adapter_model.safetensors"), "pt") as file:
-        given = set(file.keys())
-    wanted = _adapter_names(model)
-    if given != wanted:
-        raise ModelError(
-            f"the adapter {adapter} does not fit the model {loaded.name}: {len(given - wanted)} of its {len(given)} "
-            f"tensors have no place there and {len(wanted - given)} are missing, such as {min(given ^ wanted)}"
-        )
-    loaded.model, loaded.adapter = model.eval(), adapter
-    loaded.changed()
-
-
-@contextmanager
-def _peft_quiet() -> Iterator[None]:
-    """Without what PEFT says about itself: it asks transformers by an old name, and repeats what we check below."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
-        warnings.filterwarnings("ignore", message="Found missing adapter keys", category=UserWarning)
-        yield
-
-
-def _adapter_names(model: Any) -> set[str]:
-    from peft import get_peft_model_state_dict
-
-    return set(get_peft_model_state_dict(model, save_embedding_layers=False))
-
-
-def _adapter_folder(adapter: str) -> Path:
-    folder = Path(adapter).expanduser()
-    if not folder.exists():
-        config = _hub_file(adapter, "adapter_config.json", "adapter")
-        _hub_file(adapter, "adapter_model.safetensors", "adapter")
-        return config.parent
-    if not (folder / "adapter_config.json").is_file():
-        raise ModelError(f"{adapter} is no adapter: there is no adapter_config.json in it")
-    if not (folder / "adapter_model.safetensors").is_file():
-        pickled = (folder / "adapter_model.bin").is_file()
-        why = "its weights are a pickle file, which can run code when read" if pickled else "its weights are missing"
-        raise ModelError(f"the adapter {adapter} has no adapter_model.safetensors: {why}")
-    return folder
-
-
-def add_lora(
-    loaded: Loaded,
-    rank: int = 16,
-    alpha: float = 32,
-    dropout: float = 0.0,
-    targets: str | Sequence[str] = "all-linear",
-) -> Loaded:
-    """Give the model a LoRA adapter (arXiv 2106.09685) that wants gradients; it starts as the identity.
-
-    A model that has an adapter keeps it, and that one is trained on. Raises `ModelError` when `targets` name no layer.
-    """
-    if loaded.has_adapter:
-        for name, parameter in loaded.model.named_parameters():
-            if ".lora_" in name:
-                parameter.requires_grad_(True)
-        return loaded
-    from peft import LoraConfig, get_peft_model
-    from transformers.pytorch_utils import Conv1D
-
-    config = LoraConfig(
-        r=rank,
-        lora_alpha=alpha,
-        lora_dropout=dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        task_type="CAUSAL_LM",
-        fan_in_fan_out=any(isinstance(module, Conv1D) for module in loaded.model.modules()),  # GPT-2's layers
-    )
-    try:
-        with _peft_quiet():
-            model = get_peft_model(loaded.model, config)
-    except ValueError as error:
-        raise ModelError(f"no adapter can be put on {loaded.name}: {_first_line(error)}") from error
-    loaded.model, loaded.adapter = model.eval(), "new"
-    loaded.changed()
-    return loaded
-
-
-def save(loaded: Loaded, folder: Path) -> None:
-    """Write the adapter, or the whole model if it has none, into `folder`; each file is there whole or not at all.
-
-    Other files in `folder` stay. Raises `DiskError` when it cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
-            part = Path(name)
-            if loaded.has_adapter:
-                for config in loaded.model.peft_config.values():
-                    config.base_model_name_or_path = loaded.name
-                loaded.model.save_pretrained(part, save_embedding_layers=False)
-                (part / "README.md").unlink(missing_ok=True)  # an empty model card
-            else:
-                loaded.model.save_pretrained(part)
-                loaded.tokenizer.tokenizer.save_pretrained(part)
-            # the configuration last: with it the folder becomes a model
-            for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):
-                shutil.move(path, folder / path.name)
-    except OSError as error:
-        raise DiskError(f"{folder} cannot be written: {error.strerror or error}") from error
