@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from midcourse.tokenizer import HFTokenizer
 
-__all__ = ["DType", "Loaded", "add_lora", "load", "load_tokenizer", "quick_imports", "resolve", "save"]
+__all__ = ["DType", "Loaded", "add_lora", "attach", "load", "load_tokenizer", "quick_imports", "resolve", "save"]
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 UNBOUNDED = 1 << 20  # the context of a model that names none (a state space model): what fits into memory

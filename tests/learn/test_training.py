@@ -55,7 +55,7 @@ def test_steers_are_learned_and_all_is_written(tmp_path: Path) -> None:
             assert torch.equal(value, base[name.replace(".base_layer", "")])
 
     fresh = sample.loaded()
-    models._attach(fresh, str(tmp_path / "out"))
+    models.attach(fresh, str(tmp_path / "out"))
     for one, two in zip(score(fresh, traces), after, strict=True):
         assert one.chosen_logp == pytest.approx(two.chosen_logp, abs=1e-5)
 
