@@ -101,6 +101,14 @@ def test_a_list_of_rejected_is_one_steer():
     assert [text.strip() for text in bad] == ["help", "hello", "x"]
 
 
+def test_a_correction_keeps_the_tokens_of_the_alternative_that_it_is_most_like():
+    tok = tokenizers.get("byte-level")
+    spelled = [token for char in " hello" for token in tok.encode(char)]
+    bad = [{"text": " x"}, {"text": " hello you", "ids": [*spelled, *tok.encode(" you")]}, {"text": " help"}]
+    trace = one(line("the", {"rejected": bad, "chosen": " hello there"}))
+    assert trace.answer(trace.head) == [*tok.encode("the"), *spelled, *tok.encode(" there")]
+
+
 def test_a_mark_rejects_and_the_trunk_goes_on():
     tok = tokenizers.get("byte-level")
     trace = one(line("the", {"rejected": " other", "reason": "off"}, " north", {"rejected": [" a", " b"]}, " end"))
@@ -191,6 +199,19 @@ def test_trace_to_file_to_trace(kind, data):
     lined = from_dict(json.loads(json.dumps(dump(trace, tok), allow_nan=False)), tok, model="other")
     assert (lined.flaws, lined.notices) == ([], [])
     assert lined.traces == [trace]
+
+
+@kinds
+@given(data=st.data())
+def test_every_typed_token_belongs_to_exactly_one_steer(kind, data):
+    """What a person or a teacher wrote is chosen by a steer, and a steer supervises nothing else of its own span."""
+    trace = data.draw(traces(tokenizers.get(kind)))
+    chosen = {steer.chosen.span: steer.chosen for steer in trace.steers if steer.chosen}
+    typed = {span.id for span in trace.spans if span.source in ("human", "teacher")}
+    assert chosen.keys() == typed
+    assert len(typed) == sum(steer.chosen is not None for steer in trace.steers)
+    for span, run in chosen.items():
+        assert tuple(trace.run_ids(run)) == trace.spans[span].ids
 
 
 @kinds

@@ -128,7 +128,8 @@ class Session(RuleBasedStateMachine):
 
     @invariant()
     def the_head_is_where_it_was_put(self):
-        assert self.trace.answer(self.trace.head) == self.heads[self.now]
+        assert self.trace.cursor == self.now
+        assert [self.trace.answer(point) for point in self.trace.history] == self.heads
         assert [token for token, _ in self.trace.trunk()] == self.heads[self.now]
 
     @invariant()
