@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from midcourse import models
+from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
 from midcourse.session import Session
-from midcourse.steerers import Oracle, steer_answer, steer_batch
+from midcourse.steerers import Oracle, effort, steer_answer, steer_batch
 from midcourse.trace import Trace, problems
+from midcourse.trace.text import to_text
 from tests import tiny
 from tests.toys import ToyEngine, copyist, tiny_engine
 
@@ -87,3 +91,21 @@ def test_a_batch_of_a_real_engine_is_like_one_at_a_time(name: str, sampling: Sam
     together = steer_batch(engine, prompts, oracles, sampling=sampling, rows=4)
     assert [story(trace) for trace in together] == [story(trace) for trace in single]
     assert sum(len(trace.steers) for trace in together) > 10
+
+
+@pytest.mark.model
+def test_the_bundled_model_is_led_to_the_reference(bundled_path: Path) -> None:
+    engine = TransformersEngine(models.load(str(bundled_path), dtype="float32"))
+    tasks = {"Ada, 36": 'name = "Ada"\nage = 36', "Émile, 7": 'name = "Émile"\nage = 7 🙂'}
+    prompts = [[{"role": "user", "content": note}] for note in tasks]
+    oracles = [Oracle(reference=card, run_on=3, max_typed=6) for card in tasks.values()]
+    single = [steer_answer(Session.start(p, engine, lambda _: None), o) for p, o in zip(prompts, oracles, strict=True)]
+    together = steer_batch(engine, prompts, oracles)
+    assert [story(trace) for trace in together] == [story(trace) for trace in single]
+    tok = engine.tokenizer
+    for trace, card in zip(together, tasks.values(), strict=True):
+        assert trace.finished
+        assert to_text(tok, trace.answer(trace.head)) == card
+        assert trace.steers
+        assert effort(trace).tokens <= 6 * len(trace.steers)
+        assert problems(trace) == []
