@@ -128,6 +128,7 @@ class TestWriting:
     def test_what_is_written_shows_at_once_and_is_saved_in_chunks(
         self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        monkeypatch.setattr(stream_module, "CHUNK_SECONDS", 1e9)
         session = begin(shelf)
         next(session.resume())
         assert len(session.answer()) == 1
@@ -210,6 +211,24 @@ class TestWriting:
         assert session.stream is not None
         assert session.stream.ended == "failed"
         assert shelf.trace.answer(shelf.trace.head) == [97, 97, 97]
+
+    def test_text_that_cannot_be_saved_stops_the_model_and_stays(
+        self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(stream_module, "CHUNK_SECONDS", 0.0)
+        engine = ToyEngine(endless)
+        session = begin(shelf, engine)
+        stream = session.resume()
+        next(stream)
+        shelf.broken = True
+        with pytest.raises(StoreError, match="full"):
+            next(stream)
+        assert stream.ended == "failed"
+        assert not engine.open
+        assert len(session.answer()) == 2
+        shelf.broken = False
+        session.mark(0)
+        assert shelf.trace == session.trace
 
 
 class TestSteering:
@@ -407,7 +426,8 @@ class TestRegenerate:
         assert session.undo()
         assert session.answer() == first
 
-    def test_nothing_happens_before_the_first_token(self, shelf: Shelf) -> None:
+    def test_nothing_happens_before_the_first_text_is_kept(self, shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(stream_module, "CHUNK_SECONDS", 1e9)
         session = begin(shelf, ToyEngine(endless), sampling=self.WARM)
         write(session, 6)
         head = session.trace.head

@@ -93,7 +93,7 @@ class Stream(Iterator[Step]):
             now = time.monotonic()
             if self.reuse is None:
                 self.reuse, self.first_token_ms = self._reuse(), (now - began) * 1000
-                self._latest = now
+                self._latest = began
             if not self.pending:
                 self._oldest = now
             self.pending.append(step)
@@ -102,7 +102,11 @@ class Stream(Iterator[Step]):
             if step.id in self._end_ids:
                 self._close("end")
             elif now + another - self._oldest >= CHUNK_SECONDS:
-                self._flush()
+                try:
+                    self._flush()
+                except BaseException:  # it could not be saved: the model stops, its text stays in memory
+                    self._close("failed")
+                    raise
             return step
 
     def close(self) -> None:
