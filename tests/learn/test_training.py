@@ -60,6 +60,17 @@ def test_steers_are_learned_and_all_is_written(tmp_path: Path) -> None:
         assert one.chosen_logp == pytest.approx(two.chosen_logp, abs=1e-5)
 
 
+def test_bfloat16_learns_what_float32_learns(tmp_path: Path) -> None:
+    """Autocast may not keep its first cast of a weight that is being trained: the loss would stand still."""
+    losses = {}
+    for dtype in ("float32", "bfloat16"):
+        settings = TrainSettings(**(FAST | {"dtype": dtype}))
+        metrics = train(sample.loaded(), sample.traces(4), settings, tmp_path / dtype).metrics
+        losses[dtype] = metrics["epochs"][-1]["loss"]
+        assert losses[dtype] < metrics["epochs"][0]["loss"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05)
+
+
 def test_all_weights_can_be_trained(tmp_path: Path) -> None:
     loaded = sample.loaded()
     base = _weights(loaded.model)

@@ -47,7 +47,7 @@ def computing(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
             kept.append((module.weight, module.weight.data))
             module.weight.data = module.weight.data.to(dtype)
     try:
-        with torch.autocast(device, dtype=dtype):
+        with torch.autocast(device, dtype=dtype, cache_enabled=False):  # a cast that is kept outlives its weight
             yield
     finally:
         for weight, original in kept:
