@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from midcourse import models
 from midcourse.errors import ContextError, UserError
 from midcourse.learn.progress import Progress
 from midcourse.learn.score import score
@@ -55,7 +54,7 @@ def test_steers_are_learned_and_all_is_written(tmp_path: Path) -> None:
             assert torch.equal(value, base[name.replace(".base_layer", "")])
 
     fresh = sample.loaded()
-    models.attach(fresh, str(tmp_path / "out"))
+    adapters.attach(fresh, str(tmp_path / "out"))
     for one, two in zip(score(fresh, traces), after, strict=True):
         assert one.chosen_logp == pytest.approx(two.chosen_logp, abs=1e-5)
 

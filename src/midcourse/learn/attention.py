@@ -1,10 +1,15 @@
-"""Attention over a tree: each row sees the rows on its own path and nothing else.
+"""Attention over a tree: each row sees the rows on its own path and nothing else, and pays for little more.
+
+Rows are cut into blocks of neighbours. A block attends only to the keys that some row of it sees: for a stretch of the
+trunk all before it, for a few short branches the trunk up to their last fork and themselves; under a window, less. In
+depth-first order these keys are a few unbroken stretches, so taking them is cheap. Query heads that share a key/value
+head are stacked as more rows of the block, so nothing is repeated for them.
 
 Registered with transformers' `AttentionInterface` under `NAME` and used only inside `tree_attention`. The tree comes as
 the keyword `tree`, which models hand down to the attention function; with a name that has no mask function
 transformers builds no mask of its own, and sliding layers say their window.
 
-Legend: B = 1, H query heads, G key/value heads, N rows, D width of a head.
+Legend: B = 1, H query heads, G key/value heads, S = H / G, N rows, Q rows of a block, K keys of a block, D head width.
 """
 
 from __future__ import annotations
@@ -16,10 +21,13 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-from midcourse.learn.batch import Tree
+from midcourse.learn.batch import Block, Tree
 
 NAME = "midcourse_tree"
+_forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
 
 @contextmanager
@@ -53,17 +61,102 @@ def _attend(
     **_unused: Any,
 ) -> tuple[Tensor, None]:
     assert attention_mask is None, "transformers made a mask of its own"
+    scale = query_BHND.shape[-1] ** -0.5 if scaling is None else scaling
+    on_cpu = query_BHND.device.type == "cpu" and query_BHND.shape[-1] == value_BGND.shape[-1]
+    if softcap is None and not dropout and on_cpu:
+        out_BHND = _Blocks.apply(query_BHND, key_BGND, value_BGND, tree.blocks(sliding_window), scale)  # type: ignore[no-untyped-call]
+    else:
+        out_BHND = _dense(
+            query_BHND, key_BGND, value_BGND, tree.mask_NN(sliding_window), scale, dropout=dropout, softcap=softcap
+        )
+    return out_BHND.transpose(1, 2).contiguous(), None
+
+
+def _dense(
+    query_BHND: Tensor,
+    key_BGND: Tensor,
+    value_BGND: Tensor,
+    mask_NN: Tensor,
+    scale: float,
+    *,
+    dropout: float,
+    softcap: float | None,
+) -> Tensor:
+    """Every row against every key under the mask."""
     groups = query_BHND.shape[1] // key_BGND.shape[1]
     key_BHND = key_BGND.repeat_interleave(groups, dim=1)
     value_BHND = value_BGND.repeat_interleave(groups, dim=1)
-    mask_NN = tree.mask_NN(sliding_window)
     if softcap is None:
-        out_BHND = F.scaled_dot_product_attention(
-            query_BHND, key_BHND, value_BHND, attn_mask=mask_NN[None, None], dropout_p=dropout, scale=scaling
+        return F.scaled_dot_product_attention(
+            query_BHND, key_BHND, value_BHND, attn_mask=mask_NN[None, None], dropout_p=dropout, scale=scale
         )
-    else:
-        scale = query_BHND.shape[-1] ** -0.5 if scaling is None else scaling
-        score_BHNN = softcap * torch.tanh(query_BHND @ key_BHND.transpose(2, 3) * (scale / softcap))
-        weight_BHNN = score_BHNN.float().masked_fill(~mask_NN, -torch.inf).softmax(-1).to(query_BHND.dtype)
-        out_BHND = F.dropout(weight_BHNN, dropout) @ value_BHND
-    return out_BHND.transpose(1, 2).contiguous(), None
+    score_BHNN = softcap * torch.tanh(query_BHND @ key_BHND.transpose(2, 3) * (scale / softcap))
+    weight_BHNN = score_BHNN.float().masked_fill(~mask_NN, -torch.inf).softmax(-1).to(query_BHND.dtype)
+    return F.dropout(weight_BHNN, dropout) @ value_BHND
+
+
+class _Blocks(torch.autograd.Function):
+    """PyTorch's fused CPU attention, block by block; gradients of shared keys are added up in place."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query_BHND: Tensor, key_BGND: Tensor, value_BGND: Tensor, blocks: list[Block], scale: float
+    ) -> Tensor:
+        groups = key_BGND.shape[1]
+        out_BHND = torch.empty_like(query_BHND, memory_format=torch.contiguous_format)
+        outs, sums = [], []
+        for block in blocks:
+            query_BGQD = _stack(query_BHND, block, groups)
+            mask_QK = block.additive(query_BHND.dtype, query_BHND.shape[1] // groups)
+            key_BGKD, value_BGKD = (_take(whole, block) for whole in (key_BGND, value_BGND))
+            out_BGQD, sum_BGQ = _forward(query_BGQD, key_BGKD, value_BGKD, 0.0, False, attn_mask=mask_QK, scale=scale)
+            _unstack(out_BHND, out_BGQD, block)
+            outs.append(out_BGQD)
+            sums.append(sum_BGQ)
+        ctx.save_for_backward(query_BHND, key_BGND, value_BGND, *outs, *sums)
+        ctx.blocks, ctx.scale = blocks, scale
+        return out_BHND
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_BHND: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        query_BHND, key_BGND, value_BGND, *rest = ctx.saved_tensors
+        groups, count = key_BGND.shape[1], len(ctx.blocks)
+        query_grad = torch.empty_like(query_BHND, memory_format=torch.contiguous_format)
+        key_grad = torch.zeros_like(key_BGND, memory_format=torch.contiguous_format)
+        value_grad = torch.zeros_like(value_BGND, memory_format=torch.contiguous_format)
+        for block, out_BGQD, sum_BGQ in zip(ctx.blocks, rest[:count], rest[count:], strict=True):
+            query_BGQD, grad_BGQD = (_stack(whole, block, groups) for whole in (query_BHND, grad_BHND))
+            mask_QK = block.additive(query_BHND.dtype, query_BHND.shape[1] // groups)
+            key_BGKD, value_BGKD = (_take(whole, block) for whole in (key_BGND, value_BGND))
+            one, two, three = _backward(
+                grad_BGQD, query_BGQD, key_BGKD, value_BGKD, out_BGQD, sum_BGQ, 0.0, False,
+                attn_mask=mask_QK, scale=ctx.scale,
+            )  # fmt: skip
+            _unstack(query_grad, one, block)
+            start = 0
+            for low, high in block.keys:
+                key_grad[:, :, low:high] += two[:, :, start : start + high - low]
+                value_grad[:, :, low:high] += three[:, :, start : start + high - low]
+                start += high - low
+        return query_grad, key_grad, value_grad, None, None
+
+
+def _stack(whole_BHND: Tensor, block: Block, groups: int) -> Tensor:
+    """The block's rows of all heads that share a key/value head, one head after the other, (B, G, S·Q, D)."""
+    rows_BHQD = whole_BHND[:, :, block.start : block.stop]
+    return rows_BHQD.reshape(rows_BHQD.shape[0], groups, -1, rows_BHQD.shape[-1])
+
+
+def _unstack(whole_BHND: Tensor, part_BGQD: Tensor, block: Block) -> None:
+    """Write what `_stack` took back to its place."""
+    rows_BHQD = whole_BHND[:, :, block.start : block.stop]
+    rows_BHQD.copy_(part_BGQD.reshape(rows_BHQD.shape))
+
+
+def _take(whole_BGND: Tensor, block: Block) -> Tensor:
+    """The keys (or values) that the block sees, (B, G, K, D)."""
+    if len(block.keys) == 1:
+        low, high = block.keys[0]
+        return whole_BGND[:, :, low:high]
+    return torch.cat([whole_BGND[:, :, low:high] for low, high in block.keys], dim=2)

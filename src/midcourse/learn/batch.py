@@ -14,6 +14,29 @@ from torch import Tensor
 
 from midcourse.learn.layout import Layout
 
+BLOCK = 96  # rows that attend together: enough for full matrix products, few enough to share most of their keys
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The rows `start` to `stop`, and the stretches of keys (`low`, `high`) that any of them sees.
+
+    `seen_QK` is True where the row sees the key, keys stretch after stretch.
+    """
+
+    start: int
+    stop: int
+    keys: list[tuple[int, int]]
+    seen_QK: Tensor
+    _additive: dict[tuple[torch.dtype, int], Tensor] = field(default_factory=dict, repr=False)
+
+    def additive(self, dtype: torch.dtype, copies: int) -> Tensor:
+        """0 where the key is seen and -∞ elsewhere, the rows `copies` times; made once."""
+        if (dtype, copies) not in self._additive:
+            mask_QK = torch.zeros(self.seen_QK.shape, dtype=dtype).masked_fill_(~self.seen_QK, -torch.inf)
+            self._additive[dtype, copies] = mask_QK.repeat(copies, 1)
+        return self._additive[dtype, copies]
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -22,6 +45,18 @@ class Tree:
     exit_N: Tensor
     position_N: Tensor
     _masks: dict[int | None, Tensor] = field(default_factory=dict, repr=False)
+    _blocks: dict[int | None, list[Block]] = field(default_factory=dict, repr=False)
+
+    def blocks(self, window: int | None = None) -> list[Block]:
+        """All rows in blocks of at most `BLOCK`, each with the keys that it needs; made once for each window."""
+        if window not in self._blocks:
+            mask_NN = self.mask_NN(window)
+            count = len(self.exit_N)
+            self._blocks[window] = [
+                _block(mask_NN[start : start + BLOCK], start, min(start + BLOCK, count))
+                for start in range(0, count, BLOCK)
+            ]
+        return self._blocks[window]
 
     def mask_NN(self, window: int | None = None) -> Tensor:
         """True where the query (first index) sees the key; made once for each window."""
@@ -32,6 +67,14 @@ class Tree:
                 seen_NN &= self.position_N[:, None] - self.position_N[None, :] < window
             self._masks[window] = seen_NN
         return self._masks[window]
+
+
+def _block(seen_QN: Tensor, start: int, stop: int) -> Block:
+    """The block of rows whose part of the mask is `seen_QN`."""
+    needed = seen_QN[:, :stop].any(0).to(torch.int8)
+    edges = torch.diff(needed, prepend=needed.new_zeros(1), append=needed.new_zeros(1)).nonzero()[:, 0].tolist()
+    keys = list(zip(edges[::2], edges[1::2], strict=True))
+    return Block(start, stop, keys, torch.cat([seen_QN[:, low:high] for low, high in keys], dim=1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
 from midcourse.learn.network import Network, Way
 
-ROW_TOKENS = 1024  # what the row-wise side of the check may cost; one segment at least
+ROW_TOKENS = 512  # what the row-wise side of the check may cost; one segment at least
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}  # nats a token
 
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from midcourse.atomic import writing
 from midcourse.errors import ConfigError, DiskError, Problem
 from midcourse.learn.items import Example
 
@@ -90,11 +91,7 @@ def partial(output: Path) -> Path:
 
 
 def write(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
+    """Write JSON whole or not at all. Raises `DiskError`."""
+    with writing(path) as file:
         json.dump(value, file, indent=2, ensure_ascii=False)
         file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)

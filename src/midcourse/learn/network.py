@@ -1,7 +1,7 @@
 """A causal language model as the losses see it: log-probabilities of the targets of a batch.
 
-The decoder runs once over the packed sequence; only supervised rows go through the LM head, in chunks that are computed
-again in the backward pass, so that logits for a whole sequence never exist.
+The decoder runs once over the packed sequence; only supervised rows go through the LM head, in chunks, so that logits
+for a whole sequence never exist.
 
 Three ways of running the decoder, from fast to certain (`check.py` chooses):
 - `tree`: our attention function, which knows who sees whom;
@@ -17,18 +17,18 @@ Legend: N rows, R supervised rows, T targets, D hidden size, V vocabulary, C row
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
-from torch.utils.checkpoint import checkpoint
 
 from midcourse.learn import rows
 from midcourse.learn.attention import tree_attention
 from midcourse.learn.batch import Batch, dense_mask
+from midcourse.learn.head import frozen_logp
 
 Way = Literal["tree", "mask", "rows"]
 CHUNK_ELEMENTS = 1 << 23  # logits of a chunk: 32 MiB in float32
@@ -51,6 +51,7 @@ class Network:
         self.decoder: Any = self.causal.get_decoder()
         self.config: Any = self.causal.config.get_text_config(decoder=True)
         self.way: Way = way
+        self._plain: bool | None = None
         self.vocabulary: int = self.config.vocab_size
 
     @property
@@ -87,9 +88,11 @@ class Network:
 
     def read(self, hidden_RD: Tensor, index_T: Tensor, token_T: Tensor) -> Tensor:
         """Log-probability of `token_T[t]` after the hidden state `hidden_RD[index_T[t]]`."""
+        size = max(1, CHUNK_ELEMENTS // self.vocabulary)
+        if (head := self._plain_head()) is not None:
+            return frozen_logp(hidden_RD, head.weight, head.bias, index_T, token_T, size)
         order_T = torch.argsort(index_T, stable=True)
         sorted_T, token_T = index_T[order_T], token_T[order_T]
-        size = max(1, CHUNK_ELEMENTS // self.vocabulary)
         starts = torch.arange(0, len(hidden_RD) + size, size, device=index_T.device)
         bounds = torch.searchsorted(sorted_T, starts).tolist()
         parts = []
@@ -97,12 +100,24 @@ class Network:
             here = slice(bounds[number], bounds[number + 1])
             arguments = (hidden_CD, sorted_T[here] - number * size, token_T[here])
             if torch.is_grad_enabled():
-                parts.append(checkpoint(self._chunk, *arguments, use_reentrant=False))
+                parts.append(_recomputed(self._chunk, *arguments))
             else:
                 parts.append(self._chunk(*arguments))
         back_T = torch.empty_like(order_T)
         back_T[order_T] = torch.arange(len(order_T), device=order_T.device)
         return torch.cat(parts)[back_T]
+
+    def _plain_head(self) -> nn.Linear | None:
+        """The output layer if it is frozen and its output is the logits: not capped, not scaled, not adapted."""
+        head = self.causal.get_output_embeddings()
+        if type(head) is not nn.Linear or head.weight.requires_grad:
+            return None
+        if self._plain is None:
+            with torch.no_grad():
+                hidden_2D = torch.linspace(-1, 1, 2 * head.in_features, device=head.weight.device).view(2, -1)
+                hidden_2D = 8 * hidden_2D.to(head.weight.dtype)
+                self._plain = torch.allclose(self.logits(hidden_2D), head(hidden_2D), rtol=1e-3, atol=1e-3)
+        return head if self._plain else None
 
     def _chunk(self, hidden_CD: Tensor, index_T: Tensor, token_T: Tensor) -> Tensor:
         logits_CV = _widen(self.logits(hidden_CD))
@@ -119,7 +134,7 @@ class Network:
         parts = []
         for hidden_CD, ref_CD in zip(torch.split(hidden_RD[index_K], size), torch.split(ref_KD, size), strict=True):
             if torch.is_grad_enabled():
-                parts.append(checkpoint(self._kl_chunk, hidden_CD, ref_CD, head, use_reentrant=False))
+                parts.append(_recomputed(self._kl_chunk, hidden_CD, ref_CD, head))
             else:
                 parts.append(self._kl_chunk(hidden_CD, ref_CD, head))
         return torch.cat(parts)
@@ -148,6 +163,14 @@ class Network:
             if module is head
             for key, value in module.named_parameters(recurse=False)
         }
+
+
+def _recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    """`function(*arguments)`, computed again in the backward pass instead of kept."""
+    from torch.utils.checkpoint import checkpoint  # costs a second of imports
+
+    found: Tensor = checkpoint(function, *arguments, use_reentrant=False)
+    return found
 
 
 def _widen(logits_CV: Tensor) -> Tensor:

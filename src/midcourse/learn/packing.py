@@ -27,14 +27,16 @@ def packs(examples: Sequence[Example], max_tokens: int, size: Callable[[Layout],
     """
     found: list[Layout] = []
     group: list[Example] = []
-    last: Layout | None = None
+    bound = 0  # the group's size if nothing were shared; only beyond the limit is the true one worth finding out
     for example in examples:
-        grown = build([*group, example])
-        if last is not None and size(grown) > max_tokens:
-            found.append(last)
-            group, grown = [], build([example])
+        alone = size(build([example]))
+        if group and bound + alone > max_tokens:
+            bound = size(build([*group, example])) - alone
+            if bound + alone > max_tokens:
+                found.append(build(group))
+                group, bound = [], 0
         group.append(example)
-        last = grown
-    if last is not None:
-        found.append(last)
+        bound += alone
+    if group:
+        found.append(build(group))
     return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -22,9 +21,8 @@ def fast_bfloat16(device: str) -> bool:
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device != "cpu":
         return False
-    info = Path("/proc/cpuinfo")
-    flags = info.read_text(encoding="utf-8", errors="replace") if info.exists() else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    # AVX-512 has bfloat16 instructions too, but there float32 products are faster: 130 against 80 GFLOP/s on a core.
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def resolve(dtype: str, device: torch.device) -> torch.dtype:

@@ -5,6 +5,7 @@ What the packed pass must equal, and what models fall back to whose layers a mas
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -34,8 +35,12 @@ def size(layout: Layout) -> int:
 def logprobs(network: Network, batch: Batch) -> Tensor:
     """Log-probability of each target, (T,), differentiable, by the model's own forward pass over each sequence."""
     parts = []
+    picks = "logits_to_keep" in inspect.signature(type(network.causal).forward).parameters
     for ids_1L, at_t, token_t in _inputs(batch):
-        logits_tV = network.causal(input_ids=ids_1L, use_cache=False).logits[0].index_select(0, at_t)
+        if picks:
+            logits_tV = network.causal(input_ids=ids_1L, use_cache=False, logits_to_keep=at_t).logits[0]
+        else:
+            logits_tV = network.causal(input_ids=ids_1L, use_cache=False).logits[0].index_select(0, at_t)
         logits_tV = logits_tV if logits_tV.dtype == torch.float64 else logits_tV.float()
         parts.append(logits_tV.log_softmax(-1).gather(-1, token_t[:, None])[:, 0])
     return torch.cat(parts)

@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from midcourse.errors import TrainingError
+from midcourse.errors import DiskError, TrainingError
 from midcourse.learn import checkpoints, evidence, packing, rows
 from midcourse.learn.batch import batch
 from midcourse.learn.evidence import Tally
@@ -119,12 +120,17 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         return str(checkpoints.partial(self.output))
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
         name = f"checkpoint-{self.state.global_step}"
         seconds = time.perf_counter() - self.epoch_started
         progress = {"history": self.history, "tally": _slots(self.tally), "tokens": self.tokens, "seconds": seconds}
-        checkpoints.write(checkpoints.partial(self.output) / name / "progress.json", progress)
-        checkpoints.publish(self.output, name, self.settings.keep_checkpoints)
+        try:
+            super()._save_checkpoint(model, trial)
+            checkpoints.write(checkpoints.partial(self.output) / name / "progress.json", progress)
+            checkpoints.publish(self.output, name, self.settings.keep_checkpoints)
+        except (OSError, RuntimeError, SafetensorError) as error:  # what torch and safetensors say of a full disk
+            raise DiskError(
+                f"checkpoint {self.output / name} cannot be written: {error}; resume when it can"
+            ) from error
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         assert output_dir is not None

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
+from midcourse.atomic import writing
 from midcourse.errors import UserError
 from midcourse.learn import check, checkpoints, expression, items, packing, precision, rows
 from midcourse.learn.items import Example, Side
@@ -147,7 +148,7 @@ class _Run:
         return found
 
     def _trainable(self) -> None:
-        from midcourse import models
+        from midcourse import adapters
 
         settings, loaded = self.settings, self.loaded
         if settings.full:
@@ -160,7 +161,7 @@ class _Run:
             loaded.model, loaded.adapter = model.unload(), None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
-            models.add_lora(
+            adapters.add_lora(
                 loaded, settings.lora_rank, settings.lora_alpha, settings.lora_dropout, settings.lora_targets
             )
 
@@ -253,11 +254,11 @@ class _Run:
         }
 
     def _save(self, metrics: dict[str, Any]) -> None:
-        from midcourse import models
+        from midcourse import adapters
 
-        models.save(self.loaded, self.output)
-        text = yaml.safe_dump(self.settings.model_dump(mode="json"), sort_keys=False)
-        (self.output / "settings.yaml").write_text(text, encoding="utf-8")
+        adapters.save(self.loaded, self.output)
+        with writing(self.output / "settings.yaml") as file:
+            yaml.safe_dump(self.settings.model_dump(mode="json"), file, sort_keys=False, allow_unicode=True)
         checkpoints.write(self.output / "metrics.json", metrics)
 
 
