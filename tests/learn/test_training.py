@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from midcourse import adapters
 from midcourse.errors import ContextError, UserError
 from midcourse.learn.progress import Progress
 from midcourse.learn.score import score
