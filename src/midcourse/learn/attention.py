@@ -61,8 +61,12 @@ def _attend(
     **_unused: Any,
 ) -> tuple[Tensor, None]:
     assert attention_mask is None, "transformers made a mask of its own"
+    kind = query_BHND.device.type
+    if torch.is_autocast_enabled(kind):  # rotary positions leave queries and keys wider than values
+        dtype = torch.get_autocast_dtype(kind)
+        query_BHND, key_BGND, value_BGND = (whole.to(dtype) for whole in (query_BHND, key_BGND, value_BGND))
     scale = query_BHND.shape[-1] ** -0.5 if scaling is None else scaling
-    on_cpu = query_BHND.device.type == "cpu" and query_BHND.shape[-1] == value_BGND.shape[-1]
+    on_cpu = kind == "cpu" and query_BHND.shape[-1] == value_BGND.shape[-1]
     if softcap is None and not dropout and on_cpu:
         out_BHND = _Blocks.apply(query_BHND, key_BGND, value_BGND, tree.blocks(sliding_window), scale)  # type: ignore[no-untyped-call]
     else:
