@@ -101,5 +101,5 @@ def test_the_unrelated_prompts_are_many_and_different() -> None:
 
 def test_unrelated_texts_are_the_prompts_with_what_the_model_writes() -> None:
     prompts = drift.prompts(5)
-    texts = drift.unrelated(Scripted(dict.fromkeys(prompts, "an answer")), 5, 4, batch=2)
+    texts = drift.unrelated(Scripted(dict.fromkeys(prompts, "an answer")), 5, 4)
     assert [bytes(text.ids[place] for place in text.places) for text in texts] == [b"an a"] * 5

@@ -79,11 +79,11 @@ def test_more_forks_than_wanted_are_drawn_with_the_seed() -> None:
     assert len(drawn[0]) == 10
 
 
-@pytest.mark.parametrize("batch", [1, 2, 8])
-def test_batches_do_not_change_what_is_written(batch: int) -> None:
-    held_out = [trace(prompt, ["name", (": A", " = A")]) for prompt in ("a long prompt", "q", "medium")]
+def test_first_forks_are_written_together_then_second_ones() -> None:
+    held_out = [trace(prompt, ["name", (": A", " = A"), "!"]) for prompt in ("a long prompt", "q")]
+    held_out.append(trace("medium", ["name", (": A", " = A"), "\nage", (": 3", " = 3")]))
     engine = Scripted({"a long prompt": "name = A, and on", "q": "name = B", "medium": "nothing"})
-    wrote = replay(engine, forks(held_out, 10, 0), batch)
-    assert [bytes(t for t in ids if t < END).decode() for ids in wrote] == [" = A, an", " = B", ""]
+    wrote = replay(engine, forks(held_out, 10, 0))
+    assert [bytes(t for t in ids if t < END).decode() for ids in wrote] == [" = A, an", " = B", "", ""]
     assert len(wrote[0]) == len(" = A") + BEYOND
-    assert engine.calls == -(-3 // batch)
+    assert engine.calls == 2

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from midcourse.engine.sampling import Sampling
-from midcourse.measure.replay import Writer
 from midcourse.measure.result import Moved
+from midcourse.steerers import BatchWriter
 from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
@@ -43,12 +43,10 @@ def prompts(at_most: int) -> list[str]:
     return found[:at_most]
 
 
-def unrelated(engine: Writer, at_most: int, length: int, batch: int) -> list[Text]:
+def unrelated(engine: BatchWriter, at_most: int, length: int) -> list[Text]:
     """The prompts with what the model as it is now (the base) writes after each: `length` tokens, greedily."""
     contexts = [engine.tokenizer.prompt([{"role": "user", "content": prompt}]) for prompt in prompts(at_most)]
-    made = []
-    for start in range(0, len(contexts), batch):
-        made += engine.batch(contexts[start : start + batch], Sampling(), max_tokens=length)
+    made = engine.batch(contexts, Sampling(), max_tokens=length) if contexts else []
     return [
         _text(context, range(len(context), len(context) + len(written.ids)), written.ids)
         for context, written in zip(contexts, made, strict=True)

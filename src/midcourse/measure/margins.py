@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from midcourse.trace.tree import Trace
 
 
+PACK = 1024  # tokens of one pass: longer packs cost more in attention than they save elsewhere
+
+
 def margins(loaded: Loaded, traces: Sequence[Trace], *, rows: bool = False) -> dict[tuple[int, int], SteerScore]:
     """The score of every steer by its (trace, steer) place, with the model as it is now."""
     from midcourse.learn.score import score
 
-    return {(found.trace, found.steer): found for found in score(loaded, traces, rows=rows)}
+    found = score(loaded, traces, rows=rows, max_tokens=PACK)
+    return {(one.trace, one.steer): one for one in found}
 
 
 def taken(found: SteerScore | None) -> Taken:

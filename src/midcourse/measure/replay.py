@@ -12,44 +12,17 @@ begin well: there only the whole rejected run counts.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from midcourse.engine.sampling import Sampling
 from midcourse.measure.result import Way
+from midcourse.steerers import BatchWriter
 from midcourse.trace.text import Tokenizer, to_bytes
 from midcourse.trace.tree import Trace
 
-if TYPE_CHECKING:
-    from midcourse.engine.batch import Generated
-
 BEYOND = 4  # tokens written past the longer side, to see where it is going
-
-
-class Writer(Protocol):
-    """What measuring needs of an engine."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer."""
-        ...
-
-    @property
-    def context_length(self) -> int:
-        """How many tokens the model can see."""
-        ...
-
-    def batch(
-        self,
-        prefixes: Sequence[Sequence[int]],
-        sampling: Sampling,
-        *,
-        max_tokens: int | Sequence[int],
-        stop: Callable[[int, list[int]], bool] | None = None,
-        top: int = 0,
-    ) -> list[Generated]:
-        """Write on after each prefix."""
-        ...
 
 
 class Fork(NamedTuple):
@@ -85,18 +58,25 @@ def forks(traces: Sequence[Trace], at_most: int, seed: int) -> list[Fork]:
     ]
 
 
-def replay(engine: Writer, standing: Sequence[Fork], batch: int) -> list[list[int]]:
-    """What the model writes greedily at each fork, parallel to `standing`; `batch` of them at a time, by length."""
+def replay(engine: BatchWriter, standing: Sequence[Fork]) -> list[list[int]]:
+    """What the model writes greedily at each fork, parallel to `standing`.
+
+    All answers' first forks are one batch, then all second ones, and so on: an engine that keeps what it has read of
+    each answer reads on from there.
+    """
+    waves: dict[int, list[int]] = defaultdict(list)
+    met: dict[int, int] = defaultdict(int)
+    for index in sorted(range(len(standing)), key=lambda index: len(standing[index].context)):
+        waves[met[standing[index].trace]].append(index)
+        met[standing[index].trace] += 1
     written: list[list[int]] = [[] for _ in standing]
-    order = sorted(range(len(standing)), key=lambda index: len(standing[index].context))
-    for start in range(0, len(order), batch):
-        part = order[start : start + batch]
+    for wave in waves.values():
         made = engine.batch(
-            [standing[index].context for index in part],
+            [standing[index].context for index in wave],
             Sampling(),
-            max_tokens=[standing[index].length for index in part],
+            max_tokens=[standing[index].length for index in wave],
         )
-        for index, text in zip(part, made, strict=True):
+        for index, text in zip(wave, made, strict=True):
             written[index] = list(text.ids)
     return written
 
