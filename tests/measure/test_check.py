@@ -1,6 +1,7 @@
 """Checkers: the default one, what callables may return, and finding one by name."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,16 @@ def test_a_checker_may_return_a_bool_or_a_share(said: float, expected: Verdict) 
 def test_anything_else_is_refused(said: object) -> None:
     with pytest.raises(MidcourseError, match="must return a bool, a number from 0 to 1 or a Verdict"):
         verdict(lambda *_: said, "", "", [])  # type: ignore[arg-type,return-value]
+
+
+def test_a_checker_is_found_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def check(answer, reference, messages):\n    return 0.25\n")
+    assert verdict(load_check(f"{tmp_path}/mine.py:check"), "", "", []).fields == 0.25
+    (tmp_path / "broken.py").write_text("def check(")
+    with pytest.raises(ConfigError, match="cannot import"):
+        load_check(f"{tmp_path}/broken.py:check")
+    with pytest.raises(ConfigError, match="cannot import"):
+        load_check(f"{tmp_path}/none.py:check")
 
 
 def test_a_checker_is_found_by_name() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import plotly.offline
 import pytest
 
+from midcourse.errors import UserError
 from midcourse.measure import figures, report
 from midcourse.measure.result import Measurement, Side, Taken
 from tests.measure import sample
@@ -57,6 +58,16 @@ def test_a_report_can_be_drawn_from_the_file_alone(tmp_path: Path, page: str) ->
     report.write(read, tmp_path / "report.html", sample.metrics())
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_the_metrics_beside_an_adapter_are_found(tmp_path: Path) -> None:
+    assert report.training_metrics(None) is None
+    assert report.training_metrics(str(tmp_path)) is None
+    tmp_path.joinpath("metrics.json").write_text('{"epochs": []}')
+    assert report.training_metrics(str(tmp_path)) == {"epochs": []}
+    tmp_path.joinpath("metrics.json").write_text("{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        report.training_metrics(str(tmp_path))
 
 
 def test_without_an_adapter_only_before_is_told() -> None:

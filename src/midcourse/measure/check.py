@@ -8,8 +8,11 @@ share of fields that are right (1 passes), a `Verdict` says both.
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 from midcourse.errors import ConfigError, MidcourseError, Problem
@@ -49,15 +52,25 @@ def verdict(check: Check, answer: str, reference: str, messages: Sequence[Messag
 
 
 def load_check(name: str) -> Check:
-    """The checker `module:function`. Raises `ConfigError` when there is no such thing."""
-    module, colon, attribute = name.partition(":")
+    """The checker `module:function` or `path/to/file.py:function`. Raises `ConfigError` when there is no such thing."""
+    module, colon, attribute = name.rpartition(":")
     if not colon or not module or not attribute:
-        raise ConfigError([Problem("check", f"{name!r} is not of the form module:function")])
+        raise ConfigError([Problem("check", f"{name!r} is not of the form module:function or file.py:function")])
     try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ImportError as error:
+        found = getattr(_file(module) if module.endswith(".py") else importlib.import_module(module), attribute, None)
+    except (ImportError, OSError, SyntaxError) as error:
         raise ConfigError([Problem("check", f"cannot import {module!r}: {error}")]) from error
     if not callable(found):
         raise ConfigError([Problem("check", f"{module!r} has no function {attribute!r}")])
     check: Check = found
     return check
+
+
+def _file(path: str) -> ModuleType:
+    """The module in a file, under a name that no other module has."""
+    spec = importlib.util.spec_from_file_location(f"midcourse_check_{Path(path).stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -150,29 +150,18 @@ def margins(result: Measurement) -> Figure | None:
         top = 1 - place * height
         layout["yaxis" + axis[1:]] = {
             "domain": [top - height + 0.06, top],
+            "range": [0, 1.4 * max(bins)],  # room for the words
             "showticklabels": False,
             "showgrid": False,
             "zeroline": False,
-            "fixedrange": True,
         }
-        right = sum(value > 0 for value in values) / len(values)
-        note = {"xref": "paper", "yref": "paper", "y": top - 0.02, "showarrow": False, "yanchor": "top"}
+        right = percent(sum(value > 0 for value in values) / len(values))
+        said = {"text": f"<b>{name}</b><br>{right} lean to the correction", "align": "left", "showarrow": False}
         layout["annotations"].append(
-            note
-            | {
-                "x": 0,
-                "xanchor": "left",
-                "text": f"<b>{name}</b><br>{percent(1 - right)} lean to the rejected",
-                "align": "left",
-            }
-        )
-        layout["annotations"].append(
-            note | {"x": 1, "xanchor": "right", "text": f"{percent(right)} lean to the correction", "align": "right"}
+            said | {"xref": "paper", "yref": "paper", "x": 0.01, "y": top, "xanchor": "left", "yanchor": "top"}
         )
         middle = sorted(values)[len(values) // 2]
-        rows.append(
-            [name, number(math.fsum(values) / len(values)), number(middle), percent(right), number(len(values), 0)]
-        )
+        rows.append([name, number(math.fsum(values) / len(values)), number(middle), right, number(len(values), 0)])
     layout["xaxis"]["anchor"] = "y" if len(known) == 1 else f"y{len(known)}"
     says = "Distribution of margins. " + " ".join(
         f"{row[0]}: mean {row[1]}, {row[3]} lean to the correction." for row in rows

@@ -20,6 +20,7 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
+from midcourse.errors import UserError
 from midcourse.measure import figures, words
 from midcourse.measure.result import Answer, Case, Measurement, Taken, Tokens
 
@@ -29,6 +30,18 @@ def write(result: Measurement, path: Path, metrics: Mapping[str, Any] | None = N
     half = path.with_name(path.name + ".part")
     half.write_text(render(result, metrics), encoding="utf-8")
     half.replace(path)
+
+
+def training_metrics(adapter: str | None) -> dict[str, Any] | None:
+    """The metrics.json that training left beside an adapter, if there is one. Raises `UserError` if it is damaged."""
+    path = Path(adapter or "", "metrics.json")
+    if adapter is None or not path.is_file():
+        return None
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path} is not valid JSON ({error}); remove it, or train again") from error
+    return metrics if isinstance(metrics, dict) else None
 
 
 def render(result: Measurement, metrics: Mapping[str, Any] | None = None) -> str:
