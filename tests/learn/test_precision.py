@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 from midcourse.learn import precision
@@ -27,9 +26,10 @@ def test_weights_are_what_they_were() -> None:
 def test_trained_weights_stay_float32_and_an_error_restores_the_rest() -> None:
     model = tiny.model("llama").requires_grad_(False)
     trained = model.model.layers[0].mlp.up_proj.weight.requires_grad_(True)
-    with pytest.raises(KeyError), precision.computing(model, torch.bfloat16):
-        assert trained.dtype == torch.float32
-        raise KeyError
+    computing = precision.computing(model, torch.bfloat16)
+    computing.__enter__()
+    assert trained.dtype == torch.float32
+    computing.__exit__(KeyError, KeyError("what went wrong"), None)
     assert all(value.dtype == torch.float32 for value in model.parameters())
 
 

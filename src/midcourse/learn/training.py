@@ -188,11 +188,13 @@ class _Run:
         )
 
     def _learn_reference(self, reference: Reference, network: Network, examples: Sequence[Example]) -> None:
+        from midcourse import adapters
+
         started = time.perf_counter()
         model: Any = self.loaded.model
 
         def off() -> AbstractContextManager[None]:
-            return model.disable_adapter() if self.loaded.has_adapter else nullcontext()
+            return adapters.switched_off(model) if self.loaded.has_adapter else nullcontext()
 
         packs = packing.packs(examples, self.settings.max_tokens, rows.size if network.way == "rows" else len)
         model.eval()
