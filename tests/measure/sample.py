@@ -40,7 +40,7 @@ def case(draw: random.Random, trace: int, steer: int) -> Case:
             "phone: 0660-1234\n",
             "tel = 0660",
         ),
-        ('phone = "+43 660 1234"\n', "```", "\nI hope this helps! 😊 Let me know if", "\n[notes]\n"),
+        ('phone = "+43 660 1234"\n', "```⟨end⟩", "\nI hope this helps! 😊 Let me know if", "\n[notes]\n"),
     ][steer]
     right = draw.random() < 0.93
     before = Taken(

@@ -5,6 +5,7 @@
 
 (() => {
   const PAGE = 12; // forks shown at first, and added by each "Show more"
+  const PAPER = 640; // CSS pixels that fit on an upright page
   const specs = JSON.parse(document.getElementById("figures")?.textContent ?? "{}");
   const scheme = window.matchMedia("(prefers-color-scheme: dark)");
   const still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -47,6 +48,8 @@
         full[name] = { ...axis, ...own[name] };
         if (full[name].title) full[name].title = { ...full[name].title, font: { color: axis.tickfont.color, size: 12 }, standoff: 8 };
       }
+      const printing = document.documentElement.classList.contains("printing");
+      full.width = printing ? Math.min(place.clientWidth, PAPER) : undefined;
       // @ts-ignore: Plotly is the script before this one
       Plotly.react(place, coloured(spec.data, style), full, { displayModeBar: false, responsive: true, staticPlot: false });
     }
