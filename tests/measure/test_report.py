@@ -98,6 +98,8 @@ def test_what_was_written_is_cut_where_its_way_parts() -> None:
     assert report.marked(case, Taken(wrote=rejected)) == [("rejected", rejected.pieces)]
     half = chosen.model_copy(update={"pieces": [*chosen.pieces[:2], "?!"]})
     assert report.marked(case, Taken(wrote=half)) == [("chosen", chosen.pieces[:2]), ("third", ["?!"])]
+    more = chosen.model_copy(update={"pieces": [*chosen.pieces, " and on"]})
+    assert report.marked(case, Taken(wrote=more)) == [("chosen", chosen.pieces), ("past", [" and on"])]
     assert report.marked(case, Taken()) == []
 
 

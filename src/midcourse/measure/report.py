@@ -85,16 +85,22 @@ def render(result: Measurement, metrics: Mapping[str, Any] | None = None) -> str
 
 
 def marked(case: Case, taken: Taken) -> list[tuple[str, list[str]]]:
-    """What a model wrote, cut where its way parts: (kind, pieces) with the kinds `chosen`, `rejected` and `third`."""
+    """What a model wrote, cut where its way parts: (kind, pieces) with the kinds `chosen`, `rejected` and `third`.
+
+    What it writes after a whole correction, or a whole rejected run, is neither: `past`.
+    """
     if taken.wrote is None:
         return []
     sides = [("chosen", case.chosen)] if case.chosen else []
     sides += [("rejected", side) for side in case.rejected]
-    kind, shared = max(
-        ((name, _shared(taken.wrote, side)) for name, side in sides), key=lambda found: found[1], default=("third", 0)
-    )
     pieces = taken.wrote.pieces
-    return [(name, part) for name, part in ((kind, pieces[:shared]), ("third", pieces[shared:])) if part]
+    kind, shared, rest = "third", 0, "third"
+    for name, side in sides:
+        length = _shared(taken.wrote, side)
+        if length > shared:
+            whole = len("".join(pieces[:length])) == len(side.text)
+            kind, shared, rest = name, length, "past" if whole else "third"
+    return [(name, part) for name, part in ((kind, pieces[:shared]), (rest, pieces[shared:])) if part]
 
 
 def _shared(one: Tokens, other: Tokens) -> int:
