@@ -142,16 +142,6 @@ def test_marking_begins_at_the_token_and_moves_nothing():
         edit.mark(trace, tok, byte=11)
 
 
-def test_effort_counts_what_was_typed():
-    tok = tokenizers.get("byte-level")
-    trace = a_trace(tok, tok.encode("hello world"))
-    typed = edit.steer_text(trace, tok, " there", byte=5).chosen
-    trace.grow(tok.encode(" and"), "model")
-    edit.mark(trace, tok, depth=0)
-    edit.end(trace, tok)
-    assert edit.effort(trace) == typed.stop - typed.start + 1
-
-
 @pytest.mark.parametrize(
     ("typed", "place", "message"),
     [

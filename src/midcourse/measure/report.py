@@ -20,6 +20,7 @@ import jinja2
 import plotly.offline
 from markupsafe import Markup
 
+from midcourse.atomic import writing
 from midcourse.errors import UserError
 from midcourse.measure import figures, words
 from midcourse.measure.result import Answer, Case, Measurement, Taken, Tokens
@@ -27,9 +28,8 @@ from midcourse.measure.result import Answer, Case, Measurement, Taken, Tokens
 
 def write(result: Measurement, path: Path, metrics: Mapping[str, Any] | None = None) -> None:
     """Write the report to `path`; `metrics` is what the training run left in metrics.json, for its curves."""
-    half = path.with_name(path.name + ".part")
-    half.write_text(render(result, metrics), encoding="utf-8")
-    half.replace(path)
+    with writing(path) as file:
+        file.write(render(result, metrics))
 
 
 def training_metrics(adapter: str | None) -> dict[str, Any] | None:

@@ -14,6 +14,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from midcourse.atomic import writing
+
 Way = Literal["chosen", "rejected", "other"]
 
 
@@ -174,7 +176,6 @@ class Measurement(_Value):
     cases: list[Case] = Field(default_factory=list)
 
     def write(self, path: Path) -> None:
-        """Write measure.json; a reader never sees half of it."""
-        half = path.with_name(path.name + ".part")
-        half.write_text(self.model_dump_json(indent=1), encoding="utf-8")
-        half.replace(path)
+        """Write measure.json, whole or not at all. Raises `DiskError`."""
+        with writing(path) as file:
+            file.write(self.model_dump_json(indent=1))

@@ -119,12 +119,6 @@ def mark(
     return _record(trace, depth, None, len(ids), about)
 
 
-def effort(trace: Trace) -> int:
-    """How many tokens were typed or picked: those of all corrections not by the model. An end counts one."""
-    runs = (steer.chosen for steer in trace.steers if steer.chosen)
-    return sum(run.stop - run.start for run in runs if trace.spans[run.span].source != "model")
-
-
 def shared_text(left: bytes, right: bytes) -> int:
     """How many bytes of whole characters `left`, which is UTF-8, has in common with the beginning of `right`."""
     shared = next(

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from midcourse.atomic import writing
 from midcourse.errors import InputErrors, Problem
 from midcourse.trace.export import dump
 from midcourse.trace.lines import from_dict
@@ -80,23 +81,14 @@ def read(path: str | os.PathLike[str], tok: Tokenizer, *, model: str, skip_inval
 def write(path: str | os.PathLike[str], traces: Iterable[Trace], tok: Tokenizer | Callable[[Trace], Tokenizer]) -> int:
     """Write `traces` to a file and return how many; it is there whole or, after an error, as it was before.
 
-    `tok` is their tokenizer, or gives each trace its own.
+    `tok` is their tokenizer, or gives each trace its own. Raises `DiskError` where it cannot be written.
     """
-    target = Path(path)
     count = 0
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with part.open("w", encoding="utf-8", newline="\n") as file:
-            for trace in traces:
-                own = tok(trace) if callable(tok) else tok
-                file.write(json.dumps(dump(trace, own), ensure_ascii=False, allow_nan=False) + "\n")
-                count += 1
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with writing(Path(path)) as file:
+        for trace in traces:
+            own = tok(trace) if callable(tok) else tok
+            file.write(json.dumps(dump(trace, own), ensure_ascii=False, allow_nan=False) + "\n")
+            count += 1
     return count
 
 
