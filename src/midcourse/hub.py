@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from midcourse.errors import ModelError
 
@@ -13,7 +16,7 @@ def hub_file(name: str, file: str, what: str) -> Path:
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(name, file))
+        return Path(hf_hub_download(name, file, local_files_only=_offline()))
     except HFValidationError as error:
         raise ModelError(f"there is no folder {name!r}, and it is no Hugging Face id either") from error
     except LocalEntryNotFoundError as error:
@@ -31,3 +34,17 @@ def hub_file(name: str, file: str, what: str) -> Path:
 def first_line(error: BaseException) -> str:
     """The first line of an error's message; its name if it has none."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _offline() -> bool:
+    """Whether the hub's name cannot even be resolved; its client would try again for half a minute."""
+    from huggingface_hub import constants
+
+    if any(name.lower() in ("https_proxy", "all_proxy") for name in os.environ):
+        return False
+    address = urlsplit(constants.ENDPOINT)
+    try:
+        socket.getaddrinfo(address.hostname, address.port or 443)
+    except OSError:
+        return True
+    return False
