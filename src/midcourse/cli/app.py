@@ -1,0 +1,152 @@
+"""The application: the commands put together, and one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from pydantic import ValidationError
+from rich.panel import Panel
+from rich.text import Text
+
+from midcourse import __version__
+from midcourse.cli.console import say
+from midcourse.config import problems
+from midcourse.errors import MidcourseError
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+INTERRUPTED = 130
+
+app = App(
+    name="midcourse",
+    help="Correct a language model in mid-sentence, and train it on exactly that.",
+    help_epilogue="Exit codes: 0 done, 1 failed, 2 bad usage or input, 130 interrupted.",
+    version=__version__,
+    help_format="markdown",
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+
+
+# name, where it is (imported only when it is called), what it does: a line for the list, then what its own help adds
+COMMANDS = (
+    (
+        "steer",
+        "midcourse.cli.steer:steer",
+        "Write with a model and correct it in mid-sentence, in the terminal.",
+        "Ctrl-C stops the model within a token. Then type `wrong => right`, or `?` for all commands. "
+        "Every steer is in the store before the next prompt.",
+    ),
+    (
+        "train",
+        "midcourse.cli.learn:train",
+        "Train a model on the steers of a file or a store, and on nothing else.",
+        "Writes a PEFT adapter (or, with --full, the model), `metrics.json` and `settings.yaml` to the output folder.",
+    ),
+    (
+        "score",
+        "midcourse.cli.learn:score",
+        "Log-probabilities of both sides of every steer.",
+        "One JSON line a steer, in file order: sums in nats at float32, and lengths in tokens.",
+    ),
+    (
+        "measure",
+        "midcourse.cli.measure:measure",
+        "Before and after on held-out answers: measure.json and report.html.",
+        "Margins and accuracy of the held-out steers, replay (does greedy generation now take the right way?), how "
+        "many steers an oracle still needs, the pass rate, and drift.",
+    ),
+    (
+        "import",
+        "midcourse.cli.data:import_",
+        "Take steered answers from files into a store.",
+        "All of them, or none. The same line twice is one trace. `docs/format.md` describes the files.",
+    ),
+    (
+        "export",
+        "midcourse.cli.data:export",
+        "Write a store's traces to a file.",
+        "`import` reads it back to the same traces, exact ids and branches included.",
+    ),
+    (
+        "list",
+        "midcourse.cli.data:list_",
+        "Show a store's steers.",
+        "The newest trace first, a page at a time.",
+    ),
+    (
+        "verify",
+        "midcourse.cli.data:verify",
+        "Check everything in a store against every invariant.",
+        "Exit code 1 if something is wrong.",
+    ),
+)
+for _name, _path, _line, _more in COMMANDS:
+    app.command(_path, name=_name, help=f"{_line}\n\n{_more}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code instead of leaving."""
+    _quiet_libraries()
+    try:
+        result = app(
+            sys.argv[1:] if arguments is None else list(arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        return _fail(_usage(error), 2)
+    except MidcourseError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has left; that is its right
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        if error.errno in FULL:
+            return _fail(f"{error.filename or 'the output'}: the disk is full; nothing half-written was kept", 2)
+        if error.filename is not None:
+            return _fail(f"{error.filename}: {error.strerror}", 2)
+        raise
+    return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _usage(error: CycloptsError) -> str:
+    """What is wrong with the arguments; a setting out of range is named by its flag."""
+    cause = error.__cause__ or error.__context__
+    if not isinstance(cause, ValidationError):
+        return str(error)
+    return "\n".join(
+        f"--{(problem.field or '').replace('_', '-')}: {problem.message}" for problem in problems(cause, "")
+    )
+
+
+def _fail(message: str, code: int) -> int:
+    if sys.stderr.isatty():
+        say(Panel(Text(message), title="error", title_align="left", border_style="red"))
+    else:
+        sys.stderr.write(f"error: {message}\n")
+    return code
+
+
+def _quiet_libraries() -> None:
+    """Progress bars and advice of the libraries below would stand between our own lines."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"torch\..*|transformers\..*|peft\..*")

@@ -1,0 +1,47 @@
+"""What commands show: notices and progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+_stderr = Console(stderr=True, highlight=False, markup=False)
+
+
+def say(what: RenderableType) -> None:
+    """Tell the person at the terminal something that is not a result."""
+    _stderr.print(what, soft_wrap=isinstance(what, str))
+
+
+@contextmanager
+def bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar for each thing that is done, called with what it is, how much is done and how much there is.
+
+    What is done stays on the screen with its time.
+    """
+    columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=_stderr) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                for task in tasks.values():
+                    progress.stop_task(task)
+                tasks[what] = progress.add_task(what)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield tell
+
+
+def result(value: dict[str, Any], lines: RenderableType | None = None, *, as_json: bool) -> None:
+    """Print a command's result: as one JSON object, or as lines for a person."""
+    if as_json:
+        sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        Console(highlight=False, markup=False, soft_wrap=True).print(lines if lines is not None else value)

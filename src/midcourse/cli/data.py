@@ -1,0 +1,192 @@
+"""`import`, `export`, `list`, `verify`: traces into a store, out of it, and what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.table import Table
+
+from midcourse.cli.console import result, say
+from midcourse.errors import InputErrors, Problem, UserError
+from midcourse.trace import Trace
+
+DEFAULT_STORE = "sqlite:///midcourse.db"
+Json = Annotated[bool, Parameter(negative="")]
+
+
+def import_(
+    *files: Path,
+    store: str = DEFAULT_STORE,
+    model: str = "bundled",
+    skip_invalid: Annotated[bool, Parameter(negative="")] = False,
+    dry_run: Annotated[bool, Parameter(negative="")] = False,
+    json: Json = False,
+) -> int:
+    """Take steered answers from JSONL files into a store: all of them, or none. The same line twice is one trace.
+
+    Parameters
+    ----------
+    files
+        JSONL files, one answer a line; `docs/format.md` describes it.
+    store
+        SQLAlchemy URL of the store, or an SQLite file.
+    model
+        Whose tokens the answers are: a Hugging Face id, a folder, or `bundled`.
+    skip_invalid
+        Take the good lines and list the others, instead of taking nothing.
+    dry_run
+        Check the files and say what would come in; nothing is stored.
+    json
+        Print the result as JSON.
+    """
+    from midcourse.models import load_tokenizer
+    from midcourse.store import Store
+    from midcourse.trace.files import read
+    from midcourse.trace.text import to_text
+
+    if not files:
+        raise UserError("there is no file to import; give one or more JSONL files")
+    tokenizer = load_tokenizer(model)
+    traces: list[Trace] = []
+    problems: list[Problem] = []
+    for file in files:
+        try:
+            found = read(file, tokenizer, model=model, skip_invalid=skip_invalid)
+        except InputErrors as error:
+            problems += error.problems
+            continue
+        for text in [*found.notices, *map(str, found.problems)]:
+            say(text)
+        traces += found.traces
+        problems += found.problems
+    if problems and not skip_invalid:
+        raise InputErrors(problems)
+    steers = sum(len(trace.steers) for trace in traces)
+    if dry_run:
+        result(
+            {"traces": len(traces), "steers": steers, "skipped": len(problems)},
+            f"{len(traces)} traces with {steers} steers would come in; nothing was stored",
+            as_json=json,
+        )
+        return 0
+    with Store.open(store) as opened:
+        added = opened.add(traces, lambda ids: to_text(tokenizer, ids))
+    result(
+        {"new": added.new, "known": added.known, "grown": added.grown, "steers": steers, "skipped": len(problems)},
+        f"{added.new} new traces in {store}, {added.known} known already; {steers} steers"
+        + (f"; {len(problems)} problems skipped" if problems else ""),
+        as_json=json,
+    )
+    return 0
+
+
+def export(
+    *,
+    out: Path,
+    store: str = DEFAULT_STORE,
+    format: Literal["native"] = "native",
+    tag: str | None = None,
+    json: Json = False,
+) -> int:
+    """Write a store's traces to a file that `import` reads back to the same traces.
+
+    Parameters
+    ----------
+    out
+        The file to write; it is there whole or not at all.
+    store
+        SQLAlchemy URL of the store, or an SQLite file.
+    format
+        `native`: JSONL with text, exact ids and branches.
+    tag
+        Only traces with this tag.
+    json
+        Print the result as JSON.
+    """
+    from midcourse.cli.sources import tokenizers
+    from midcourse.store import Store
+    from midcourse.trace.files import write
+
+    assert format == "native"
+    with Store.open(store, create=False) as opened:
+        written = write(out, opened.all(tag=tag), tokenizers())
+    result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
+    return 0
+
+
+def list_(
+    *,
+    store: str = DEFAULT_STORE,
+    text: str | None = None,
+    tag: str | None = None,
+    author: str | None = None,
+    after: str | None = None,
+    limit: int = 20,
+    json: Json = False,
+) -> int:
+    """Show a store's steers, the newest trace first, a page at a time.
+
+    Parameters
+    ----------
+    store
+        SQLAlchemy URL of the store, or an SQLite file.
+    text
+        Only steers with this text in context, correction, rejected text or reason.
+    tag
+        Only steers with this tag.
+    author
+        Only steers by this author.
+    after
+        The page after this key; the page before it names it.
+    limit
+        Steers on the page.
+    json
+        Print the page as JSON.
+    """
+    from dataclasses import asdict
+
+    from midcourse.store import Store
+
+    with Store.open(store, create=False) as opened:
+        page = opened.steers(after=after, limit=limit, tag=tag, author=author, text=text)
+        count = opened.count()
+    table = Table(
+        "trace", "steer", "context", "rejected", "chosen", "reason", caption=_caption(page.next, count.steers)
+    )
+    for row in page.rows:
+        chosen = (row.chosen or "") + ("⏹" if row.ends else "")
+        cells = (row.context or "", " | ".join(row.rejected or ()), chosen, row.reason or "")
+        table.add_row(row.trace[:8], str(row.steer), *(_visible(cell) for cell in cells))
+    value = {"steers": [asdict(row) for row in page.rows], "next": page.next, "total": count.steers}
+    result(value, table, as_json=json)
+    return 0
+
+
+def verify(*, store: str = DEFAULT_STORE, json: Json = False) -> int:
+    """Check everything in a store against every invariant. Exit code 1 if something is wrong.
+
+    Parameters
+    ----------
+    store
+        SQLAlchemy URL of the store, or an SQLite file.
+    json
+        Print the result as JSON.
+    """
+    from midcourse.store import Store
+
+    with Store.open(store, create=False) as opened:
+        problems = [str(problem) for problem in opened.verify()]
+        count = opened.count()
+    lines = "\n".join(problems) or f"{count.traces} traces with {count.steers} steers are sound"
+    result({"problems": problems, **count._asdict()}, lines, as_json=json)
+    return 1 if problems else 0
+
+
+def _visible(text: str) -> str:
+    return text.replace("\n", "⏎")
+
+
+def _caption(after: str | None, total: int) -> str:
+    return f"{total} steers in all" + (f"; the next page: --after {after}" if after else "")

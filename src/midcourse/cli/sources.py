@@ -1,0 +1,66 @@
+"""Where a command's traces come from: a file of answers or a store, in the tokens of the model that is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from midcourse.cli.console import say
+from midcourse.errors import UserError
+from midcourse.tokenizer import HFTokenizer
+from midcourse.trace import Trace
+
+
+def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[Trace]:
+    """All traces of a file or of a store (anything with `://`), in the tokens of `model`.
+
+    Raises `InputErrors` with every problem (unless bad lines are to be skipped), `UserError` if there is nothing.
+    """
+    from midcourse.models import load_tokenizer
+
+    tokenizer = load_tokenizer(model)
+    traces = _stored(source, tokenizer, model) if "://" in source else _read(source, tokenizer, model, skip_invalid)
+    if not traces:
+        raise UserError(f"{source}: there are no answers in it")
+    return traces
+
+
+def tokenizers() -> Callable[[Trace], HFTokenizer]:
+    """The tokenizer of a trace's own model, loaded once each."""
+    from midcourse.models import load_tokenizer
+
+    loaded = cache(load_tokenizer)
+    return lambda trace: loaded(trace.model)
+
+
+def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> list[Trace]:
+    from midcourse.trace.files import read
+
+    found = read(Path(path), tokenizer, model=model, skip_invalid=skip_invalid)
+    for line in [*found.notices, *map(str, found.problems)]:
+        say(line)
+    return found.traces
+
+
+def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Trace]:
+    """A store's traces; those of other tokenizers go through their text, which is said."""
+    from midcourse.store import Store
+    from midcourse.trace.files import dump, from_dict
+
+    own, traces, moved = tokenizers(), [], 0
+    with Store.open(url, create=False) as store:
+        for trace in store.all():
+            if trace.tokenizer == tokenizer.fingerprint:
+                traces.append(trace)
+                continue
+            found = from_dict(dump(trace, own(trace)), tokenizer, model=model)
+            if found.flaws:
+                raise UserError(
+                    f"trace {trace.id} of {url} has no text in the tokens of {model}: {found.flaws[0].message}"
+                )
+            traces += found.traces
+            moved += 1
+    if moved:
+        say(f"{moved} traces were made with another tokenizer and come through their text")
+    return traces
