@@ -1,0 +1,45 @@
+"""The examples in README and docs run, and what is generated in them is up to date."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from midcourse.trace.files import read
+from tests.tokenizers import EXACT, get
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "json")], ids=lambda page: page.name)
+def test_the_examples_of_the_format_are_read(page: Path, kind: str, tmp_path: Path) -> None:
+    examples = blocks(page, "json")
+    file = tmp_path / "examples.jsonl"
+    file.write_text("".join(json.dumps(json.loads(example)) + "\n" for example in examples), encoding="utf-8")
+    found = read(file, get(kind), model="any")
+    assert set(found.lines) == set(range(1, len(examples) + 1))
+    assert all(trace.steers for trace in found.traces)
+
+
+def test_what_is_generated_is_up_to_date() -> None:
+    checked = subprocess.run(
+        [sys.executable, str(ROOT / "scripts" / "write-docs"), "--check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
