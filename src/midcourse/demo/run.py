@@ -68,6 +68,7 @@ class _Demo:
             oracle_run_on=settings.run_on,
             oracle_tokens=settings.typed,
             oracle_steers=settings.steers,
+            drift_prompts=16,
         )
         self.held_out: list[Trace] = []
         self.metrics: dict[str, object] = {}
@@ -79,7 +80,7 @@ class _Demo:
         with self.clock("steer held-out notes"):
             self.held_out = self.steer("the held-out notes", draw("held_out", settings.held_out, settings.seed))
         files.write(self.output / "held_out.jsonl", self.held_out, self.loaded.tokenizer)
-        _, before = self.answer("before training")
+        _, before = self.answer("before training", steered=True)
         notes = draw("train", settings.answers, settings.seed)
         rounds, after = self.in_rounds(notes)
         with self.clock("measure"):
@@ -179,8 +180,10 @@ class _Demo:
 
         return train(self.loaded, traces, settings, output, tell)
 
-    def answer(self, when: str, clock: str = "answer held-out notes") -> tuple[Side, list[Written]]:
-        """What the model as it is now does with the held-out notes."""
+    def answer(
+        self, when: str, clock: str = "answer held-out notes", *, steered: bool = False
+    ) -> tuple[Side, list[Written]]:
+        """What the model as it is now does with the held-out notes; `steered` if it is what they were steered on."""
         count = len(self.held_out)
         self.say(f"{when}: answering", 0, count)
         with self.clock(clock):
@@ -190,43 +193,34 @@ class _Demo:
                 check=check,
                 settings=self.measuring,
                 progress=lambda done: self.say(f"{when}: answering", done, count),
+                steered=steered,
             )
 
     # ---- the comparison ------------------------------------------------------------------------------------------
 
     def rewritten(self, notes: Sequence[Note], rounds: Sequence[Round]) -> list[Rival]:
-        """Whole rewritten answers to the same notes, typed with the effort of the first and of the last round."""
+        """Whole rewritten answers to the same notes in the same order, as many as the effort of all rounds allows."""
         settings = self.settings
-        rivals: list[Rival] = []
-        traces = [self.rewrite(note) for note in notes]
-        for effort_ in sorted({rounds[0].typed_tokens, rounds[-1].typed_tokens}):
-            mine = within(traces, effort_)
-            if not mine or any(rival.typed_tokens == typed(mine) for rival in rivals):
-                continue
-            with self.clock("comparison"):
-                self.train(
-                    f"{len(mine)} whole rewrites",
-                    mine,
-                    self.output / f"rewrites/{len(mine)}",
-                    TrainSettings(
-                        objective="sft",
-                        epochs=settings.rewrite_epochs,
-                        learning_rate=settings.rewrite_learning_rate,
-                        fresh=True,
-                        dtype=settings.dtype,
-                        seed=settings.seed,
-                    ),
-                )
-            side, _ = self.answer(f"after {len(mine)} whole rewrites", "comparison")
-            rivals.append(
-                Rival(
-                    name=f"{len(mine)} whole rewrites",
-                    typed_tokens=typed(mine),
-                    **_numbers(side),
-                    group="whole rewrites",
-                )
+        traces = within([self.rewrite(note) for note in notes], rounds[-1].typed_tokens)
+        if not traces:
+            return []
+        what = f"{len(traces)} whole rewrites"
+        with self.clock("comparison"):
+            self.train(
+                what,
+                traces,
+                self.output / "rewrites",
+                TrainSettings(
+                    objective="sft",
+                    epochs=settings.rewrite_epochs,
+                    learning_rate=settings.rewrite_learning_rate,
+                    fresh=True,
+                    dtype=settings.dtype,
+                    seed=settings.seed,
+                ),
             )
-        return rivals
+        side, _ = self.answer(f"after {what}", "comparison")
+        return [Rival(name=what, typed_tokens=typed(traces), **_numbers(side), group="whole rewrites")]
 
     def rewrite(self, note: Note) -> Trace:
         """A trace in which a person typed the whole answer, its end included."""
