@@ -19,6 +19,7 @@ RELIED_ON = {
     "steer": "--model --adapter --store --system --prompt --seed --temperature",
     "list": "--store --text --tag --author --json",
     "verify": "--store --json",
+    "demo": "--seed --rounds --output --json",
 }
 
 

@@ -85,6 +85,13 @@ COMMANDS = (
         "Check everything in a store against every invariant.",
         "Exit code 1 if something is wrong.",
     ),
+    (
+        "demo",
+        "midcourse.cli.demo:demo",
+        "The main job on the bundled model, from steers to a report.",
+        "A model that cannot write contact cards is steered on some notes, trained on the steers alone, and measured "
+        "on notes it never saw, against whole rewritten answers at the same effort.",
+    ),
 )
 for _name, _path, _line, _more in COMMANDS:
     app.command(_path, name=_name, help=f"{_line}\n\n{_more}")
