@@ -309,6 +309,17 @@ def _dtype(name: DType, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cpu" and torch.cpu._is_amx_tile_supported() else torch.float32
 
 
+def context_length(name: str) -> int:
+    """How many tokens a model sees, known without loading its weights. Raises `ModelError`."""
+    where = resolve(name)
+    from transformers import AutoConfig
+
+    try:
+        return _context_length(AutoConfig.from_pretrained(where, trust_remote_code=False))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(_why_not(where, name, error)) from error
+
+
 def _context_length(config: PretrainedConfig) -> int:
     text = config.get_text_config(decoder=True)
     return int(getattr(text, "max_position_embeddings", None) or UNBOUNDED)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from midcourse.cli.console import say
-from midcourse.errors import UserError
+from midcourse.errors import InputErrors, Problem, UserError
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 
@@ -17,10 +18,17 @@ def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[
 
     Raises `InputErrors` with every problem (unless bad lines are to be skipped), `UserError` if there is nothing.
     """
-    from midcourse.models import load_tokenizer
+    from midcourse.models import context_length, load_tokenizer
 
     tokenizer = load_tokenizer(model)
-    traces = _stored(source, tokenizer, model) if "://" in source else _read(source, tokenizer, model, skip_invalid)
+    places = _stored(source, tokenizer, model) if "://" in source else _read(source, tokenizer, model, skip_invalid)
+    limit = context_length(model)
+    problems = [problem for place in places if (problem := _too_long(place, limit))]
+    if problems and not skip_invalid:
+        raise InputErrors(problems)
+    for problem in problems:
+        say(str(problem))
+    traces = [place.trace for place in places if _too_long(place, limit) is None]
     if not traces:
         raise UserError(f"{source}: there are no answers in it")
     return traces
@@ -34,16 +42,36 @@ def tokenizers() -> Callable[[Trace], HFTokenizer]:
     return lambda trace: loaded(trace.model)
 
 
-def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> list[Trace]:
+class _Place(NamedTuple):
+    """A trace and where it came from."""
+
+    trace: Trace
+    where: str
+    line: int | None
+
+
+def _too_long(place: _Place, limit: int) -> Problem | None:
+    """What is wrong if the model cannot see the trace's steers whole."""
+    trace = place.trace
+    runs = [run for steer in trace.steers for run in (steer.chosen, *steer.rejected) if run is not None]
+    prompt, size = len(trace.prompt), len(trace.prompt) + max((run.stop for run in runs), default=0)
+    if size <= limit:
+        return None
+    field = "messages" if prompt >= limit else "output"
+    message = f"the last steer ends after {size:,} tokens, and the model sees {limit:,}; shorten the conversation"
+    return Problem(place.where, message + (" or the answer" if field == "output" else ""), place.line, field)
+
+
+def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> list[_Place]:
     from midcourse.trace.files import read
 
     found = read(Path(path), tokenizer, model=model, skip_invalid=skip_invalid)
     for line in [*found.notices, *map(str, found.problems)]:
         say(line)
-    return found.traces
+    return [_Place(trace, path, line) for trace, line in zip(found.traces, found.lines, strict=True)]
 
 
-def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Trace]:
+def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[_Place]:
     """A store's traces; those of other tokenizers go through their text, which is said."""
     from midcourse.store import Store
     from midcourse.trace.files import dump, from_dict
@@ -63,4 +91,4 @@ def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Trace]:
             moved += 1
     if moved:
         say(f"{moved} traces were made with another tokenizer and come through their text")
-    return traces
+    return [_Place(trace, f"{url}: trace {trace.id}", None) for trace in traces]
