@@ -27,7 +27,16 @@ from tests.learn import sample
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
 SETTINGS = DemoSettings(
-    seed=5, rounds=2, answers=10, budget=60, held_out=3, steers=3, first_epochs=1, epochs=1, rewrite_epochs=1
+    seed=5,
+    drift_prompts=2,
+    rounds=2,
+    answers=10,
+    budget=60,
+    held_out=3,
+    steers=3,
+    first_epochs=1,
+    epochs=1,
+    rewrite_epochs=1,
 )
 
 
@@ -141,3 +150,21 @@ def test_typing_stops_within_the_budget() -> None:
     assert within(traces, typed(traces) - 1) == traces[:3]
     assert within(traces, typed(traces[:2])) == traces[:2]
     assert within(traces, 0) == []
+
+
+@pytest.mark.model
+@pytest.mark.slow
+def test_one_round_on_the_bundled_model_already_teaches_the_format(tmp_path: Path) -> None:
+    settings = DemoSettings(seed=3, rounds=1, answers=6, held_out=6, first_epochs=8, drift_prompts=2, compare=False)
+    result = run(tmp_path, settings)
+    assert result.after is not None
+    assert result.before.fields is not None
+    assert result.before.fields < 0.05
+    assert result.rounds[0].fields > 0.4
+    assert result.before.steers_per_answer is not None
+    assert result.rounds[0].steers_per_answer is not None
+    assert result.rounds[0].steers_per_answer < 0.5 * result.before.steers_per_answer
+    assert result.after.margin_mean is not None
+    assert result.before.margin_mean is not None
+    assert result.after.margin_mean > result.before.margin_mean + 5
+    assert result.comparison == []

@@ -68,7 +68,7 @@ class _Demo:
             oracle_run_on=settings.run_on,
             oracle_tokens=settings.typed,
             oracle_steers=settings.steers,
-            drift_prompts=16,
+            drift_prompts=settings.drift_prompts,
         )
         self.held_out: list[Trace] = []
         self.metrics: dict[str, object] = {}

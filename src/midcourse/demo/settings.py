@@ -51,6 +51,9 @@ class DemoSettings(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Computation: bfloat16 where the machine is fast at it, float32 otherwise."""
 
+    drift_prompts: int = Field(default=16, ge=0)
+    """How many unrelated prompts to measure drift on."""
+
     compare: bool = True
     """Also train on whole rewritten answers, typed with the same effort."""
 
