@@ -88,3 +88,10 @@ def test_settings_out_of_range_are_all_reported() -> None:
     with pytest.raises(ConfigError) as caught:
         Sampling(temperature=-1, top_k=-2, top_p=0, min_p=2)
     assert [problem.field for problem in caught.value.problems] == ["temperature", "top_k", "top_p", "min_p"]
+
+
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 1e-39, 5e-324])
+@pytest.mark.parametrize("scale", [1.0, 1e10])
+def test_a_tiny_temperature_is_greedy(temperature: float, scale: float) -> None:
+    logits_1V = torch.tensor([[1.0, 5.0, 3.0, -2.0]]) * scale
+    assert choose(logits_1V, [Sampling(temperature=temperature)], [0]) == [1]

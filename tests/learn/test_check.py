@@ -63,3 +63,17 @@ def test_a_model_without_the_attention_interface_takes_a_mask(monkeypatch: pytes
     checked = check.choose(tiny.model("gemma3"), EXAMPLES)
     assert checked.network.way == "mask"
     assert "no such keyword" in checked.notices[0]
+
+
+def test_a_window_that_only_the_deepest_trace_reaches_is_checked() -> None:
+    """Phi-MoE tells its window to the mask alone, so our attention function does not learn of it."""
+    from transformers import PhimoeConfig, PhimoeForCausalLM
+
+    torch.manual_seed(0)
+    config = PhimoeConfig(**tiny._SHAPE, sliding_window=24, num_local_experts=2)
+    model = PhimoeForCausalLM(config).requires_grad_(False)
+    short = [sample.trace(seed, steers=1, length=2) for seed in range(3)]
+    deep = examples([*short, sample.trace(9, steers=8, prompt=9)])
+    checked = check.choose(model, deep)
+    assert checked.network.way == "mask"
+    assert check.compare(checked.network, deep)[0] < 1e-4

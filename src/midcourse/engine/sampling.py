@@ -19,6 +19,7 @@ import torch
 
 from midcourse.errors import ConfigError, Problem
 
+COLDEST = 1e-30  # a temperature that float32 still divides by
 NUCLEUS = 256  # how many of the most probable tokens are tried before all are sorted
 
 
@@ -69,7 +70,9 @@ class Step(NamedTuple):
 
 def filtered(logits_RV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
     """The distribution to draw from: float32 probabilities (R, V), rows sum up to 1. Needs a temperature above 0."""
-    probs_RV = torch.softmax(logits_RV.float() / sampling.temperature, dim=-1)
+    below_RV = logits_RV.float()
+    below_RV = below_RV - below_RV.amax(dim=-1, keepdim=True)  # first, so that a tiny temperature cannot overflow
+    probs_RV = torch.softmax(below_RV / max(sampling.temperature, COLDEST), dim=-1)
     if 0 < sampling.top_k < probs_RV.shape[-1]:
         least_R1 = probs_RV.topk(sampling.top_k, dim=-1).values[:, -1:]
         probs_RV = _keep(probs_RV, probs_RV >= least_R1)
@@ -110,7 +113,7 @@ def choose(logits_RV: torch.Tensor, samplings: Sequence[Sampling], positions: Se
     for row, (sampling, position) in enumerate(zip(samplings, positions, strict=True)):
         if sampling.temperature > 0:
             probs_V = filtered(logits_RV[row : row + 1], sampling)[0]
-            sums_V = probs_V.double().cumsum(dim=-1)
+            sums_V = probs_V.cpu().double().cumsum(dim=-1)  # not every device has float64
             whole = float(sums_V[-1])
             drawn = min(uniform(sampling.seed, position) * whole, math.nextafter(whole, 0))
             chosen[row] = int((sums_V > drawn).to(torch.uint8).argmax())  # the first one beyond: never one of weight 0

@@ -58,14 +58,19 @@ def choose(model: nn.Module, examples: Sequence[Example]) -> Checked:
 @torch.no_grad()
 def compare(network: Network, examples: Sequence[Example]) -> tuple[float, float]:
     """The largest mean difference between packed and rows over the segments of a sample, and what is tolerable."""
-    sample = sorted(examples, key=lambda example: len(example.trace.prompt))[:2]
+    sample = _sample(examples)
     packed = batch(build(sample), network.device)
     packed_T = network(packed).logp_T
     counts = [len(placed.segment) for placed in packed.layout.segments]
     starts = [sum(counts[:number]) for number in range(len(counts))]
+    ends = [
+        packed.layout.position_N[packed.layout.row_T[start + count - 1]]
+        for start, count in zip(starts, counts, strict=True)
+    ]
+    deepest = max(range(len(counts)), key=ends.__getitem__)
     budget, worst = ROW_TOKENS, 0.0
-    # The last segments of each side are the deepest, where a wrong mask shows most.
-    for number in sorted(range(len(counts)), key=lambda n: (-(n % 3), -n)):
+    # The deepest first: beyond a window, a chunk or a change of positions, a wrong mask shows nowhere else.
+    for number in [deepest, *(n for n in sorted(range(len(counts)), key=lambda n: (-(n % 3), -n)) if n != deepest)]:
         placed = packed.layout.segments[number]
         alone = batch(build([Example(0, sample[placed.example].trace, (placed.segment,))]), network.device)
         if budget < len(alone.layout) and budget < ROW_TOKENS:
@@ -76,6 +81,13 @@ def compare(network: Network, examples: Sequence[Example]) -> tuple[float, float
         worst = max(worst, (here_t - row_t).abs().mean().item())
     dtype = network.causal.get_input_embeddings().weight.dtype
     return worst, TOLERANCE.get(dtype, 1e-3)
+
+
+def _sample(examples: Sequence[Example]) -> list[Example]:
+    """The two with the shortest prompts, and the longest of all in place of one of them."""
+    deepest = max(examples, key=lambda example: build([example]).depth)
+    short = sorted(examples, key=lambda example: len(example.trace.prompt))
+    return [deepest, *(example for example in short if example is not deepest)][:2]
 
 
 def fit(examples: Sequence[Example], layouts: Sequence[Layout], context_length: int) -> None:

@@ -66,7 +66,9 @@ def _scores(network: Network, layout: Layout, *, row_by_row: bool) -> Sequence[S
     made = batch(layout, network.device)
     logp_T = row_wise.logprobs(network, made) if row_by_row else network(made).logp_T
     sums = torch.zeros(len(layout.segments), dtype=torch.float64).index_add(
-        0, made.segment_T.cpu(), logp_T.double().cpu()
+        0,
+        made.segment_T.cpu(),
+        logp_T.cpu().double(),  # not every device has float64
     )
     scores: dict[tuple[int, int], SteerScore] = {}
     for placed, logp in zip(layout.segments, sums.tolist(), strict=True):

@@ -77,13 +77,20 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.seconds = 0.0  # of the current epoch, in a run before this one
         self.history: list[dict[str, Any]] = []
         self.epoch_started = self.run_started = time.perf_counter()
+        arguments = _arguments(settings, output, network.device, len(self.steps))
+        assert arguments.device is not None  # looks for devices; only then is their number known
+        arguments._n_gpu = 1  # the model is where it was loaded, and no replicas are made of it
         super().__init__(
             model=network.model,
-            args=_arguments(settings, output, network.device, len(self.steps)),
+            args=arguments,
             train_dataset=self.steps,
             callbacks=[_Follow(self)],
         )
         self.remove_callback(PrinterCallback)
+        self.accelerator.device_placement = False
+
+    def _move_model_to_device(self, model: nn.Module, device: torch.device) -> None:
+        """The model stays where it was loaded: on the second GPU, say, or divided over several."""
 
     def get_train_dataloader(self) -> DataLoader[list[Layout]]:
         """One item a step, in the order that `Steps` gives."""

@@ -80,10 +80,10 @@ def moved(loaded: Loaded, texts: Sequence[Text], progress: Callable[[int], objec
             own_P1 = torch.tensor([text.ids[place] for place in text.places], device=loaded.device)[:, None]
             with loaded.without_adapter():
                 base_PV = _logprobs(loaded, text)
-            before += float(base_PV.gather(1, own_P1).double().sum())
+            before += _sum(base_PV.gather(1, own_P1))
             if loaded.has_adapter:
                 now_PV = _logprobs(loaded, text)
-                after += float(now_PV.gather(1, own_P1).double().sum())
+                after += _sum(now_PV.gather(1, own_P1))
                 kl_P = (base_PV.exp() * (base_PV - now_PV)).nan_to_num(0.0).sum(-1).clamp_min(0.0)
                 divergences += kl_P.tolist()
                 agree += int((base_PV.argmax(-1) == now_PV.argmax(-1)).sum())
@@ -99,6 +99,10 @@ def moved(loaded: Loaded, texts: Sequence[Text], progress: Callable[[int], objec
         found.top1_agreement = agree / count
         found.perplexity_after = math.exp(-after / count)
     return found
+
+
+def _sum(value_P1: torch.Tensor) -> float:
+    return float(value_P1.cpu().double().sum())  # not every device has float64
 
 
 @torch.inference_mode()
