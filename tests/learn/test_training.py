@@ -127,3 +127,22 @@ def test_a_trace_beyond_the_context_is_named(tmp_path: Path) -> None:
     with pytest.raises(ContextError, match=r"sees 40 tokens, but trace 1 \(t2\) has \d+ tokens"):
         train(loaded, [sample.trace(1, steers=1), sample.trace(2, steers=9)], TrainSettings(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_watching_changes_nothing(tmp_path: Path) -> None:
+    marked = sample.trace(7, steers=0)
+    for _ in range(3):
+        marked.steer(marked.at(marked.head, 2), None, [Run(0, 2, marked.depth(marked.head))], move=False)
+    losses = []
+    for watch in (False, True):
+        settings = TrainSettings(objective="sft", watch=watch, **FAST)
+        metrics = train(sample.loaded(), [*sample.traces(3), marked], settings, tmp_path / str(watch)).metrics
+        losses.append([epoch["loss"] for epoch in metrics["epochs"]])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_all_weights_are_trained_in_float32(tmp_path: Path) -> None:
+    loaded = sample.loaded(dtype=torch.bfloat16)
+    train(loaded, sample.traces(3), TrainSettings(full=True, epochs=1), tmp_path)
+    assert loaded.dtype == torch.float32
+    assert {value.dtype for value in loaded.model.parameters()} == {torch.float32}

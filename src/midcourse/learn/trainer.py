@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from midcourse.errors import DiskError, TrainingError
-from midcourse.learn import checkpoints, evidence, packing, rows
+from midcourse.learn import checkpoints, evidence, expression, packing, rows
 from midcourse.learn.batch import batch
 from midcourse.learn.evidence import Tally
 from midcourse.learn.items import Example
@@ -69,7 +69,8 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.report = report
         self.reference = reference
         self.steps = Steps(examples, settings, by_rows=network.way == "rows")
-        total = sum(evidence.weight(example.segments) for example in examples)
+        trained = expression.sides(settings.terms)  # what is only watched changes nothing
+        total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in examples)
         alone = sum(example.trace.weight for example in examples)  # no steers: nothing but accepted tokens or text
         self.normaliser = (total or alone) / len(self.steps)
         self.tally = Tally()

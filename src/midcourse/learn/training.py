@@ -100,7 +100,7 @@ class _Run:
         settings, loaded = self.settings, self.loaded
         watched: frozenset[Side] = frozenset({"chosen", "rejected"}) if settings.watch else frozenset()
         compared = expression.needs_reference(settings.terms) or settings.watch
-        examples = self._examples(list(traces), expression.sides(settings.terms) | watched, unrelated)
+        examples = self._examples(list(traces), expression.sides(settings.terms), watched, unrelated)
         layouts = [build([example]) for example in examples]
         check.fit(examples, layouts, loaded.context_length)
 
@@ -133,9 +133,10 @@ class _Run:
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
 
     def _examples(
-        self, traces: list[Trace], sides: frozenset[Side], unrelated: Sequence[Sequence[int]]
+        self, traces: list[Trace], sides: frozenset[Side], watched: frozenset[Side], unrelated: Sequence[Sequence[int]]
     ) -> list[Example]:
-        found = items.examples(traces, sides)
+        trained = {example.number for example in items.examples(traces, sides)}
+        found = [example for example in items.examples(traces, sides | watched) if example.number in trained]
         if "text" in sides:
             found += items.texts(unrelated, first=len(traces))
         if not found:
@@ -154,7 +155,8 @@ class _Run:
         if settings.full:
             if loaded.has_adapter:
                 raise UserError("full fine-tuning of a model with an adapter: merge the adapter first, or leave it out")
-            loaded.model.requires_grad_(True)
+            loaded.model.float().requires_grad_(True)  # a step of training is less than bfloat16 can tell apart
+            loaded.dtype = torch.float32
             return
         if loaded.has_adapter and settings.fresh:
             model: Any = loaded.model
