@@ -31,15 +31,14 @@ def test_models_with_a_state_go_by_rows_and_say_so(name: str) -> None:
     assert "carries a state" in checked.notices[0]
 
 
-def _plain(tree: Any, window: int | None = None) -> torch.Tensor:
-    size = len(tree.exit_N)
-    return torch.ones(size, size, dtype=torch.bool).tril()
+def _plain(tree: Any, start: int, stop: int, window: int | None = None) -> torch.Tensor:
+    return torch.ones(stop, stop, dtype=torch.bool).tril()[start:]
 
 
 def test_a_wrong_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     from midcourse.learn.batch import Tree
 
-    monkeypatch.setattr(Tree, "mask_NN", _plain)
+    monkeypatch.setattr(Tree, "seen_QK", _plain)
     checked = check.choose(tiny.model("llama"), EXAMPLES)
     assert checked.network.way == "rows"
     assert "run as 'tree' differs from rows by" in checked.notices[0]

@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from midcourse import adapters
 from midcourse.learn import network as network_module
 from midcourse.learn import rows
 from midcourse.learn.batch import batch
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
 from midcourse.learn.network import Network, Way
+from midcourse.learn.reference import Reference
 from tests import tiny
 from tests.learn import sample
 
@@ -109,3 +111,36 @@ def test_kl_is_zero_against_itself_and_right_against_another() -> None:
     q = model.lm_head(hidden_RD[index_K]).log_softmax(-1)
     expected = torch.nn.functional.kl_div(q, p, log_target=True, reduction="none").sum(-1)
     torch.testing.assert_close(network.kl(hidden_RD, index_K, other_RD[index_K]), expected)
+
+
+def test_a_cap_far_above_small_logits_is_seen() -> None:
+    """The frozen head is taken to be plain only if the largest hidden states, too, give the model's own logits."""
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    torch.manual_seed(0)
+    config = Gemma2Config(**{**tiny._SHAPE, "initializer_range": 0.02}, head_dim=8, sliding_window=8)
+    model = Gemma2ForCausalLM(config).requires_grad_(False).eval()
+    model.model.norm.weight.add_(200)
+    model.set_attn_implementation("eager")
+    packed = batch(build(examples(sample.traces(2))))
+    network = Network(model)
+    torch.testing.assert_close(network(packed).logp_T, rows.logprobs(network, packed), rtol=1e-3, atol=1e-3)
+
+
+def test_an_adapter_on_the_head_is_off_for_the_reference() -> None:
+    loaded = adapters.add_lora(sample.loaded(), targets=["lm_head", "q_proj"])
+    for name, value in loaded.model.named_parameters():
+        if "lora_B" in name:
+            value.data.normal_(std=0.3, generator=torch.Generator().manual_seed(len(name)))
+    network = Network(loaded.model)
+    packed = batch(build(examples(sample.traces(2), ["accepted"])))
+    reference = Reference(hidden=True)
+    for _ in reference.learn(network, [packed.layout], lambda: adapters.switched_off(loaded.model)):
+        pass
+    found, index_T = network(packed).hidden_RD, packed.index_T
+    after = network.logits(found).log_softmax(-1)[index_T]
+    with adapters.switched_off(loaded.model):
+        before = network.logits(reference.hidden(packed)).log_softmax(-1)
+    expected = (before.exp() * (before - after)).sum(-1)
+    torch.testing.assert_close(network.kl(found, index_T, reference.hidden(packed)), expected, rtol=1e-3, atol=1e-4)
+    assert expected.mean() > 0.01

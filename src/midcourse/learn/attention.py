@@ -14,7 +14,7 @@ Legend: B = 1, H query heads, G key/value heads, S = H / G, N rows, Q rows of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,14 @@ from midcourse.learn.batch import Block, Tree
 NAME = "midcourse_tree"
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+
+
+def recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    """`function(*arguments)`, computed again in the backward pass instead of kept."""
+    from torch.utils.checkpoint import checkpoint  # costs a second of imports
+
+    found: Tensor = checkpoint(function, *arguments, use_reentrant=False)
+    return found
 
 
 @contextmanager
@@ -70,9 +78,8 @@ def _attend(
     if softcap is None and not dropout and on_cpu:
         out_BHND = _Blocks.apply(query_BHND, key_BGND, value_BGND, tree.blocks(sliding_window), scale)  # type: ignore[no-untyped-call]
     else:
-        out_BHND = _dense(
-            query_BHND, key_BGND, value_BGND, tree.mask_NN(sliding_window), scale, dropout=dropout, softcap=softcap
-        )
+        inputs = (query_BHND, key_BGND, value_BGND, tree.mask_NN(sliding_window), scale, dropout, softcap)
+        out_BHND = recomputed(_dense, *inputs) if softcap is not None and torch.is_grad_enabled() else _dense(*inputs)
     return out_BHND.transpose(1, 2).contiguous(), None
 
 
@@ -82,11 +89,10 @@ def _dense(
     value_BGND: Tensor,
     mask_NN: Tensor,
     scale: float,
-    *,
     dropout: float,
     softcap: float | None,
 ) -> Tensor:
-    """Every row against every key under the mask."""
+    """Every row against every key under the mask. Capped scores are H × N × N: keep none of them for the backward."""
     groups = query_BHND.shape[1] // key_BGND.shape[1]
     key_BHND = key_BGND.repeat_interleave(groups, dim=1)
     value_BHND = value_BGND.repeat_interleave(groups, dim=1)

@@ -50,31 +50,33 @@ class Tree:
     def blocks(self, window: int | None = None) -> list[Block]:
         """All rows in blocks of at most `BLOCK`, each with the keys that it needs; made once for each window."""
         if window not in self._blocks:
-            mask_NN = self.mask_NN(window)
             count = len(self.exit_N)
-            self._blocks[window] = [
-                _block(mask_NN[start : start + BLOCK], start, min(start + BLOCK, count))
-                for start in range(0, count, BLOCK)
-            ]
+            ends = [(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]
+            self._blocks[window] = [_block(self.seen_QK(start, stop, window), start, stop) for start, stop in ends]
         return self._blocks[window]
+
+    def seen_QK(self, start: int, stop: int, window: int | None = None) -> Tensor:
+        """True where a row of `start` to `stop` sees a key before `stop`."""
+        key_K = torch.arange(stop, device=self.exit_N.device)
+        row_Q1 = key_K[start:, None]
+        seen_QK = (key_K <= row_Q1) & (row_Q1 < self.exit_N[:stop])
+        if window is not None:
+            seen_QK &= self.position_N[start:stop, None] - self.position_N[:stop] < window
+        return seen_QK
 
     def mask_NN(self, window: int | None = None) -> Tensor:
         """True where the query (first index) sees the key; made once for each window."""
         if window not in self._masks:
-            row_N = torch.arange(len(self.exit_N), device=self.exit_N.device)
-            seen_NN = (row_N[None, :] <= row_N[:, None]) & (row_N[:, None] < self.exit_N[None, :])
-            if window is not None:
-                seen_NN &= self.position_N[:, None] - self.position_N[None, :] < window
-            self._masks[window] = seen_NN
+            self._masks[window] = self.seen_QK(0, len(self.exit_N), window)
         return self._masks[window]
 
 
-def _block(seen_QN: Tensor, start: int, stop: int) -> Block:
-    """The block of rows whose part of the mask is `seen_QN`."""
-    needed = seen_QN[:, :stop].any(0).to(torch.int8)
+def _block(seen_QK: Tensor, start: int, stop: int) -> Block:
+    """The block of rows whose part of the mask is `seen_QK`."""
+    needed = seen_QK.any(0).to(torch.int8)
     edges = torch.diff(needed, prepend=needed.new_zeros(1), append=needed.new_zeros(1)).nonzero()[:, 0].tolist()
     keys = list(zip(edges[::2], edges[1::2], strict=True))
-    return Block(start, stop, keys, torch.cat([seen_QN[:, low:high] for low, high in keys], dim=1))
+    return Block(start, stop, keys, torch.cat([seen_QK[:, low:high] for low, high in keys], dim=1))
 
 
 @dataclass(frozen=True, slots=True)

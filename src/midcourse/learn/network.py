@@ -17,7 +17,7 @@ Legend: N rows, R supervised rows, T targets, D hidden size, V vocabulary, C row
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, Literal, NamedTuple
 
@@ -25,8 +25,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from midcourse.adapters import switched_off
 from midcourse.learn import rows
-from midcourse.learn.attention import tree_attention
+from midcourse.learn.attention import recomputed, tree_attention
 from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.head import frozen_logp
 
@@ -100,7 +101,7 @@ class Network:
             here = slice(bounds[number], bounds[number + 1])
             arguments = (hidden_CD, sorted_T[here] - number * size, token_T[here])
             if torch.is_grad_enabled():
-                parts.append(_recomputed(self._chunk, *arguments))
+                parts.append(recomputed(self._chunk, *arguments))
             else:
                 parts.append(self._chunk(*arguments))
         back_T = torch.empty_like(order_T)
@@ -115,7 +116,7 @@ class Network:
         if self._plain is None:
             with torch.no_grad():
                 hidden_2D = torch.linspace(-1, 1, 2 * head.in_features, device=head.weight.device).view(2, -1)
-                hidden_2D = 8 * hidden_2D.to(head.weight.dtype)
+                hidden_2D = 1000 * hidden_2D.to(head.weight.dtype)  # far beyond any cap
                 self._plain = torch.allclose(self.logits(hidden_2D), head(hidden_2D), rtol=1e-3, atol=1e-3)
         return head if self._plain else None
 
@@ -134,13 +135,14 @@ class Network:
         parts = []
         for hidden_CD, ref_CD in zip(torch.split(hidden_RD[index_K], size), torch.split(ref_KD, size), strict=True):
             if torch.is_grad_enabled():
-                parts.append(_recomputed(self._kl_chunk, hidden_CD, ref_CD, head))
+                parts.append(recomputed(self._kl_chunk, hidden_CD, ref_CD, head))
             else:
                 parts.append(self._kl_chunk(hidden_CD, ref_CD, head))
         return torch.cat(parts)
 
     def _kl_chunk(self, hidden_CD: Tensor, ref_CD: Tensor, head: dict[str, Tensor] | None) -> Tensor:
-        with torch.no_grad():
+        adapted = hasattr(self.causal.get_output_embeddings(), "base_layer")
+        with torch.no_grad(), switched_off(self.model) if adapted else nullcontext():
             ref_CV = _widen(self.logits(ref_CD, head)).log_softmax(-1)
         logp_CV = _widen(self.logits(hidden_CD)).log_softmax(-1)
         return (ref_CV.exp() * (ref_CV - logp_CV)).sum(-1)
@@ -163,14 +165,6 @@ class Network:
             if module is head
             for key, value in module.named_parameters(recurse=False)
         }
-
-
-def _recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    """`function(*arguments)`, computed again in the backward pass instead of kept."""
-    from torch.utils.checkpoint import checkpoint  # costs a second of imports
-
-    found: Tensor = checkpoint(function, *arguments, use_reentrant=False)
-    return found
 
 
 def _widen(logits_CV: Tensor) -> Tensor:
