@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from midcourse import models
 from midcourse.engine import batch as batch_module
+from midcourse.engine.cache import token_bytes
 from midcourse.engine.hf import Reuse, TransformersEngine
+from midcourse.engine.rows import Rows
 from midcourse.engine.sampling import Sampling
 from tests import tiny
 from tests.engine.helpers import engine, loaded, whole
@@ -198,3 +200,21 @@ def test_any_history_of_batches(data: st.DataObject) -> None:
         if data.draw(st.booleans()):
             prefixes = [*prefixes[1:], tiny.ids(8, seed=77)]
     same(made, prefixes, count=5)
+
+
+def test_long_contexts_share_the_memory_that_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-four rows of two thousand tokens would take gigabytes for their keys, several times over."""
+    made = engine("llama")
+    size = token_bytes(made.loaded)
+    assert size == 2 * 3 * 2 * 8 * 4  # sides, layers, heads, width, bytes
+    monkeypatch.setattr(batch_module, "memory", lambda _: batch_module.SHARE * size * 110)
+    counts: list[int] = []
+    init = Rows.__init__
+
+    def counted(rows: Rows, loaded: models.Loaded, windows: list[int | None], count: int) -> None:
+        counts.append(count)
+        init(rows, loaded, windows, count)
+
+    monkeypatch.setattr(Rows, "__init__", counted)
+    same(made, contexts(40, 41, 42, 200, 39))
+    assert counts == [2, 2, 1]

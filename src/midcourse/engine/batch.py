@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from midcourse.engine.cache import shared
+from midcourse.engine.cache import memory, shared, token_bytes
 from midcourse.engine.rows import Rows, Source, batches
 from midcourse.engine.sampling import Alternative, Sampling, best, choose
 from midcourse.errors import ModelError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from midcourse.engine.hf import TransformersEngine
 
 ROWS = 64  # at most so many at a time; more would not be faster on two cores, and their keys need memory
+SHARE = 8  # a group's keys may take this part of the memory; up to three groups are held at a time
 TOKENS = 2048  # of one pass when contexts are read
 FOLD = 16  # tokens to write from which on adding an adapter into the weights pays
 WORTH = 8  # shared tokens from which on reading them apart pays
@@ -120,8 +121,10 @@ def _in_groups(
     ordered = sorted(todo, key=lambda row: len(row.prefix))
     kept: list[Rows] = []
     reused = fed = 0
-    for start in range(0, len(ordered), ROWS):
-        group = ordered[start : start + ROWS]
+    room = memory(engine.loaded.device) // SHARE // token_bytes(engine.loaded)
+    while ordered:
+        group = _fitting(ordered, room)
+        del ordered[: len(group)]
         rows, group, took, read = _prefill(engine, group, held, cancel)
         if not (cancel is not None and cancel.is_set()):
             _decode(engine, rows, group, stop, cancel, top)
@@ -129,6 +132,17 @@ def _in_groups(
         reused, fed = reused + took, fed + read
     engine.held = kept[-2:]
     engine.note_reuse(reused, fed)
+
+
+def _fitting(ordered: Sequence[_Row], room: int) -> list[_Row]:
+    """The first rows, as many as are worth while and have their keys in `room` slots; one at least."""
+    count = longest = 0
+    for row in ordered[:ROWS]:
+        longest = max(longest, len(row.prefix) + row.limit)
+        if count and (count + 1) * longest > room:
+            break
+        count += 1
+    return list(ordered[:count])
 
 
 # ---- reading the contexts ----------------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ Shapes: R rows, H key heads, C slots, T new tokens, D width of a head.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers import PretrainedConfig
@@ -25,6 +26,9 @@ from transformers.cache_utils import (
     DynamicLayer,
     DynamicSlidingWindowLayer,
 )
+
+if TYPE_CHECKING:
+    from midcourse.models import Loaded
 
 GROW = 128  # slots that are added at a time
 
@@ -129,6 +133,26 @@ def layer_windows(config: PretrainedConfig) -> list[int | None] | None:
         else:
             return None
     return windows
+
+
+def token_bytes(loaded: Loaded) -> int:
+    """What the keys and values of one token take, about; where layers differ, what they take at most."""
+    config = loaded.model.config.get_text_config(decoder=True)
+    wide = config.hidden_size
+    heads, key_heads = config.num_attention_heads, getattr(config, "num_key_value_heads", None)
+    if isinstance(heads, int) and isinstance(key_heads, int):
+        wide = key_heads * (getattr(config, "head_dim", None) or wide // heads)
+    return int(2 * config.num_hidden_layers * wide * loaded.dtype.itemsize)
+
+
+def memory(device: torch.device) -> int:
+    """The bytes of memory that there are on `device`."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[1])
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # not told on every system
+        return 8 << 30
 
 
 def shared(one: Sequence[int], two: Sequence[int]) -> int:
