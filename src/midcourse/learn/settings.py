@@ -15,6 +15,7 @@ class TrainSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
+    # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
     """What to minimise: sft, accepted, dpo, dpop, anchor, added up with weights ("dpo + 0.5*sft + 0.1*anchor")."""
     epochs: int = Field(default=4, ge=1)
