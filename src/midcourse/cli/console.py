@@ -31,8 +31,10 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                for task in tasks.values():
-                    progress.stop_task(task)
+                if tasks:  # the one before is done, whether it said so or not
+                    last = tasks[next(reversed(tasks))]
+                    progress.update(last, completed=progress.tasks[last].total)
+                    progress.stop_task(last)
                 tasks[what] = progress.add_task(what)
             progress.update(tasks[what], completed=done, total=total)
 

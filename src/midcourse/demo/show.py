@@ -1,41 +1,11 @@
-"""What a person sees of the demonstration: progress bars while it runs, and a few lines at the end."""
+"""What a person sees at the end of the demonstration: a few lines."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from midcourse.measure.result import Measurement
-
-
-@contextmanager
-def bars() -> Iterator[tuple[Callable[[str, int, int], None], Callable[[str], None]]]:
-    """A progress bar on stderr for each thing that is done, and a way to say something above the bars."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        tasks: dict[str, TaskID] = {}
-
-        def say(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                if tasks:  # the one before is done, whether it said so or not
-                    last = tasks[next(reversed(tasks))]
-                    progress.update(last, completed=progress.tasks[last].total)
-                    progress.stop_task(last)
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
-
-        def tell(words: str) -> None:
-            console.print(words, markup=False, highlight=False)
-
-        yield say, tell
 
 
 def words(result: Measurement) -> str:
