@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 0
 OUT ?= runs/demo
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup model system demo test lint format types bench docs clean
@@ -28,8 +29,8 @@ system: ## Debian packages that the tests use: Chromium and PostgreSQL
 demo: model ## steer the bundled model, train it on the steers, report what changed
 	$(BIN)/midcourse demo --seed $(SEED) --output $(OUT)
 
-test: model system ## all tests
-	$(BIN)/python -m pytest
+test: model system ## all tests, in JOBS processes of one thread each
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
 lint: setup ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .
