@@ -1,6 +1,7 @@
 """One packed training step against the row-wise steps that it replaces.
 
-    python benchmarks/packed.py [--model bundled] [--length 1024] [--steers 32] [--side 15] [--threads 2] [--json FILE]
+    python benchmarks/packed.py [--model bundled] [--length 1024] [--steers 32] [--side 15] [--threads 2]
+        [--dtypes auto float32 bfloat16] [--json FILE]
 
 One trace of `length` tokens with `steers` steers of `side` + `side` tokens. The packed step trains all of them at once;
 a row-wise step trains one steer, its two sides as a batch of two sequences with the whole context in each. Both run the
@@ -124,7 +125,7 @@ def main() -> None:
     parser.add_argument("--steers", type=int, default=32)
     parser.add_argument("--side", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--dtypes", nargs="+", default=["float32", "bfloat16"])
+    parser.add_argument("--dtypes", nargs="+", default=["auto"], help="auto: what training would take here")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
