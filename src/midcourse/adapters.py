@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse.errors import DiskError, ModelError
+from midcourse.atomic import saving
+from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def save(loaded: Loaded, folder: Path) -> None:
 
     Other files in `folder` stay. Raises `DiskError` when it cannot be written.
     """
-    try:
+    with saving(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
             part = Path(name)
@@ -155,5 +156,3 @@ def save(loaded: Loaded, folder: Path) -> None:
             # the configuration last: with it the folder becomes a model
             for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):
                 shutil.move(path, folder / path.name)
-    except OSError as error:
-        raise DiskError(f"{folder} cannot be written: {error.strerror or error}") from error

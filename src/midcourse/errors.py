@@ -1,13 +1,14 @@
 """The exceptions of Midcourse, one for each boundary that a user can run into.
 
     MidcourseError                exit 1: something went wrong that the user did not cause
-    ├── StoreError                the database is damaged or busy
+    ├── StoreError                the database is busy or out of reach, or a trace contradicts what is stored
     ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
         ├── InputErrors           every problem of one or more files, together
         ├── ConfigError           every problem of the settings, together
         ├── ModelError            a model, adapter or tokenizer that cannot be used
+        ├── BadStoreError         a StoreError, too: damaged, of a newer version, or another program's
         ├── ContextError          more tokens than the model can see
         └── DiskError             no room, or no permission, to write where we were told to
 
@@ -27,7 +28,7 @@ class MidcourseError(Exception):
 
 
 class StoreError(MidcourseError):
-    """The store cannot be read or written: damaged, or locked by someone else."""
+    """The store cannot be read or written, or must not take what it was given."""
 
 
 class TrainingError(MidcourseError):
@@ -46,6 +47,10 @@ class SteerError(UserError):
 
 class ModelError(UserError):
     """A model, adapter or tokenizer that does not exist, cannot be loaded, or does not fit."""
+
+
+class BadStoreError(UserError, StoreError):
+    """A database that cannot be used as a store: damaged, of a newer version, or another program's."""
 
 
 class ContextError(UserError):

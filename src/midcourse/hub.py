@@ -32,8 +32,11 @@ def hub_file(name: str, file: str, what: str) -> Path:
 
 
 def first_line(error: BaseException) -> str:
-    """The first line of an error's message; its name if it has none."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """The first line of an error's message, with the next one where it ends in a colon; its name if it says little."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if not lines or isinstance(error, KeyError):
+        return " ".join([type(error).__name__, *lines])
+    return " ".join(lines[:2]) if lines[0].endswith(":") else lines[0]
 
 
 def _offline() -> bool:

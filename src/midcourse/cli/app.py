@@ -8,6 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
@@ -15,7 +16,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from midcourse import __version__
-from midcourse.cli.console import say
+from midcourse.cli.console import Terminal, say
 from midcourse.config import problems
 from midcourse.errors import MidcourseError
 
@@ -111,6 +112,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
+            console=Terminal(),
         )
     except CycloptsError as error:
         return _fail(_usage(error), 2)
@@ -142,10 +144,11 @@ def _usage(error: CycloptsError) -> str:
 
 
 def _fail(message: str, code: int) -> int:
-    if sys.stderr.isatty():
-        say(Panel(Text(message), title="error", title_align="left", border_style="red"))
-    else:
-        sys.stderr.write(f"error: {message}\n")
+    with suppress(OSError, AttributeError):  # a standard error that is closed or full hears nothing
+        if sys.stderr.isatty():
+            say(Panel(Text(message), title="error", title_align="left", border_style="red"))
+        else:
+            sys.stderr.write(f"error: {message}\n")
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,19 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-_stderr = Console(stderr=True, highlight=False, markup=False)
+
+class Terminal(Console):
+    """A console whose reader may leave: results then end with `BrokenPipeError`, progress is told to nobody."""
+
+    def on_broken_pipe(self) -> None:
+        """Called where the reader has left."""
+        if not self.stderr:
+            raise BrokenPipeError
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+_stderr = Terminal(stderr=True, highlight=False, markup=False)
 
 
 def say(what: RenderableType) -> None:
@@ -31,14 +44,17 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks:
-                if tasks:  # the one before is done, whether it said so or not
-                    last = tasks[next(reversed(tasks))]
-                    progress.update(last, completed=progress.tasks[last].total)
-                    progress.stop_task(last)
+                finish()
                 tasks[what] = progress.add_task(what)
             progress.update(tasks[what], completed=done, total=total)
 
+        def finish() -> None:
+            for task in progress.tasks:
+                progress.update(task.id, completed=task.total)
+                progress.stop_task(task.id)
+
         yield tell
+        finish()
 
 
 def result(value: dict[str, Any], lines: RenderableType | None = None, *, as_json: bool) -> None:
@@ -46,4 +62,4 @@ def result(value: dict[str, Any], lines: RenderableType | None = None, *, as_jso
     if as_json:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
     else:
-        Console(highlight=False, markup=False, soft_wrap=True).print(lines if lines is not None else value)
+        Terminal(highlight=False, markup=False, soft_wrap=True).print(lines if lines is not None else value)

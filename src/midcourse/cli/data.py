@@ -41,14 +41,14 @@ def import_(
     json
         Print the result as JSON.
     """
-    from midcourse.models import load_tokenizer
+    from midcourse.cli.sources import reader
     from midcourse.store import Store
     from midcourse.trace.files import read
     from midcourse.trace.text import to_text
 
     if not files:
         raise UserError("there is no file to import; give one or more JSONL files")
-    tokenizer = load_tokenizer(model)
+    tokenizer = reader(model)
     traces: list[Trace] = []
     problems: list[Problem] = []
     for file in files:

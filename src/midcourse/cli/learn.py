@@ -55,11 +55,11 @@ def train(
         Print the metrics as JSON.
     """
     resolved = configuration.resolve(TrainSettings, settings, config)
-    from midcourse import models
+    found = load_traces(traces, model, skip_invalid=skip_invalid)
+    from midcourse import models  # what is heavy comes when the input is known to be good
     from midcourse.learn.progress import line
     from midcourse.learn.training import train as run
 
-    found = load_traces(traces, model, skip_invalid=skip_invalid)
     loaded = models.load(model, adapter=adapter, dtype="float32" if resolved.dtype == "float32" else "auto")
     say(loaded.summary())
     with line() as report:
@@ -102,12 +102,12 @@ def score(
     json
         Print a summary as JSON.
     """
-    from midcourse import models
-    from midcourse.learn.score import score as run
-
     found = load_traces(traces, model, skip_invalid=skip_invalid)
     if not any(trace.steers for trace in found):
         raise UserError(f"{traces}: there are no steers to score")
+    from midcourse import models  # what is heavy comes when the input is known to be good
+    from midcourse.learn.score import score as run
+
     loaded = models.load(model, adapter=adapter, dtype="float32")
     count = 0
     with writing(out) as file:

@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from midcourse import config as configuration
+from midcourse.atomic import folder
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.sources import load_traces
 from midcourse.measure.settings import MeasureSettings
@@ -59,6 +60,7 @@ def measure(
     checker = load_check(check) if check else None
     loaded = models.load(model, adapter=adapter, dtype="float32")
     say(loaded.summary())
+    folder(out)
     with bars() as progress:
         measured = run(loaded, found, check=checker, settings=resolved, progress=progress)
     measured.write(out / "measure.json")

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from midcourse.cli.console import say
-from midcourse.errors import InputErrors, Problem, UserError
+from midcourse.errors import InputErrors, ModelError, Problem, UserError
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 
 
+def reader(model: str) -> HFTokenizer:
+    """The tokenizer of `model`, which can put a conversation before an answer. Raises `ModelError`."""
+    from midcourse.models import load_tokenizer
+
+    tokenizer = load_tokenizer(model)
+    try:
+        tokenizer.prompt([{"role": "user", "content": "?"}])
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from error
+    return tokenizer
+
+
 def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[Trace]:
-    """All traces of a file or of a store (anything with `://`), in the tokens of `model`.
+    """All traces of a file or of a store (anything with `://`, or an SQLite file), in the tokens of `model`.
 
     Raises `InputErrors` with every problem (unless bad lines are to be skipped), `UserError` if there is nothing.
     """
-    from midcourse.models import context_length, load_tokenizer
+    from midcourse.models import context_length
 
-    tokenizer = load_tokenizer(model)
-    places = _stored(source, tokenizer, model) if "://" in source else _read(source, tokenizer, model, skip_invalid)
+    tokenizer = reader(model)
+    stored = "://" in source or _is_sqlite(Path(source))
+    places = _stored(source, tokenizer, model) if stored else _read(source, tokenizer, model, skip_invalid)
     limit = context_length(model)
     problems = [problem for place in places if (problem := _too_long(place, limit))]
     if problems and not skip_invalid:
@@ -60,6 +74,13 @@ def _too_long(place: _Place, limit: int) -> Problem | None:
     field = "messages" if prompt >= limit else "output"
     message = f"the last steer ends after {size:,} tokens, and the model sees {limit:,}; shorten the conversation"
     return Problem(place.where, message + (" or the answer" if field == "output" else ""), place.line, field)
+
+
+def _is_sqlite(path: Path) -> bool:
+    if not path.is_file() or not os.access(path, os.R_OK):
+        return False  # read, it says why
+    with path.open("rb") as file:
+        return file.read(16) == b"SQLite format 3\0"
 
 
 def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> list[_Place]:

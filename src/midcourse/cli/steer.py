@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from midcourse.cli.console import result, say
 from midcourse.errors import SteerError
@@ -50,7 +51,7 @@ def steer(
     top_k: int = 0,
     min_p: float = 0.0,
     seed: int = 0,
-    max_tokens: int = 512,
+    max_tokens: Annotated[int, Parameter(validator=Number(gte=1))] = 512,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
     """Write with a model and correct it in mid-sentence, in the terminal; every steer is kept in a store.
@@ -89,6 +90,7 @@ def steer(
         Print the trace's id and counts as JSON at the end.
     """
     from midcourse import models
+    from midcourse.cli.sources import reader
     from midcourse.engine.hf import TransformersEngine
     from midcourse.engine.sampling import Sampling
     from midcourse.session import Session
@@ -97,6 +99,7 @@ def steer(
 
     author = author or getpass.getuser()
     sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed)
+    reader(model)
     with Store.open(store) as opened:
         before = opened.get(trace) if trace else None
         loaded = models.load(model, adapter=adapter)
@@ -239,11 +242,17 @@ def _spoken(text: str) -> str:
 
 
 def _ask(question: str) -> str | None:
-    """A line from the person; None at the end of input."""
-    try:
-        return input(question if sys.stdin.isatty() else "")
-    except EOFError:
-        return None
-    except KeyboardInterrupt:
-        say("")
-        return None
+    """A line from the person; None at the end of input.
+
+    Ctrl-C may have been meant for a model that had just stopped by itself: the second one in a row leaves.
+    """
+    for attempt in range(2):
+        try:
+            return input(question if sys.stdin.isatty() else "")
+        except EOFError:
+            return None
+        except KeyboardInterrupt:
+            if attempt or not sys.stdin.isatty():
+                raise
+            say("\nthe model is not writing; :quit leaves, and so does Ctrl-C once more")
+    raise AssertionError("answered, or left")

@@ -13,11 +13,12 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from midcourse.atomic import writing
+from midcourse.atomic import saving, writing
 from midcourse.errors import ConfigError, DiskError, Problem
 from midcourse.learn.items import Example
 
@@ -70,6 +71,24 @@ def _differences(before: dict[str, Any], now: dict[str, Any], where: str) -> lis
         for key in sorted(flat_before.keys() | flat_now.keys())
         if flat_before.get(key) != flat_now.get(key)
     ]
+
+
+@contextmanager
+def making(output: Path, name: str, keep: int) -> Iterator[Path]:
+    """Where to write the checkpoint `name`, which has its name when the block ends and leaves nothing when it raises.
+
+    Only the newest `keep` checkpoints stay. Raises `DiskError` where it cannot be written.
+    """
+    try:
+        with saving(output / FOLDER / name):
+            yield partial(output) / name
+            publish(output, name, keep)
+    except DiskError as error:
+        before = last(output)
+        what = f"{before.name} is whole: make room, and go on with --resume" if before else "make room, and start again"
+        raise DiskError(f"{error}; {what}") from error
+    finally:
+        shutil.rmtree(partial(output), ignore_errors=True)
 
 
 def publish(output: Path, name: str, keep: int) -> None:

@@ -38,12 +38,13 @@ def line() -> Iterator[Report]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks = {}
 
         def report(progress: Progress) -> None:
             if progress.note:
-                bar.console.print(progress.note, markup=False, highlight=False)
+                console.print(progress.note)
                 return
             if progress.phase not in tasks:
                 tasks[progress.phase] = bar.add_task(progress.phase, words="")

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from midcourse.errors import DiskError, TrainingError
+from midcourse.errors import TrainingError
 from midcourse.learn import checkpoints, evidence, expression, packing, rows
 from midcourse.learn.batch import batch
 from midcourse.learn.evidence import Tally
@@ -131,14 +130,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         name = f"checkpoint-{self.state.global_step}"
         seconds = time.perf_counter() - self.epoch_started
         progress = {"history": self.history, "tally": _slots(self.tally), "tokens": self.tokens, "seconds": seconds}
-        try:
+        with checkpoints.making(self.output, name, self.settings.keep_checkpoints) as part:
             super()._save_checkpoint(model, trial)
-            checkpoints.write(checkpoints.partial(self.output) / name / "progress.json", progress)
-            checkpoints.publish(self.output, name, self.settings.keep_checkpoints)
-        except (OSError, RuntimeError, SafetensorError) as error:  # what torch and safetensors say of a full disk
-            raise DiskError(
-                f"checkpoint {self.output / name} cannot be written: {error}; resume when it can"
-            ) from error
+            checkpoints.write(part / "progress.json", progress)
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         assert output_dir is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import platform
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -22,7 +23,7 @@ import torch
 import yaml
 
 from midcourse.atomic import writing
-from midcourse.errors import UserError
+from midcourse.errors import DiskError, UserError
 from midcourse.learn import check, checkpoints, expression, items, packing, precision, rows
 from midcourse.learn.items import Example, Side
 from midcourse.learn.layout import Layout, build
@@ -107,6 +108,7 @@ class _Run:
         identity = checkpoints.identity(loaded.name, settings.model_dump(mode="json"), examples)
         checkpoint = checkpoints.begin(self.output, identity, resume=resume)
         self._trainable()
+        self._room()
         network = self._network(examples)
         dtype = precision.resolve(settings.dtype, network.device)
         self._tell_start(examples, layouts, dtype)
@@ -165,6 +167,17 @@ class _Run:
             torch.manual_seed(settings.seed)
             adapters.add_lora(
                 loaded, settings.lora_rank, settings.lora_alpha, settings.lora_dropout, settings.lora_targets
+            )
+
+    def _room(self) -> None:
+        """Raises `DiskError` now, rather than after training, where there is no room for what will be written."""
+        kept = self.settings.keep_checkpoints + 1 if self.settings.checkpoint_every else 0
+        weights = sum(w.numel() * w.element_size() for w in self.loaded.model.parameters() if w.requires_grad)
+        needed = weights * (1 + 3 * kept)  # a checkpoint holds AdamW's two averages beside the weights
+        if (free := shutil.disk_usage(self.output).free) < needed:
+            raise DiskError(
+                f"{self.output}: the disk is full: {needed / 1e6:,.1f} MB are needed for what is trained, and "
+                f"{free / 1e6:,.1f} MB are free; nothing was trained"
             )
 
     def _network(self, examples: Sequence[Example]) -> Network:

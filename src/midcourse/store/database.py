@@ -17,7 +17,7 @@ from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from midcourse.errors import DiskError, MidcourseError, StoreError, UserError
+from midcourse.errors import BadStoreError, DiskError, MidcourseError, StoreError, UserError
 
 
 class Database:
@@ -72,6 +72,12 @@ class Database:
                     cursor.execute("PRAGMA journal_mode=WAL")
             finally:
                 raw.close()
+
+    def checkpoint(self) -> None:
+        """Move what SQLite's log holds into the file, so that the log of an undone transaction can go with it."""
+        if self.is_sqlite:
+            with self.explained(), self.engine.connect() as connection:
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close all connections."""
@@ -148,8 +154,11 @@ _SQLITE = {  # by the beginning of SQLite's own names for its errors
     "SQLITE_PERM": (DiskError, "no permission to open the file"),
     "SQLITE_BUSY": (StoreError, "another process is writing to it; nothing was stored: try again when that is done"),
     "SQLITE_LOCKED": (StoreError, "another process is writing to it; nothing was stored: try again when that is done"),
-    "SQLITE_NOTADB": (StoreError, "this is not an SQLite database; name another file"),
-    "SQLITE_CORRUPT": (StoreError, "the database is damaged: restore a copy, or export what `verify` finds sound"),
+    "SQLITE_NOTADB": (BadStoreError, "this is not an SQLite database; name another file"),
+    "SQLITE_CORRUPT": (
+        BadStoreError,
+        "the database is damaged: restore a copy of it, or save what can be read with `sqlite3 FILE .recover`",
+    ),
     "SQLITE_IOERR": (
         DiskError,
         "the disk does not take or give the data; nothing was stored: look at its space, quota and health",

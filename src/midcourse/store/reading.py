@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, select
 
-from midcourse.errors import StoreError
+from midcourse.errors import BadStoreError
 from midcourse.store.rows import span_from, steer_from, trace_from
 from midcourse.store.tables import runs, spans, steers
 from midcourse.trace.tree import Trace
 
 
 def read(connection: Connection, name: str, rows: Sequence[RowMapping]) -> Iterator[Trace]:
-    """The traces of some rows of `traces`, in their order. Raises `StoreError` at one that is damaged."""
+    """The traces of some rows of `traces`, in their order. Raises `BadStoreError` at one that is damaged."""
     numbers = [row["seq"] for row in rows]
     spans_of = _children(connection, numbers, spans, spans.c.id)
     steers_of = _children(connection, numbers, steers, steers.c.id)
@@ -30,7 +30,7 @@ def read(connection: Connection, name: str, rows: Sequence[RowMapping]) -> Itera
                 [steer_from(steer, runs_by_steer[steer["id"]]) for steer in steers_of[row["seq"]]],
             )
         except (ValueError, TypeError) as error:
-            raise StoreError(
+            raise BadStoreError(
                 f"{name}: trace {row['id']} is damaged: {error}; verify the store to see all damage"
             ) from error
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from midcourse.errors import StoreError, UserError
+from midcourse.errors import BadStoreError, UserError
 from midcourse.store.tables import metadata
 
 VERSION_TABLE = "midcourse_version"
@@ -21,12 +21,12 @@ _LOCK = 0x6D696463  # any number that only we take: "midc"
 
 
 def version(connection: Connection, name: str) -> str | None:
-    """The revision of the database, None if it is empty. Raises `StoreError` for a newer one or another program's."""
+    """The revision of the database, None if it is empty. Raises `BadStoreError` for a newer or a strange one."""
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
         strangers = tables if connection.dialect.name == "sqlite" else tables & set(metadata.tables)
         if strangers:
-            raise StoreError(
+            raise BadStoreError(
                 f"{name}: this is another program's database (it has the table {min(strangers)!r}); "
                 "give the store a file or database of its own"
             )
@@ -35,7 +35,7 @@ def version(connection: Connection, name: str) -> str | None:
     if not found:
         return None
     if len(found) > 1 or found[0] not in VERSIONS:
-        raise StoreError(
+        raise BadStoreError(
             f"{name}: the store is of version {', '.join(map(str, found))}, newer than {VERSIONS[-1]}, the latest that "
             "this Midcourse knows; nothing was changed: update Midcourse"
         )

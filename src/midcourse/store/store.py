@@ -63,7 +63,7 @@ class Store:
         """The store at an SQLAlchemy URL (or, without "://", in an SQLite file), made if it is not there.
 
         `timeout` is how many seconds a write waits for another process's. Raises `UserError` for a URL without a
-        database, `DiskError` where it cannot be written, and `StoreError` if it is another program's, of a newer
+        database, `DiskError` where it cannot be written, and `BadStoreError` if it is another program's, of a newer
         version, or damaged; a database is not touched before it is known to be ours.
         """
         database = Database(url, create=create, timeout=timeout)
@@ -77,6 +77,7 @@ class Store:
             if found != schema.VERSIONS[-1]:
                 with database.writing() as connection:
                     schema.migrate(connection, database.name)
+                database.checkpoint()
         except BaseException:
             database.close()
             raise
@@ -147,7 +148,7 @@ class Store:
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def get(self, id: str) -> Trace:
-        """The trace with this id. Raises `UserError` if there is none, `StoreError` if it is damaged."""
+        """The trace with this id. Raises `UserError` if there is none, `BadStoreError` if it is damaged."""
         with self._database.reading() as connection:
             row = connection.execute(select(traces).where(traces.c.id == id)).mappings().one_or_none()
             if row is None:
@@ -191,7 +192,7 @@ class Store:
     def all(self, *, tag: str | None = None, steered: bool | None = None) -> Iterator[Trace]:
         """All traces in the order of their arrival, a few in memory at a time; each one as it is when its turn comes.
 
-        What arrives after the call is left out. Raises `StoreError` at a trace that is damaged.
+        What arrives after the call is left out. Raises `BadStoreError` at a trace that is damaged.
         """
         with self._database.reading() as connection:
             last = connection.execute(select(func.max(traces.c.seq))).scalar() or 0

@@ -1,0 +1,5 @@
+"""`python -m midcourse`: the command line."""
+
+from midcourse.cli import main
+
+main()
