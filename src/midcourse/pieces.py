@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from midcourse.errors import ModelError
@@ -36,6 +37,28 @@ class Table(dict[int, bytes]):
 
     def __missing__(self, token: int) -> bytes:
         return b""
+
+
+class _Spelt(Table):
+    """Bytes by id, from the piece when first asked for: a vocabulary is large, an answer short."""
+
+    def __init__(self, to_bytes: Callable[[str], bytes], pieces: dict[str, int]) -> None:
+        super().__init__()
+        self._to_bytes = to_bytes
+        self._pieces = {token: piece for piece, token in pieces.items()}
+        if pieces:
+            self[max(self._pieces)]  # so that the largest id is always there
+
+    def spell_all(self) -> None:
+        """Look every token up."""
+        for token in self._pieces:
+            self[token]
+
+    def __missing__(self, token: int) -> bytes:
+        if token not in self._pieces:
+            return b""
+        self[token] = self._to_bytes(self._pieces[token])
+        return self[token]
 
 
 class Codec(NamedTuple):
@@ -72,18 +95,24 @@ def _fast(tokenizer: PreTrainedTokenizerBase) -> Codec:
     pieces = (
         {piece: token for token, (piece, _) in enumerate(vocabulary)} if isinstance(vocabulary, list) else vocabulary
     )
-    table = Table((token, to_bytes(piece)) for piece, token in pieces.items())
+    table = _Spelt(to_bytes, pieces)
     table.update((token["id"], token["content"].encode()) for token in spec["added_tokens"])
     unknown = spec["model"].get("unk_token")
     special |= {pieces[unknown]} if unknown in pieces else {spec["model"].get("unk_id")} - {None}
     table.update(dict.fromkeys(special, b""))
-    core = Tokenizer.from_str(json.dumps(_in_place(spec, pieces, special)))
+
+    @cache
+    def core() -> Tokenizer:  # a quarter of a second that writing on does not need
+        return Tokenizer.from_str(json.dumps(_in_place(spec, pieces, special)))
 
     def encode(text: str) -> list[int]:
-        ids: list[int] = core.encode(text, add_special_tokens=False).ids
+        ids: list[int] = core().encode(text, add_special_tokens=False).ids
         return ids
 
-    return Codec(encode if to_bytes("Ġ") == b" " else _spelling(encode, table), table, identity)
+    if to_bytes("Ġ") == b" ":
+        return Codec(encode, table, identity)
+    table.spell_all()
+    return Codec(_spelling(encode, table), table, identity)
 
 
 def _piece_bytes(spec: dict[str, Any]) -> Callable[[str], bytes] | None:

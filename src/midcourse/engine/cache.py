@@ -17,19 +17,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
-from transformers import PretrainedConfig
-from transformers.cache_utils import (
-    Cache,
-    CacheLayerMixin,
-    DummyLayer,
-    DynamicCache,
-    DynamicLayer,
-    DynamicSlidingWindowLayer,
-)
+from transformers import PretrainedConfig, cache_utils
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
 
+DummyLayer: Any = getattr(cache_utils, "DummyLayer", None)  # not in the oldest transformers that we take
 GROW = 128  # slots that are added at a time
 
 
@@ -80,9 +74,12 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]
         self.values[place.start : place.stop, :, place.at : end] = value_states
         return self.keys[place.start : place.stop, :, :end], self.values[place.start : place.stop, :, :end]
 
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        """How many keys a query of `query_length` tokens meets, and the index of the first."""
-        return self.slots.at + query_length, 0
+    def get_mask_sizes(self, query_length: Any) -> tuple[int, int]:
+        """How many keys a query of `query_length` tokens meets, and the index of the first.
+
+        Older transformers give the positions of the query's tokens instead of their number.
+        """
+        return self.slots.at + (len(query_length) if isinstance(query_length, torch.Tensor) else query_length), 0
 
     def get_seq_length(self) -> int:
         """How many slots are written."""
@@ -90,6 +87,10 @@ class SlotLayer(CacheLayerMixin):  # type: ignore[misc]
 
     def get_max_length(self) -> int:
         """No limit."""
+        return -1
+
+    def get_max_cache_shape(self) -> int:
+        """No limit, as older transformers ask for it."""
         return -1
 
 
@@ -128,7 +129,7 @@ def layer_windows(config: PretrainedConfig) -> list[int | None] | None:
             windows.append(0)
         elif type(layer) is DynamicSlidingWindowLayer:
             windows.append(layer.sliding_window)
-        elif type(layer) is DummyLayer:
+        elif DummyLayer is not None and type(layer) is DummyLayer:
             windows.append(None)
         else:
             return None
