@@ -190,6 +190,7 @@ def test_swapped_sides_flip_the_margin() -> None:
 
 def test_expressions_are_weighted_sums() -> None:
     assert parse("dpo + 0.5*sft+1e-1 * anchor") == (Term("dpo", 1.0), Term("sft", 0.5), Term("anchor", 0.1))
+    assert parse("dpo + sft + 0.3 accepted") == parse("dpo+sft+0.3*accepted")
     assert sides(parse("sft")) == {"chosen"}
     assert sides(parse("dpo + accepted")) == {"chosen", "rejected", "accepted"}
     assert needs_reference(parse("sft + dpo"))

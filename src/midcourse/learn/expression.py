@@ -1,7 +1,7 @@
-"""Objectives as a person writes them: "dpo + 0.5*sft + 0.1*anchor".
+"""Objectives as a person writes them: "dpo + 0.5*sft + 0.1 anchor".
 
 expression = term, { "+", term }
-term       = [ number, "*" ], name
+term       = [ number, ( "*" | space ) ], name
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def parse(text: str) -> tuple[Term, ...]:
     """The terms of an objective; raises `ValueError` saying which one is wrong and what it could be."""
     terms: list[Term] = []
     for part in text.split("+"):
-        factor, star, name = part.rpartition("*")
+        factor, star, name = part.strip().rpartition("*" if "*" in part else " ")
         name = name.strip()
         if not name:
             raise ValueError(f"the objective {text!r} has an empty term")

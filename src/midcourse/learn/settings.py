@@ -17,7 +17,7 @@ class TrainSettings(BaseModel):
 
     # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
-    """What to minimise: sft, accepted, dpo, dpop, anchor, added up with weights ("dpo + 0.5*sft + 0.1*anchor")."""
+    """What to minimise: sft, accepted, dpo, dpop, anchor, added up with weights ("dpo + 0.5 sft + 0.1 anchor")."""
     epochs: int = Field(default=4, ge=1)
     """How often each steer is seen."""
     learning_rate: float = Field(default=5e-4, gt=0)
