@@ -46,6 +46,7 @@ types: setup ## check the types alone
 	$(BIN)/mypy
 
 bench: model ## the benchmarks that the docs quote
+	$(BIN)/python benchmarks/start.py
 	$(BIN)/python benchmarks/packed.py
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/store.py
