@@ -69,6 +69,7 @@ class _Demo:
             oracle_tokens=settings.typed,
             oracle_steers=settings.steers,
             drift_prompts=settings.drift_prompts,
+            replays=settings.replays,
         )
         self.held_out: list[Trace] = []
         self.metrics: dict[str, object] = {}

@@ -51,6 +51,9 @@ class DemoSettings(BaseModel):
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Computation: bfloat16 where the machine is fast at it, float32 otherwise."""
 
+    replays: int = Field(default=120, ge=0)
+    """How many held-out steers to replay at most."""
+
     drift_prompts: int = Field(default=16, ge=0)
     """How many unrelated prompts to measure drift on."""
 
