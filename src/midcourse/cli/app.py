@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TextIO
 
 from cyclopts import App, CycloptsError
 from pydantic import ValidationError
@@ -114,6 +115,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
             result_action="return_value",
             console=Terminal(),
         )
+        sys.stdout.flush()  # what nobody takes is found here, not when we have left
     except CycloptsError as error:
         return _fail(_usage(error), 2)
     except MidcourseError as error:
@@ -122,15 +124,24 @@ def run(arguments: Sequence[str] | None = None) -> int:
         say("interrupted")
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has left; that is its right
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
         return 0
     except OSError as error:
         if error.errno in FULL:
+            _let_go(sys.stdout)
             return _fail(f"{error.filename or 'the output'}: the disk is full; nothing half-written was kept", 2)
         if error.filename is not None:
             return _fail(f"{error.filename}: {error.strerror}", 2)
         raise
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _let_go(stream: TextIO) -> None:
+    """What a stream does not take would be tried again when Python leaves, and change the exit code."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _usage(error: CycloptsError) -> str:
@@ -149,6 +160,8 @@ def _fail(message: str, code: int) -> int:
             say(Panel(Text(message), title="error", title_align="left", border_style="red"))
         else:
             sys.stderr.write(f"error: {message}\n")
+    if sys.stderr is not None and not sys.stderr.closed:
+        _let_go(sys.stderr)
     return code
 
 
