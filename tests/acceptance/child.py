@@ -5,7 +5,6 @@ A process is limited by a launcher that becomes it (`exec`): nothing runs betwee
 
 from __future__ import annotations
 
-import json
 import os
 import pty
 import re
@@ -15,7 +14,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
+
+from tests.ran import Ran
 
 PATIENCE = 240  # seconds until something that should happen is held to be stuck
 
@@ -29,18 +30,6 @@ if rights == "none":  # root without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH ob
         ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
 os.execv(command[0], command)
 """
-
-
-class Ran(NamedTuple):
-    """What a command left: its exit code and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
 
 
 def command(*arguments: object, size: int | None = None, obey: bool = False) -> list[str]:
