@@ -10,7 +10,6 @@ import codecs
 import getpass
 import math
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -20,7 +19,6 @@ from midcourse.cli.console import result, say
 from midcourse.errors import SteerError
 
 if TYPE_CHECKING:
-    from midcourse.engine.sampling import Step
     from midcourse.session import Session, Stream
 
 HELP = """\
@@ -198,22 +196,17 @@ def _write(session: Session, stream: Stream) -> None:
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     tok = session.engine.tokenizer
     try:
-        for step in _until_interrupted(stream):
+        for step in stream:
             sys.stdout.write(decoder.decode(tok.token_bytes(step.id)))
             sys.stdout.flush()
+    except KeyboardInterrupt:  # wherever it strikes: while the model computes, or while its text is shown
+        pass
     finally:
         session.stop()
         sys.stdout.write("\n")
         sys.stdout.flush()
     if stream.reuse is not None and stream.first_token_ms is not None:
         say(f"reused {stream.reuse.reused} tokens, first token after {stream.first_token_ms:.0f} ms")
-
-
-def _until_interrupted(stream: Stream) -> Iterator[Step]:
-    try:
-        yield from stream
-    except KeyboardInterrupt:
-        return
 
 
 def _place(session: Session, wrong: str) -> int:
