@@ -15,8 +15,15 @@ reference.py    what the model thought before
 check.py        packed = rows, checked on the user's own data
 precision.py    float32 or bfloat16
 settings.py     everything that can be set
+supervision.py  what of the traces a run trains on
+weights.py      the weights that it trains
+steps.py        an epoch's optimizer steps
 trainer.py      the loop
+follow.py       what happens around its steps
+arguments.py    settings in transformers' words
 checkpoints.py  what a killed run goes on from
+start.py        what a run says before its first step
+metrics.py      what metrics.json says
 training.py     `train`: from traces to an adapter in a folder
 progress.py     what a run says of itself
 score.py        log-probabilities of steers

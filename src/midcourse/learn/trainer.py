@@ -8,7 +8,6 @@ the same however it is cut, and each steer counts the same whatever step it fall
 from __future__ import annotations
 
 import json
-import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,38 +15,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer
 
 from midcourse.errors import TrainingError
-from midcourse.learn import checkpoints, evidence, expression, packing, rows
+from midcourse.learn import checkpoints, evidence, expression, rows
+from midcourse.learn.arguments import arguments
 from midcourse.learn.batch import batch
 from midcourse.learn.evidence import Tally
+from midcourse.learn.follow import Follow
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network
-from midcourse.learn.progress import Progress, Report
+from midcourse.learn.progress import Report
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
-
-
-class Steps(Dataset[list[Layout]]):
-    """The optimizer steps of the current `epoch`, each as its packs."""
-
-    def __init__(self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool) -> None:
-        self.examples = examples
-        self.settings = settings
-        self.size = rows.size if by_rows else len
-        self.epoch = 0
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.examples) / self.settings.batch)
-
-    def __getitem__(self, number: int) -> list[Layout]:
-        settings = self.settings
-        order = packing.steps(len(self.examples), settings.batch, seed=settings.seed, epoch=self.epoch)
-        chosen = [self.examples[place] for place in sorted(order[number])]
-        return packing.packs(chosen, settings.max_tokens, self.size)
+from midcourse.learn.steps import Steps
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]
@@ -77,14 +60,14 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.seconds = 0.0  # of the current epoch, in a run before this one
         self.history: list[dict[str, Any]] = []
         self.epoch_started = self.run_started = time.perf_counter()
-        arguments = _arguments(settings, output, network.device, len(self.steps))
-        assert arguments.device is not None  # looks for devices; only then is their number known
-        arguments._n_gpu = 1  # the model is where it was loaded, and no replicas are made of it
+        args = arguments(settings, output, network.device, len(self.steps))
+        assert args.device is not None  # looks for devices; only then is their number known
+        args._n_gpu = 1  # the model is where it was loaded, and no replicas are made of it
         super().__init__(
             model=network.model,
-            args=arguments,
+            args=args,
             train_dataset=self.steps,
-            callbacks=[_Follow(self)],
+            callbacks=[Follow(self)],
         )
         self.remove_callback(PrinterCallback)
         self.accelerator.device_placement = False
@@ -144,70 +127,6 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
         self.history, self.tokens, self.seconds = progress["history"], progress["tokens"], progress["seconds"]
         self.tally = Tally(**progress["tally"])
-
-
-class _Follow(TrainerCallback):  # type: ignore[misc]
-    """Tells the data which epoch it is, saves, and reports."""
-
-    def __init__(self, trainer: SteerTrainer) -> None:
-        self.trainer = trainer
-
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        self.trainer.run_started = time.perf_counter()
-        self.first = state.global_step
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        trainer = self.trainer
-        trainer.steps.epoch = state.global_step // len(trainer.steps)
-        if state.global_step % len(trainer.steps) == 0:
-            trainer.tally, trainer.tokens, trainer.seconds = Tally(), 0, 0.0
-        trainer.epoch_started = time.perf_counter() - trainer.seconds
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
-        trainer = self.trainer
-        every = trainer.settings.checkpoint_every
-        control.should_save = bool(every) and state.global_step % every == 0
-        elapsed = time.perf_counter() - trainer.epoch_started
-        per_step = (time.perf_counter() - trainer.run_started) / (state.global_step - self.first)
-        means = trainer.tally.means(compared=trainer.reference is not None)
-        trainer.report(
-            Progress(
-                phase="train",
-                step=state.global_step,
-                steps=state.max_steps,
-                epoch=trainer.steps.epoch + 1,
-                loss=means["loss"],
-                margin=means["margin"],
-                accuracy=means["accuracy"],
-                tokens_per_second=trainer.tokens / elapsed,
-                seconds_left=per_step * (state.max_steps - state.global_step),
-            )
-        )
-        if state.global_step % len(trainer.steps) == 0:
-            epoch = {"epoch": trainer.steps.epoch + 1, "seconds": elapsed, "tokens": trainer.tokens}
-            trainer.history.append({**epoch, **means})
-        return control
-
-
-def _arguments(settings: TrainSettings, output: Path, device: torch.device, steps_per_epoch: int) -> TrainingArguments:
-    steps = steps_per_epoch * settings.epochs
-    return TrainingArguments(
-        output_dir=str(output),
-        num_train_epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if settings.schedule == "constant" else settings.schedule,
-        warmup_steps=round(settings.warmup * steps),
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.clip,
-        seed=settings.seed,
-        use_cpu=device.type == "cpu",
-        logging_strategy="no",
-        logging_nan_inf_filter=False,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        remove_unused_columns=False,
-    )
 
 
 def _only_adapter_dropout(model: nn.Module) -> None:

@@ -1,0 +1,49 @@
+"""The weights that a run trains: all of them, a new adapter, or the one that is there; and room to save them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from midcourse import adapters
+from midcourse.errors import DiskError, UserError
+from midcourse.learn.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from midcourse.models import Loaded
+
+
+def prepare(loaded: Loaded, settings: TrainSettings) -> None:
+    """Make the weights that `settings` want trained want gradients, in float32. Raises `UserError`, `ModelError`."""
+    if settings.full:
+        if loaded.has_adapter:
+            raise UserError("full fine-tuning of a model with an adapter: merge the adapter first, or leave it out")
+        loaded.model.float().requires_grad_(True)  # a step of training is less than bfloat16 can tell apart
+        loaded.dtype = torch.float32
+        return
+    if loaded.has_adapter and settings.fresh:
+        model: Any = loaded.model
+        loaded.model, loaded.adapter = model.unload(), None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        adapters.add_lora(loaded, settings.lora_rank, settings.lora_alpha, settings.lora_dropout, settings.lora_targets)
+
+
+def count(loaded: Loaded) -> int:
+    """How many numbers are trained."""
+    return sum(weight.numel() for weight in loaded.model.parameters() if weight.requires_grad)
+
+
+def room(loaded: Loaded, settings: TrainSettings, output: Path) -> None:
+    """Raises `DiskError` now, rather than after training, where there is no room for what will be written."""
+    kept = settings.keep_checkpoints + 1 if settings.checkpoint_every else 0
+    weights = sum(w.numel() * w.element_size() for w in loaded.model.parameters() if w.requires_grad)
+    needed = weights * (1 + 3 * kept)  # a checkpoint holds AdamW's two averages beside the weights
+    if (free := shutil.disk_usage(output).free) < needed:
+        raise DiskError(
+            f"{output}: the disk is full: {needed / 1e6:,.1f} MB are needed for what is trained, and "
+            f"{free / 1e6:,.1f} MB are free; nothing was trained"
+        )
