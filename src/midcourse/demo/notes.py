@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from midcourse.demo.words import HELD_OUT, TRAIN
+from midcourse.demo.words import HELD_OUT, TRAIN, Words
 from midcourse.measure.check import Verdict
 from midcourse.trace.tree import Message
 
@@ -68,10 +68,14 @@ class Note:
 def draw(split: Split, count: int, seed: int) -> list[Note]:
     """`count` distinct notes of one half, each about another person; templates take turns, so all of them appear."""
     words = TRAIN if split == "train" else HELD_OUT
-    rng = random.Random(f"{split} {seed}")
-    people = [(first, last) for first in words.firsts for last in words.lasts]
-    assert count <= len(people), f"at most {len(people)} notes can be drawn from the {split} half"
     prefixes = [p for p in range(200, 1000) if (p % 2 == 0) == (split == "train")]  # numbers differ as well
+    return draw_from(words, prefixes, count, random.Random(f"{split} {seed}"))
+
+
+def draw_from(words: Words, prefixes: Sequence[int], count: int, rng: random.Random) -> list[Note]:
+    """`count` distinct notes made of `words`, their phone numbers beginning with one of `prefixes` (three digits)."""
+    people = [(first, last) for first in words.firsts for last in words.lasts]
+    assert count <= len(people), f"at most {len(people)} notes can be drawn from these words"
     templates: list[str] = []
     notes = []
     for first, last in rng.sample(people, count):
