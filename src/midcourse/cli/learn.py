@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from midcourse import config as configuration
 from midcourse.atomic import writing
 from midcourse.cli.console import result, say
-from midcourse.cli.sources import load_traces
+from midcourse.cli.sources import load_places, load_traces
 from midcourse.errors import UserError
 from midcourse.learn.settings import TrainSettings
 
@@ -55,7 +55,7 @@ def train(
         Print the metrics as JSON.
     """
     resolved = configuration.resolve(TrainSettings, settings, config)
-    found = load_traces(traces, model, skip_invalid=skip_invalid)
+    found = load_places(traces, model, skip_invalid=skip_invalid)
     from midcourse import models  # what is heavy comes when the input is known to be good
     from midcourse.learn.progress import line
     from midcourse.learn.training import train as run
@@ -63,7 +63,15 @@ def train(
     loaded = models.load(model, adapter=adapter, dtype="float32" if resolved.dtype == "float32" else "auto")
     say(loaded.summary())
     with line() as report:
-        done = run(loaded, found, resolved, output, report, resume=resume)
+        done = run(
+            loaded,
+            [place.trace for place in found],
+            resolved,
+            output,
+            report,
+            resume=resume,
+            places=[str(place) for place in found],
+        )
     metrics = done.metrics
     lines = (
         f"{metrics['steers']} steers, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "

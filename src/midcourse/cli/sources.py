@@ -26,7 +26,23 @@ def reader(model: str) -> HFTokenizer:
     return tokenizer
 
 
+class Place(NamedTuple):
+    """A trace and where it came from."""
+
+    trace: Trace
+    where: str
+    line: int | None
+
+    def __str__(self) -> str:
+        return self.where if self.line is None else f"{self.where}:{self.line}"
+
+
 def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[Trace]:
+    """The traces of `load_places`."""
+    return [place.trace for place in load_places(source, model, skip_invalid=skip_invalid)]
+
+
+def load_places(source: str, model: str, *, skip_invalid: bool = False) -> list[Place]:
     """All traces of a file or of a store (anything with `://`, or an SQLite file), in the tokens of `model`.
 
     Raises `InputErrors` with every problem (unless bad lines are to be skipped), `UserError` if there is nothing.
@@ -42,10 +58,10 @@ def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[
         raise InputErrors(problems)
     for problem in problems:
         say(str(problem))
-    traces = [place.trace for place in places if _too_long(place, limit) is None]
-    if not traces:
+    found = [place for place in places if _too_long(place, limit) is None]
+    if not found:
         raise UserError(f"{source}: there are no answers in it")
-    return traces
+    return found
 
 
 def tokenizers() -> Callable[[Trace], HFTokenizer]:
@@ -56,15 +72,7 @@ def tokenizers() -> Callable[[Trace], HFTokenizer]:
     return lambda trace: loaded(trace.model)
 
 
-class _Place(NamedTuple):
-    """A trace and where it came from."""
-
-    trace: Trace
-    where: str
-    line: int | None
-
-
-def _too_long(place: _Place, limit: int) -> Problem | None:
+def _too_long(place: Place, limit: int) -> Problem | None:
     """What is wrong if the model cannot see the trace's steers whole."""
     trace = place.trace
     runs = [run for steer in trace.steers for run in (steer.chosen, *steer.rejected) if run is not None]
@@ -83,16 +91,16 @@ def _is_sqlite(path: Path) -> bool:
         return file.read(16) == b"SQLite format 3\0"
 
 
-def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> list[_Place]:
+def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> list[Place]:
     from midcourse.trace.files import read
 
     found = read(Path(path), tokenizer, model=model, skip_invalid=skip_invalid)
     for line in [*found.notices, *map(str, found.problems)]:
         say(line)
-    return [_Place(trace, path, line) for trace, line in zip(found.traces, found.lines, strict=True)]
+    return [Place(trace, path, line) for trace, line in zip(found.traces, found.lines, strict=True)]
 
 
-def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[_Place]:
+def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Place]:
     """A store's traces; those of other tokenizers go through their text, which is said."""
     from midcourse.store import Store
     from midcourse.trace.files import dump, from_dict
@@ -112,4 +120,4 @@ def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[_Place]:
             moved += 1
     if moved:
         say(f"{moved} traces were made with another tokenizer and come through their text")
-    return [_Place(trace, f"{url}: trace {trace.id}", None) for trace in traces]
+    return [Place(trace, f"{url}: trace {trace.id}", None) for trace in traces]

@@ -49,20 +49,30 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A trace and what is supervised in it; `number` is its place in the input (0-based)."""
+    """A trace and what is supervised in it; `number` is its place in the input (0-based), `place` where it was read."""
 
     number: int
     trace: Trace
     segments: tuple[Segment, ...]
+    place: str = ""
 
     @property
     def name(self) -> str:
         """How messages call this trace."""
-        return f"trace {self.number} ({self.trace.id})"
+        return name(self.number, self.trace, self.place)
 
 
-def examples(traces: Iterable[Trace], sides: Iterable[Side] = ("chosen", "rejected")) -> list[Example]:
-    """The supervision of `traces` on the given sides; traces without any are left out.
+def name(number: int, trace: Trace, place: str = "") -> str:
+    """How messages call a trace: by the place where it was read ("steers.jsonl:3"), otherwise by its number."""
+    if trace.id in place:
+        return place
+    return f"{place or f'trace {number}'} ({trace.id})"
+
+
+def examples(
+    traces: Iterable[Trace], sides: Iterable[Side] = ("chosen", "rejected"), places: Sequence[str] = ()
+) -> list[Example]:
+    """The supervision of `traces` on the given sides; traces without any are left out. `places` are parallel to them.
 
     Raises `UserError` when a token has nothing before it that could predict it (an empty prompt).
     """
@@ -72,9 +82,10 @@ def examples(traces: Iterable[Trace], sides: Iterable[Side] = ("chosen", "reject
         segments = _segments(trace, wanted) if trace.weight > 0 else ()
         if not segments:
             continue
+        place = places[number] if places else ""
         if not trace.prompt:
-            raise UserError(f"trace {number} ({trace.id}) has an empty prompt: nothing predicts its first token")
-        found.append(Example(number, trace, segments))
+            raise UserError(f"{name(number, trace, place)} has an empty prompt: nothing predicts its first token")
+        found.append(Example(number, trace, segments, place))
     return found
 
 

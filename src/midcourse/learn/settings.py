@@ -56,6 +56,10 @@ class TrainSettings(BaseModel):
     """Computation: bfloat16 where the machine is fast at it, float32 otherwise. Trained weights are always float32."""
     seed: int = 0
     """Seeds the adapter, the order of the traces and dropout."""
+    contradictions: Literal["warn", "error", "drop"] = "warn"
+    """Where one steer chooses what another rejects after the same tokens: say so, stop, or leave both out."""
+    trim: bool = True
+    """Leave out of a rejected run what it and its correction end with: those tokens were not the mistake."""
     self_check: bool = True
     """Before the first step, compare packed with row-by-row log-probabilities on some of the data."""
     checkpoint_every: int = Field(default=0, ge=0)

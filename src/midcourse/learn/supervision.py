@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from midcourse.errors import UserError
-from midcourse.learn import expression, items
+from midcourse.learn import contradictions, expression, items, similar
 from midcourse.learn.items import Example, Side
 from midcourse.learn.settings import TrainSettings
 from midcourse.trace.tree import Trace
@@ -16,15 +17,21 @@ def find(
     settings: TrainSettings,
     unrelated: Sequence[Sequence[int]],
     tell: Callable[[str], None],
+    places: Sequence[str] = (),
 ) -> list[Example]:
     """The examples of a run: what the objective needs of `traces`, and of `unrelated` token ids if it has an anchor.
 
-    Traces without anything to train on are left out. Raises `UserError` when nothing is left.
+    Traces without anything to train on are left out. `places` says where each trace was read. What is suspicious in
+    the steers is told before anything is computed. Raises `UserError` when nothing is left, `InputErrors` where
+    contradictions are to be errors.
     """
+    dropped = contradictions.settle(
+        traces, settings, lambda number: items.name(number, traces[number], places[number] if places else ""), tell
+    )
     sides = expression.sides(settings.terms)
     watched: frozenset[Side] = frozenset({"chosen", "rejected"}) if settings.watch else frozenset()
-    trained = {example.number for example in items.examples(traces, sides)}
-    found = [example for example in items.examples(traces, sides | watched) if example.number in trained]
+    trained = {example.number for example in _examples(traces, sides, places, dropped)}
+    found = [example for example in _examples(traces, sides | watched, places, dropped) if example.number in trained]
     if "text" in sides:
         found += items.texts(unrelated, first=len(traces))
     if not found:
@@ -32,6 +39,25 @@ def find(
     steers = [steer for trace in traces for steer in trace.steers if steer.weight * trace.weight > 0]
     if marks := sum(steer.chosen is None for steer in steers):
         tell(f"{marks} of {len(steers)} steers are marks; {settings.objective} ignores them")
+    if "rejected" in sides:
+        if settings.trim:
+            found, cut = similar.trimmed(found)
+            if cut:
+                tell(f"rejected runs cut before an end that their correction shares: {cut}")
+        if near := similar.near(found):
+            tell(similar.notice(near, len(steers)))
+    return found
+
+
+def _examples(
+    traces: Sequence[Trace], sides: frozenset[Side], places: Sequence[str], dropped: frozenset[contradictions.Named]
+) -> list[Example]:
+    """`items.examples` without the steers in `dropped`."""
+    found = []
+    for example in items.examples(traces, sides, places):
+        kept = tuple(s for s in example.segments if (example.number, s.steer) not in dropped)
+        if kept:
+            found.append(replace(example, segments=kept))
     return found
 
 

@@ -53,13 +53,15 @@ def train(
     resume: bool = False,
     reference: Reference | None = None,
     unrelated: Sequence[Sequence[int]] = (),
+    places: Sequence[str] = (),
 ) -> TrainResult:
     """Train `loaded` on the steers of `traces` and save the adapter (or the model) and `metrics.json` in `output`.
 
     `loaded` is changed in place: it then has the trained adapter. An adapter that it had is trained on, unless
     `settings.fresh`. `resume` goes on from the last checkpoint in `output`, if there is one, to the very weights that
     an uninterrupted run reaches. `reference` of an earlier run on the same base model saves computing it again.
-    `unrelated` are token ids of other texts for `anchor`.
+    `unrelated` are token ids of other texts for `anchor`. `places`, parallel to `traces`, says where each was read
+    ("steers.jsonl:3"), for messages.
 
     Raises `UserError` when nothing is supervised, `ContextError` for traces that the model cannot see whole,
     `TrainingError` when the self-check fails or the loss is not finite.
@@ -67,7 +69,7 @@ def train(
     with loaded.owner("training"):
         run = _Run(loaded, settings, output, progress)
         try:
-            return run(traces, resume=resume, reference=reference, unrelated=unrelated)
+            return run(traces, resume=resume, reference=reference, unrelated=unrelated, places=places)
         finally:
             loaded.model.eval()
             loaded.changed()
@@ -92,10 +94,11 @@ class _Run:
         resume: bool,
         reference: Reference | None,
         unrelated: Sequence[Sequence[int]],
+        places: Sequence[str],
     ) -> TrainResult:
         started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
-        examples = supervision.find(list(traces), settings, unrelated, self.tell)
+        examples = supervision.find(list(traces), settings, unrelated, self.tell, places)
         layouts = [build([example]) for example in examples]
         check.fit(examples, layouts, loaded.context_length)
 
