@@ -79,7 +79,7 @@ def stepper(network: Network, example: Example, reference: Reference, optimizer:
     def step() -> float:
         start = time.perf_counter()
         with network.attending():
-            found = evidence.gather(network, made, network(made), reference, anchored=False)
+            found = evidence.gather(network, made, network(made), reference, terms)
             loss: Tensor = evidence.total(found, terms, Constants()) / weight
             loss.backward()
         optimizer.step()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,17 +14,10 @@ from midcourse.learn.expression import Term, needs_reference, parse, sides
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
 from midcourse.learn.network import Network
-from midcourse.learn.objectives import (
-    OBJECTIVES,
-    Constants,
-    Evidence,
-    Runs,
-    accepted,
-    anchor,
-    dpo,
-    dpop,
-    sft,
-)
+from midcourse.learn.objectives import OBJECTIVES, Constants, Evidence, Runs
+from midcourse.learn.objectives.holding import anchor
+from midcourse.learn.objectives.imitation import accepted, sft
+from midcourse.learn.objectives.preference import dpo, dpop
 from midcourse.trace.tree import Trace
 from tests import tiny
 from tests.learn import sample
@@ -34,6 +28,8 @@ def _runs(*runs: tuple[int, float, list[float], list[float]]) -> Runs:
     return Runs(
         logp_T=torch.tensor([value for _, _, logp, _ in runs for value in logp]),
         ref_T=torch.tensor([value for _, _, _, ref in runs for value in ref]),
+        kl_T=None,
+        token_T=torch.arange(sum(len(logp) for _, _, logp, _ in runs)),
         run_T=torch.tensor([number for number, (_, _, logp, _) in enumerate(runs) for _ in logp], dtype=torch.long),
         steer_R=torch.tensor([steer for steer, *_ in runs], dtype=torch.long),
         weight_R=torch.tensor([weight for _, weight, *_ in runs]),
@@ -41,8 +37,7 @@ def _runs(*runs: tuple[int, float, list[float], list[float]]) -> Runs:
 
 
 def _evidence(chosen: Runs, rejected: Runs, kept: Runs | None = None) -> Evidence:
-    none = torch.zeros(0)
-    return Evidence(chosen, rejected, kept or _runs(), none, none)
+    return Evidence(chosen, rejected, _runs(), kept or _runs(), _runs())
 
 
 # One steer: the correction has two tokens, log π = -1 and -0.5, reference -1.5 and -1, so Δ(c) = -1.5 + 2.5 = 1.
@@ -85,8 +80,9 @@ def test_dpop_charges_for_a_fallen_correction() -> None:
 
 def test_anchor_adds_up_divergences_by_weight() -> None:
     """1·0.2 + 3·0.1 = 0.5."""
-    found = Evidence(_runs(), _runs(), _runs(), torch.tensor([0.2, 0.1]), torch.tensor([1.0, 3.0]))
-    assert anchor(found, Constants()).item() == pytest.approx(0.5)
+    kept = replace(_runs((0, 1.0, [-1.0], [-1.0])), kl_T=torch.tensor([0.2]))
+    text = replace(_runs((1, 3.0, [-1.0], [-1.0])), kl_T=torch.tensor([0.1]))
+    assert anchor(Evidence(_runs(), _runs(), _runs(), kept, text), Constants()).item() == pytest.approx(0.5)
 
 
 def test_several_rejected_runs_share_the_steers_weight() -> None:
@@ -106,7 +102,7 @@ def test_marks_and_insertions_are_in_no_pair() -> None:
 
 # ---- laws --------------------------------------------------------------------------------------------------------
 
-ALL = tuple(Term(name, weight) for name, weight in zip(OBJECTIVES, (1.0, 0.5, 2.0, 0.3, 0.1), strict=True))
+ALL = tuple(Term(name, 0.1 * number) for number, name in enumerate(OBJECTIVES, 1))
 
 
 class _Shifted:
@@ -133,8 +129,8 @@ def _loss(traces: list[Trace], groups: list[list[int]] | None = None) -> tuple[f
     network = Network(model)
     total = 0.0
     for group in groups or [list(range(len(traces)))]:
-        made = batch(build(examples([traces[place] for place in group], sides(ALL) | {"rejected"})))
-        found = evidence.gather(network, made, network(made), _Shifted(network), anchored=True)  # type: ignore[arg-type]
+        made = batch(build(examples([traces[place] for place in group], sides(ALL))))
+        found = evidence.gather(network, made, network(made), _Shifted(network), ALL)  # type: ignore[arg-type]
         loss = evidence.total(found, ALL, Constants())
         loss.backward()
         total += loss.item()

@@ -8,7 +8,7 @@ attention.py    each token sees its own path only
 head.py         log-probabilities without logits
 network.py      a model's hidden states and log-probabilities over a layout
 rows.py         the same, one sequence at a time: the yardstick, and the fallback
-objectives.py   the losses
+objectives/     the losses, by name
 expression.py   "dpo + 0.5*sft" → terms
 evidence.py     log-probabilities → what losses take and people watch
 reference.py    what the model thought before

@@ -9,35 +9,36 @@ import torch
 from torch import Tensor
 
 from midcourse.learn.batch import Batch
-from midcourse.learn.expression import Term
+from midcourse.learn.expression import Term, divergences
 from midcourse.learn.items import Segment, Side
 from midcourse.learn.network import Network, Output
 from midcourse.learn.objectives import OBJECTIVES, Constants, Evidence, Runs
 from midcourse.learn.reference import Reference
 
 
-def gather(network: Network, batch: Batch, output: Output, reference: Reference | None, *, anchored: bool) -> Evidence:
+def gather(
+    network: Network, batch: Batch, output: Output, reference: Reference | None, terms: tuple[Term, ...]
+) -> Evidence:
     """The evidence of a batch: log-probabilities by side, the reference's beside them if there is one.
 
-    `anchored` also computes KL(π_ref‖π) at every on-track row, which needs the reference's hidden states.
+    Divergences are computed where one of `terms` needs them; that takes the reference's hidden states.
     """
     ref_T = reference.logp(batch) if reference else None
-    kl_K = kl_weight_K = output.logp_T.new_zeros(0)
-    if anchored:
-        assert reference is not None, "an anchor holds on to the reference"
-        weights = [s.segment.weight if s.segment.side in ("accepted", "text") else 0.0 for s in batch.layout.segments]
-        weight_T = output.logp_T.new_tensor(weights)[batch.segment_T]
-        at_K = weight_T.nonzero()[:, 0]
+    kl_T = None
+    if held := divergences(terms):
+        assert reference is not None, "a divergence from the reference"
+        held_G = [placed.segment.side in held for placed in batch.layout.segments]
+        at_K = torch.tensor(held_G, device=batch.segment_T.device)[batch.segment_T].nonzero()[:, 0]
         kl_K = network.kl(output.hidden_RD, output.index_T[at_K], reference.hidden(batch)[at_K], reference.head)
-        kl_weight_K = weight_T[at_K]
+        kl_T = torch.zeros_like(output.logp_T).index_copy(0, at_K, kl_K.to(output.logp_T.dtype))
 
     def runs(side: Side) -> Runs:
-        return _runs(batch, output.logp_T, ref_T, side)
+        return _runs(batch, output.logp_T, ref_T, kl_T if side in held else None, side)
 
-    return Evidence(runs("chosen"), runs("rejected"), runs("accepted"), kl_K, kl_weight_K)
+    return Evidence(runs("chosen"), runs("rejected"), runs("marked"), runs("accepted"), runs("text"))
 
 
-def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, side: Side) -> Runs:
+def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, kl_T: Tensor | None, side: Side) -> Runs:
     numbers = [number for number, placed in enumerate(batch.layout.segments) if placed.segment.side == side]
     run_of = torch.full((len(batch.layout.segments),), -1, dtype=torch.long)
     run_of[numbers] = torch.arange(len(numbers))
@@ -51,6 +52,8 @@ def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, side: Side) -> Run
     return Runs(
         logp_T=logp_T[at_T],
         ref_T=None if ref_T is None else ref_T[at_T],
+        kl_T=None if kl_T is None else kl_T[at_T],
+        token_T=batch.token_T[at_T],
         run_T=run_T[at_T],
         steer_R=torch.tensor(steers, dtype=torch.long, device=logp_T.device),
         weight_R=logp_T.new_tensor([placed.segment.weight for placed in segments]),
@@ -59,7 +62,8 @@ def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, side: Side) -> Run
 
 def total(evidence: Evidence, terms: Iterable[Term], constants: Constants) -> Tensor:
     """The weighted sum of the terms, not yet divided by the steers' weight."""
-    losses = [term.weight * OBJECTIVES[term.name].loss(evidence, constants) for term in terms]
+    lengths = constants.lengths
+    losses = [term.weight * OBJECTIVES[term.name](evidence, constants, lengths.get(term.name)) for term in terms]
     return torch.stack(losses).sum()
 
 
@@ -90,6 +94,8 @@ class Tally:
     rejected_tokens: int = 0
     rejected_logp: float = 0.0
     rejected_change: float = 0.0
+    marked_tokens: int = 0
+    marked_logp: float = 0.0
     accepted_tokens: int = 0
     accepted_logp: float = 0.0
     kl: float = 0.0
@@ -102,12 +108,12 @@ class Tally:
         chosen, rejected, accepted = evidence.chosen, evidence.rejected, evidence.accepted
         compared = chosen.ref_T is not None
         if compared:
-            change_R, fall_R = chosen.ratio_R, rejected.ratio_R
+            change_R, fall_R = chosen.ratio_R(), rejected.ratio_R()
             self.chosen_change += change_R.sum().item()
             self.fallen += int((change_R < 0).sum())
             self.rejected_change += fall_R.sum().item()
         else:
-            change_R, fall_R = chosen.logp_R, rejected.logp_R
+            change_R, fall_R = chosen.logp_R(), rejected.logp_R()
         pairs = evidence.pairs
         margin_P = change_R[pairs.chosen_P] - fall_R[pairs.rejected_P]
         self.pairs += len(margin_P)
@@ -121,8 +127,12 @@ class Tally:
         self.rejected_logp += rejected.logp_T.sum().item()
         self.accepted_tokens += len(accepted.logp_T)
         self.accepted_logp += accepted.logp_T.sum().item()
-        self.kl += evidence.kl_K.sum().item()
-        self.kl_rows += len(evidence.kl_K)
+        self.marked_tokens += len(evidence.marked.logp_T)
+        self.marked_logp += evidence.marked.logp_T.sum().item()
+        for held in (accepted, evidence.text):
+            if held.kl_T is not None:
+                self.kl += held.kl_T.sum().item()
+                self.kl_rows += len(held.kl_T)
 
     def means(self, *, compared: bool) -> dict[str, float | None]:
         """Means; None where nothing was counted. With `compared`, margins and changes are against the reference."""
@@ -137,6 +147,7 @@ class Tally:
             "accuracy": mean(self.right, self.pairs),
             "chosen_logp_per_token": mean(self.chosen_logp, self.chosen_tokens),
             "rejected_logp_per_token": mean(self.rejected_logp, self.rejected_tokens),
+            "marked_logp_per_token": mean(self.marked_logp, self.marked_tokens),
             "accepted_logp_per_token": mean(self.accepted_logp, self.accepted_tokens),
             "chosen_change": ratio(self.chosen_change, self.chosen),
             "rejected_change": ratio(self.rejected_change, self.rejected),

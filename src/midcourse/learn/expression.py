@@ -50,6 +50,11 @@ def sides(terms: tuple[Term, ...]) -> frozenset[Side]:
     return frozenset[Side]().union(*(OBJECTIVES[term.name].sides for term in terms))
 
 
+def divergences(terms: tuple[Term, ...]) -> frozenset[Side]:
+    """The sides at whose rows some term needs KL(π_ref‖π), so the reference's hidden states."""
+    return frozenset[Side]().union(*(OBJECTIVES[term.name].divergence for term in terms))
+
+
 def needs_reference(terms: tuple[Term, ...]) -> bool:
     """Whether any term compares with the reference."""
     return any(OBJECTIVES[term.name].reference for term in terms)

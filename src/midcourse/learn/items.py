@@ -4,7 +4,8 @@ An `Example` is a trace with its `Segment`s. A segment is one run of supervised 
 spans, so that nothing is copied and the layout can place a span once however many steers share it.
 
 Sides:
-- `chosen` and `rejected`: the two sides of a steer; a mark has no `chosen`, an insertion no `rejected`;
+- `chosen` and `rejected`: the two sides of a steer; an insertion has no `rejected`;
+- `marked`: what a mark rejects, a steer without a correction;
 - `accepted`: the model's own tokens on the trunk, which the person read and let stand. Tokens that some steer rejects
   are not among them, nor is an end of answer that nobody confirmed;
 - `text`: unrelated text, to hold the model where it is.
@@ -16,13 +17,13 @@ Steers and traces of weight 0 are absent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from midcourse.errors import UserError
 from midcourse.trace.tree import ROOT, Run, Trace
 
-Side = Literal["chosen", "rejected", "accepted", "text"]
+Side = Literal["chosen", "rejected", "marked", "accepted", "text"]
 
 
 class Slice(NamedTuple):
@@ -45,6 +46,18 @@ class Segment:
 
     def __len__(self) -> int:
         return sum(part.stop - part.start for part in self.slices)
+
+    def first(self, count: int) -> Segment:
+        """The first `count` tokens of it; itself if it has no more."""
+        if count >= len(self):
+            return self
+        kept: list[Slice] = []
+        for part in self.slices:
+            stop = min(part.stop, part.start + count)
+            if stop > part.start:
+                kept.append(Slice(part.span, part.start, stop))
+            count -= stop - part.start
+        return replace(self, slices=tuple(kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +102,20 @@ def examples(
     return found
 
 
+def within(examples: Iterable[Example], horizon: int) -> list[Example]:
+    """`examples` with the first `horizon` tokens of all that was rejected; what comes later costs nothing."""
+    return [
+        replace(
+            example,
+            segments=tuple(
+                segment.first(horizon) if segment.side in ("rejected", "marked") else segment
+                for segment in example.segments
+            ),
+        )
+        for example in examples
+    ]
+
+
 def texts(documents: Iterable[Sequence[int]], *, first: int = 0) -> list[Example]:
     """Unrelated texts (token ids, at least two each) as examples of the side `text`, numbered from `first`."""
     found = []
@@ -107,8 +134,9 @@ def steered(trace: Trace) -> Iterator[Segment]:
         weight = steer.weight * trace.weight
         if steer.chosen is not None:
             yield Segment("chosen", _slices(trace, steer.chosen), weight, steer.id)
+        side: Side = "rejected" if steer.chosen is not None else "marked"
         for which, run in enumerate(steer.rejected):
-            yield Segment("rejected", _slices(trace, run), weight, steer.id, which)
+            yield Segment(side, _slices(trace, run), weight, steer.id, which)
 
 
 def _segments(trace: Trace, wanted: frozenset[Side]) -> tuple[Segment, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from midcourse.learn.expression import Term, parse
-from midcourse.learn.objectives import Constants
+from midcourse.learn.expression import Term, parse, sides
+from midcourse.learn.objectives import OBJECTIVES, Constants, Lengths
 
 
 class TrainSettings(BaseModel):
@@ -17,7 +18,9 @@ class TrainSettings(BaseModel):
 
     # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
-    """What to minimise: sft, accepted, dpo, dpop, anchor, added up with weights ("dpo + 0.5 sft + 0.1 anchor")."""
+    """What to minimise, added up with weights ("dpo + 0.5 sft + 0.1 anchor"): sft, accepted, dpo, robust, ipo, hinge,
+    ddpo, dpop, bdpo, listwise, tdpo1, tdpo2, simpo, orpo, unlikelihood, unlikelihood_all, anchor (docs/objectives.md).
+    """
     epochs: int = Field(default=4, ge=1)
     """How often each steer is seen."""
     learning_rate: float = Field(default=5e-4, gt=0)
@@ -35,11 +38,28 @@ class TrainSettings(BaseModel):
     max_tokens: int = Field(default=4096, ge=16)
     """Tokens that go through the model at once; a step with more is computed in parts, with the same result."""
     beta: float = Field(default=0.1, gt=0)
-    """DPO's β: how strongly the model is held to the reference."""
+    """DPO's β: how strongly the model is held to the reference, in all objectives that have one but simpo."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
-    """DPO's ε: the share of steers taken to be the wrong way round."""
+    """ε: the share of steers taken to be the wrong way round, in dpo, robust and their relatives."""
+    sft_gamma: float = Field(default=1.0, gt=0)
+    """How much more a token that the correction changes counts in sft than one that it shares with what was rejected.
+    """
+    ddpo_gamma: float = Field(default=3.0, gt=0)
+    """DDPO's γ: the same in ddpo, on both sides."""
     dpop_lambda: float = Field(default=5.0, ge=0)
     """DPO-Positive's λ: the price of a correction that falls below the reference."""
+    bdpo_lambda: float = Field(default=0.5, gt=0, lt=1)
+    """Bounded-DPO's λ: the model's share in the mixture that bounds the rejected side; near 1 it is dpo."""
+    tdpo_alpha: float = Field(default=0.5, ge=0)
+    """TDPO's α: how much the divergence along both sides counts in tdpo2."""
+    simpo_beta: float = Field(default=2.0, gt=0)
+    """SimPO's β: the scale of its margin, which is a mean over tokens."""
+    simpo_gamma: float = Field(default=1.0, ge=0)
+    """SimPO's γ: the margin, times β, at which a steer counts as half learned."""
+    lengths: dict[str, Lengths] = Field(default_factory=dict)
+    """How an objective measures runs, "sum" or "mean" over tokens, where not as its paper does: --lengths.dpo mean."""
+    horizon: int = Field(default=0, ge=0)
+    """Only so many first tokens of what was rejected count (and are computed); 0: all."""
     full: bool = False
     """Train all weights instead of a LoRA adapter."""
     fresh: bool = False
@@ -80,7 +100,30 @@ class TrainSettings(BaseModel):
         """The objective, parsed."""
         return parse(self.objective)
 
+    @field_validator("lengths")
+    @classmethod
+    def _lengths(cls, given: dict[str, Lengths]) -> dict[str, Lengths]:
+        known = [name for name, objective in OBJECTIVES.items() if objective.lengths]
+        if strange := [name for name in given if name not in known]:
+            raise ValueError(f"{', '.join(strange)}: there are lengths of {', '.join(known)}")
+        return given
+
     @property
     def constants(self) -> Constants:
         """The numbers in the formulas."""
-        return Constants(beta=self.beta, label_smoothing=self.label_smoothing, dpop_lambda=self.dpop_lambda)
+        return Constants(**{field.name: getattr(self, field.name) for field in fields(Constants)})
+
+    @property
+    def ignored(self) -> list[str]:
+        """What is set to other than its default and plays no part in this objective, in sentences."""
+        used = [term.name for term in self.terms]
+        notes = []
+        for name in (field.name for field in fields(Constants) if field.name != "lengths"):
+            users = [one for one, objective in OBJECTIVES.items() if name in objective.constants]
+            if getattr(self, name) != type(self).model_fields[name].default and not set(users) & set(used):
+                notes.append(f"{name} is set and ignored: it is for {', '.join(users)}, not for {self.objective!r}")
+        if strange := [name for name in self.lengths if name not in used]:
+            notes.append(f"lengths of {', '.join(strange)} are set and ignored in {self.objective!r}")
+        if self.horizon and not sides(self.terms) & {"rejected", "marked"}:
+            notes.append(f"horizon is set and ignored: {self.objective!r} does not look at what was rejected")
+        return notes

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from midcourse.learn.items import Example, Segment, Slice
+from midcourse.learn.items import Example, Segment
 
 SHARE = 5  # near: at most one token in so many differs
 SHOWN = 5  # how many steers a notice names
@@ -38,11 +38,8 @@ def trimmed(examples: Sequence[Example]) -> tuple[list[Example], int]:
     """
     found, cut = [], 0
     for example in examples:
-        shared = {(one.steer, one.which): _shared_end(example, chosen, one) for chosen, one in pairs(example)}
-        segments = tuple(
-            _shorter(segment, shared.get((segment.steer, segment.which), 0)) if segment.side == "rejected" else segment
-            for segment in example.segments
-        )
+        shared = {id(one): _shared_end(example, chosen, one) for chosen, one in pairs(example)}
+        segments = tuple(one.first(len(one) - shared.get(id(one), 0)) for one in example.segments)
         cut += sum(one is not two for one, two in zip(segments, example.segments, strict=True))
         found.append(replace(example, segments=segments))
     return found, cut
@@ -107,17 +104,3 @@ def _shared_end(example: Example, chosen: Segment, rejected: Segment) -> int:
     while shared < min(len(one), len(two) - 1) and one[-1 - shared] == two[-1 - shared]:
         shared += 1
     return shared
-
-
-def _shorter(segment: Segment, count: int) -> Segment:
-    """`segment` without its last `count` tokens; itself if there are none to drop."""
-    if not count:
-        return segment
-    kept: list[Slice] = []
-    left = len(segment) - count
-    for part in segment.slices:
-        stop = min(part.stop, part.start + left)
-        if stop > part.start:
-            kept.append(Slice(part.span, part.start, stop))
-            left -= stop - part.start
-    return replace(segment, slices=tuple(kept))

@@ -37,8 +37,11 @@ def find(
     if not found:
         raise UserError(f"nothing to train on: {settings.objective!r} finds nothing to look at in {len(traces)} traces")
     steers = [steer for trace in traces for steer in trace.steers if steer.weight * trace.weight > 0]
-    if marks := sum(steer.chosen is None for steer in steers):
-        tell(f"{marks} of {len(steers)} steers are marks; {settings.objective} ignores them")
+    marks = sum(steer.chosen is None for steer in steers)
+    if marks and "marked" not in sides:
+        tell(f"{marks} of {len(steers)} steers are marks; {settings.objective} ignores them (unlikelihood would not)")
+    for note in settings.ignored:
+        tell(note)
     if "rejected" in sides:
         if settings.trim:
             found, cut = similar.trimmed(found)
@@ -46,7 +49,7 @@ def find(
                 tell(f"rejected runs cut before an end that their correction shares: {cut}")
         if near := similar.near(found):
             tell(similar.notice(near, len(steers)))
-    return found
+    return items.within(found, settings.horizon) if settings.horizon else found
 
 
 def _examples(

@@ -83,12 +83,11 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         """Forward and backward over the packs of one optimizer step; returns the step's loss."""
         _only_adapter_dropout(model)
         terms, constants = self.settings.terms, self.settings.constants
-        anchored = any(term.name == "anchor" for term in terms)
         step_loss = 0.0
         for layout in inputs:
             made = batch(layout, self.network.device)
             with self.network.attending():
-                found = evidence.gather(self.network, made, self.network(made), self.reference, anchored=anchored)
+                found = evidence.gather(self.network, made, self.network(made), self.reference, terms)
                 loss = evidence.total(found, terms, constants) / self.normaliser
                 if not torch.isfinite(loss):
                     names = ", ".join(example.name for example in layout.examples)

@@ -143,10 +143,10 @@ class _Run:
         settings = self.settings
         if not (expression.needs_reference(settings.terms) or settings.watch):
             return None
-        anchored = any(term.name == "anchor" for term in settings.terms)
-        if given is None or (anchored and not given.keeps_hidden) or settings.full:
-            given = Reference(hidden=anchored)
-        if anchored and settings.full:
+        hidden = bool(expression.divergences(settings.terms))
+        if given is None or (hidden and not given.keeps_hidden) or settings.full:
+            given = Reference(hidden=hidden)
+        if hidden and settings.full:
             given.head = network.head_weights()
         return given
 
