@@ -22,7 +22,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "model"
     tokenizer = tokenizers.build("byte-level")
     tokenizer.save_pretrained(folder)
-    shape = tiny._SHAPE | {"vocab_size": len(tokenizer), "max_position_embeddings": CONTEXT}
+    shape = tiny.SHAPE | {"vocab_size": len(tokenizer), "max_position_embeddings": CONTEXT}
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     logging.disable_progress_bar()
     with torch.random.fork_rng(devices=[]):

@@ -69,7 +69,7 @@ def test_a_window_that_only_the_deepest_trace_reaches_is_checked() -> None:
     from transformers import PhimoeConfig, PhimoeForCausalLM
 
     torch.manual_seed(0)
-    config = PhimoeConfig(**tiny._SHAPE, sliding_window=24, num_local_experts=2)
+    config = PhimoeConfig(**tiny.SHAPE, sliding_window=24, num_local_experts=2)
     model = PhimoeForCausalLM(config).requires_grad_(False)
     short = [sample.trace(seed, steers=1, length=2) for seed in range(3)]
     deep = examples([*short, sample.trace(9, steers=8, prompt=9)])

@@ -30,8 +30,9 @@ def _gradients(network: Network, logp_T: Tensor) -> dict[str, Tensor]:
     return dict(zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True))
 
 
-def _equal(network: Network, tolerance: float) -> None:
-    packed = batch(build(examples(sample.traces(3), ("chosen", "rejected", "accepted"))))
+def equal(network: Network, tolerance: float, traces: int = 3) -> None:
+    """Packed and row-by-row log-probabilities, and gradients of all weights, agree on a few traces."""
+    packed = batch(build(examples(sample.traces(traces), ("chosen", "rejected", "accepted"))))
     depth = max(packed.layout.position_N)
     assert depth > 2 * tiny.WINDOW, "windows must not reach to the beginning"
     with network.attending():
@@ -49,18 +50,18 @@ def _equal(network: Network, tolerance: float) -> None:
 @pytest.mark.parametrize("name", tiny.ATTENTION)
 def test_packed_equals_rows(name: str, dtype: torch.dtype) -> None:
     exact = name == "gpt2" and dtype == torch.float64
-    _equal(Network(tiny.model(name, dtype=dtype)), EXACT if exact else TOLERANCE[dtype])
+    equal(Network(tiny.model(name, dtype=dtype)), EXACT if exact else TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("attention", ["sdpa", "eager"])
 @pytest.mark.parametrize("name", tiny.ATTENTION)
 def test_a_dense_mask_equals_rows(name: str, attention: str) -> None:
-    _equal(Network(tiny.model(name, attention=attention), "mask"), TOLERANCE[torch.float32])
+    equal(Network(tiny.model(name, attention=attention), "mask"), TOLERANCE[torch.float32])
 
 
 @pytest.mark.parametrize("name", tiny.RECURRENT)
 def test_layers_with_a_state_run_by_rows(name: str) -> None:
-    _equal(Network(tiny.model(name), "rows"), TOLERANCE[torch.float32])
+    equal(Network(tiny.model(name), "rows"), TOLERANCE[torch.float32])
 
 
 @pytest.mark.parametrize("way", ["tree", "mask", "rows"])
@@ -98,7 +99,7 @@ def test_soft_capped_and_scaled_logits_are_the_models_own() -> None:
         CohereForCausalLM(CohereConfig(**shape, **heads, **ends, logit_scale=0.25)),
     ):
         model.set_attn_implementation("eager")
-        _equal(Network(model.double().eval()), TOLERANCE[torch.float64])
+        equal(Network(model.double().eval()), TOLERANCE[torch.float64])
 
 
 def test_kl_is_zero_against_itself_and_right_against_another() -> None:
@@ -118,7 +119,7 @@ def test_a_cap_far_above_small_logits_is_seen() -> None:
     from transformers import Gemma2Config, Gemma2ForCausalLM
 
     torch.manual_seed(0)
-    config = Gemma2Config(**{**tiny._SHAPE, "initializer_range": 0.02}, head_dim=8, sliding_window=8)
+    config = Gemma2Config(**{**tiny.SHAPE, "initializer_range": 0.02}, head_dim=8, sliding_window=8)
     model = Gemma2ForCausalLM(config).requires_grad_(False).eval()
     model.model.norm.weight.add_(200)
     model.set_attn_implementation("eager")

@@ -49,7 +49,8 @@ class Network:
     def __init__(self, model: Any, way: Way = "tree") -> None:
         self.model = model
         self.causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self.decoder: Any = self.causal.get_decoder()
+        found = self.causal.get_decoder()
+        self.decoder: Any = self.causal.model if found is self.causal else found  # Llama 4 says that it is its own
         self.config: Any = self.causal.config.get_text_config(decoder=True)
         self.way: Way = way
         self._plain: bool | None = None
