@@ -44,7 +44,14 @@ def test_every_problem_is_reported_with_its_field(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("a: [1", "not YAML"), ("- 1", "mapping"), ("1: 2", "mapping"), ("\x00", "not YAML")]
+    ("text", "says"),
+    [
+        ("a: [1", "not YAML"),
+        ("- 1", "mapping"),
+        ("1: 2", "mapping"),
+        ("\x00", "not YAML"),
+        ("epochs: 1\nepochs: 2", "run.yaml:2: not YAML: 'epochs' is there twice"),
+    ],
 )
 def test_a_broken_file_is_one_clear_error(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
@@ -59,3 +66,16 @@ def test_a_missing_file_is_one_clear_error(tmp_path: Path) -> None:
 def test_yaml_reads_back_to_the_same_settings(tmp_path: Path) -> None:
     settings = Some(epochs=7, rate=3e-4, name="ünï: code")
     assert config.resolve(Some, None, written(tmp_path, config.to_yaml(settings))) == settings
+
+
+def test_origins_are_of_what_is_not_the_default(tmp_path: Path) -> None:
+    file, flags = written(tmp_path, "epochs: 5\nrate: 1e-3\nname: file\n"), Some(name="flag")
+    settings = config.resolve(Some, flags, file)
+    assert config.origins(settings, flags, file) == {"epochs": "run.yaml", "name": "flag"}
+
+
+def test_what_stands_beside_the_settings_is_left_out(tmp_path: Path) -> None:
+    file = written(tmp_path, "epochs: 5\nmet:\n  epochs: 1\n")
+    assert config.resolve(Some, None, file, beside=("met",)).epochs == 5
+    with pytest.raises(ConfigError, match="met: unknown setting"):
+        config.resolve(Some, None, file)

@@ -6,6 +6,7 @@ flag wins over the file, the file wins over the default. All problems are report
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +19,15 @@ from midcourse.errors import ConfigError, Problem
 Settings = TypeVar("Settings", bound=BaseModel)
 
 
-def resolve(kind: type[Settings], flags: BaseModel | None = None, file: Path | None = None) -> Settings:
+def resolve(
+    kind: type[Settings], flags: BaseModel | None = None, file: Path | None = None, *, beside: Collection[str] = ()
+) -> Settings:
     """Settings of `kind` from `file`, overridden by the fields that were set in `flags`.
 
-    Raises `ConfigError` with every problem: YAML that does not parse, unknown keys, values out of range.
+    The keys `beside` may stand in the file without being settings. Raises `ConfigError` with every problem: YAML that
+    does not parse, unknown keys, values out of range.
     """
-    given = read(file) if file else {}
+    given = {name: value for name, value in (read(file) if file else {}).items() if name not in beside}
     if flags is not None:
         given |= {name: getattr(flags, name) for name in flags.model_fields_set}
     try:
@@ -32,10 +36,35 @@ def resolve(kind: type[Settings], flags: BaseModel | None = None, file: Path | N
         raise ConfigError(problems(error, str(file or "settings"), kind)) from None
 
 
+def origins(settings: BaseModel, flags: BaseModel | None = None, file: Path | None = None) -> dict[str, str]:
+    """Where each setting that is not its default came from: `flag`, or the file's name."""
+    flagged = flags.model_fields_set if flags is not None else set()
+    filed = read(file) if file else {}
+    where = dict.fromkeys(filed, file.name if file else "") | dict.fromkeys(flagged, "flag")
+    return {
+        name: where[name]
+        for name, field in type(settings).model_fields.items()
+        if name in where and getattr(settings, name) != field.get_default(call_default_factory=True)
+    }
+
+
+class _Loader(yaml.SafeLoader):
+    """A key that stands twice in a mapping is an error, not whichever comes last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping; raises `ConstructorError` for a key that is there twice."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 def read(file: Path) -> dict[str, Any]:
     """The mapping in a YAML file; raises `ConfigError` where it is missing, broken or not a mapping."""
     try:
-        value = yaml.safe_load(file.read_text(encoding="utf-8"))
+        value = yaml.load(file.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError([Problem(str(file), "there is no such file")]) from None
     except (OSError, UnicodeDecodeError) as error:

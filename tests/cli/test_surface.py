@@ -6,6 +6,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+import pytest
+
 from midcourse import __version__
 from midcourse.cli.app import COMMANDS, app
 from tests.cli.conftest import Ran
@@ -41,8 +43,9 @@ def test_help_says_what_every_flag_does() -> None:
         assert len(said.split()) > 1, f"no help: {line}"
 
 
-def test_help_and_version_need_no_torch() -> None:
-    code = "import sys; from midcourse.cli.app import run; run(['--help']); print('torch' in sys.modules)"
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["train", "--help"]], ids=" ".join)
+def test_help_and_version_need_no_torch(arguments: list[str]) -> None:
+    code = f"import sys; from midcourse.cli.app import run; run({arguments}); print('torch' in sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.splitlines()[-1] == "False"
 

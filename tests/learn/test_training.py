@@ -38,7 +38,7 @@ def test_steers_are_learned_and_all_is_written(tmp_path: Path) -> None:
 
     assert margin(after) > margin(before) + 1
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert {"adapter_model.safetensors", "adapter_config.json", "metrics.json", "settings.yaml"} <= names
+    assert {"adapter_model.safetensors", "adapter_config.json", "metrics.json", "run.yaml"} <= names
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics == json.loads(json.dumps(result.metrics))
     assert metrics["steers"] == 24

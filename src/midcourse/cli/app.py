@@ -48,7 +48,7 @@ COMMANDS = (
         "train",
         "midcourse.cli.learn:train",
         "Train a model on the steers of a file or a store, and on nothing else.",
-        "Writes a PEFT adapter (or, with --full, the model), `metrics.json` and `settings.yaml` to the output folder.",
+        "Writes a PEFT adapter (or, with --full, the model), `metrics.json` and `run.yaml` to the output folder.",
     ),
     (
         "score",

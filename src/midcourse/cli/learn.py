@@ -5,72 +5,73 @@ from __future__ import annotations
 import json as jsonlib
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.atomic import writing
-from midcourse.cli.console import result, say
+from midcourse.cli.console import result
 from midcourse.cli.sources import load_places, load_traces
+from midcourse.cli.topics import flags
 from midcourse.errors import UserError
-from midcourse.learn.settings import TrainSettings
+from midcourse.learn.recipe import TOPICS, Recipe
 
 Flag = Annotated[bool, Parameter(negative="")]
+if TYPE_CHECKING:
+    Flags = Recipe
+else:
+    Flags = flags(Recipe, TOPICS)
 
 
 def train(
     *,
-    traces: str,
     output: Path,
-    model: str = "bundled",
-    adapter: str | None = None,
     config: Path | None = None,
     resume: Flag = False,
-    skip_invalid: Flag = False,
     json: Flag = False,
-    settings: Annotated[TrainSettings | None, Parameter(name="*")] = None,
+    settings: Annotated[Flags | None, Parameter(name="*")] = None,
 ) -> int:
     """Train a model on the steers of a file or a store, and on nothing else.
 
-    Writes a PEFT adapter (or, with --full, the model), `metrics.json` and the resolved settings to the output folder.
+    Writes a PEFT adapter (or, with --full, the model), `metrics.json` and `run.yaml` to the output folder.
 
     Parameters
     ----------
-    traces
-        A JSONL file of steered answers, or the URL of a store.
     output
-        The folder for the adapter, `metrics.json`, settings and checkpoints.
-    model
-        A Hugging Face id, a folder, or `bundled`.
-    adapter
-        Train this adapter on, instead of a new one.
+        The folder for the adapter, `metrics.json`, `run.yaml` and checkpoints.
     config
-        YAML file with any of the settings below; flags win over it.
+        YAML file with any of the settings below; flags win over it. The `run.yaml` of another run repeats that run.
     resume
         Go on from the last checkpoint in the output folder, to the weights that an uninterrupted run reaches.
-    skip_invalid
-        Leave out lines with problems instead of stopping.
     json
         Print the metrics as JSON.
     """
-    resolved = configuration.resolve(TrainSettings, settings, config)
-    found = load_places(traces, model, skip_invalid=skip_invalid)
-    from midcourse import models  # what is heavy comes when the input is known to be good
+    recipe = configuration.resolve(Recipe, settings, config, beside=("recorded",))
+    if recipe.traces is None:
+        raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
+    found = load_places(recipe.traces, recipe.model, skip_invalid=recipe.skip_invalid)
+    import torch  # what is heavy comes when the input is known to be good
+
+    from midcourse import models
     from midcourse.learn.progress import line
     from midcourse.learn.training import train as run
 
-    loaded = models.load(model, adapter=adapter, dtype="float32" if resolved.dtype == "float32" else "auto")
-    say(loaded.summary())
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
+    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=recipe.device)
     with line() as report:
         done = run(
             loaded,
             [place.trace for place in found],
-            resolved,
+            recipe,
             output,
             report,
             resume=resume,
             places=[str(place) for place in found],
+            origins=configuration.origins(recipe, settings, config),
+            recorded=configuration.read(config).get("recorded") if config else None,
         )
     metrics = done.metrics
     lines = (

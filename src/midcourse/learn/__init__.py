@@ -15,6 +15,7 @@ reference.py    what the model thought before
 check.py        packed = rows, checked on the user's own data
 precision.py    float32 or bfloat16
 settings.py     everything that can be set
+recipe.py       all that a run takes, as one YAML file
 supervision.py  what of the traces a run trains on
 weights.py      the weights that it trains
 steps.py        an epoch's optimizer steps
@@ -23,6 +24,7 @@ follow.py       what happens around its steps
 arguments.py    settings in transformers' words
 checkpoints.py  what a killed run goes on from
 start.py        what a run says before its first step
+record.py       run.yaml: what repeats a run
 metrics.py      what metrics.json says
 training.py     `train`: from traces to an adapter in a folder
 progress.py     what a run says of itself

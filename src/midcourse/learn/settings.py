@@ -1,14 +1,31 @@
-"""Every setting of a training run. A field's docstring is its help text; unknown keys are errors."""
+"""Every setting of a training run. A field's docstring is its help text; unknown keys are errors.
+
+Importing this brings no torch: `train --help` needs the fields only. What needs the losses imports them when called.
+"""
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from midcourse.learn.expression import Term, parse, sides
-from midcourse.learn.objectives import OBJECTIVES, Constants, Lengths
+if TYPE_CHECKING:
+    from midcourse.learn.expression import Term
+    from midcourse.learn.objectives import Constants
+
+# What --help puts together: each topic begins at a field and goes on to the next one that begins another.
+TOPICS = {
+    "objective": "Objective",
+    "epochs": "Steps",
+    "beta": "Objective",
+    "full": "Weights",
+    "dtype": "Computing",
+    "contradictions": "Steers",
+    "self_check": "Computing",
+    "checkpoint_every": "Checkpoints",
+    "watch": "Watching",
+}
 
 
 class TrainSettings(BaseModel):
@@ -56,7 +73,7 @@ class TrainSettings(BaseModel):
     """SimPO's β: the scale of its margin, which is a mean over tokens."""
     simpo_gamma: float = Field(default=1.0, ge=0)
     """SimPO's γ: the margin, times β, at which a steer counts as half learned."""
-    lengths: dict[str, Lengths] = Field(default_factory=dict)
+    lengths: dict[str, Literal["sum", "mean"]] = Field(default_factory=dict)
     """How an objective measures runs, "sum" or "mean" over tokens, where not as its paper does: --lengths.dpo mean."""
     horizon: int = Field(default=0, ge=0)
     """Only so many first tokens of what was rejected count (and are computed); 0: all."""
@@ -92,17 +109,23 @@ class TrainSettings(BaseModel):
     @field_validator("objective")
     @classmethod
     def _objective(cls, text: str) -> str:
+        from midcourse.learn.expression import parse
+
         parse(text)
         return text
 
     @property
     def terms(self) -> tuple[Term, ...]:
         """The objective, parsed."""
+        from midcourse.learn.expression import parse
+
         return parse(self.objective)
 
     @field_validator("lengths")
     @classmethod
-    def _lengths(cls, given: dict[str, Lengths]) -> dict[str, Lengths]:
+    def _lengths(cls, given: dict[str, str]) -> dict[str, str]:
+        from midcourse.learn.objectives import OBJECTIVES
+
         known = [name for name, objective in OBJECTIVES.items() if objective.lengths]
         if strange := [name for name in given if name not in known]:
             raise ValueError(f"{', '.join(strange)}: there are lengths of {', '.join(known)}")
@@ -111,11 +134,16 @@ class TrainSettings(BaseModel):
     @property
     def constants(self) -> Constants:
         """The numbers in the formulas."""
+        from midcourse.learn.objectives import Constants
+
         return Constants(**{field.name: getattr(self, field.name) for field in fields(Constants)})
 
     @property
     def ignored(self) -> list[str]:
         """What is set to other than its default and plays no part in this objective, in sentences."""
+        from midcourse.learn.expression import sides
+        from midcourse.learn.objectives import OBJECTIVES, Constants
+
         used = [term.name for term in self.terms]
         notes = []
         for name in (field.name for field in fields(Constants) if field.name != "lengths"):

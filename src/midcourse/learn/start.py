@@ -1,11 +1,10 @@
-"""What a run says of itself before its first step."""
+"""What a run says of itself before its first step: what was resolved, a line for each part."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-import torch
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from midcourse.learn import rows, supervision, weights
 from midcourse.learn.items import Example
@@ -21,11 +20,30 @@ def summary(
     settings: TrainSettings,
     examples: Sequence[Example],
     layouts: Sequence[Layout],
-    dtype: torch.dtype,
+    recorded: Mapping[str, Any],
+    origins: Mapping[str, str],
 ) -> str:
-    """Model, dtype, counts and objective in one line."""
-    return (
-        f"{loaded.name} · {str(dtype).removeprefix('torch.')} · {weights.count(loaded):,} trained weights · "
-        f"{supervision.steers(examples)} steers in {len(examples)} traces · {sum(map(len, layouts)):,} tokens an epoch "
-        f"({sum(map(rows.size, layouts)):,} row by row) · {settings.objective}"
-    )
+    """Model, computation, weights, data and settings; `origins` says where the settings came from that are given."""
+    steps = -(-len(examples) // settings.batch)
+    what = "all weights" if settings.full else f"adapter of rank {settings.lora_rank}"
+    if not settings.full and loaded.adapter not in (None, "new"):
+        what = f"the adapter {loaded.adapter}"
+    revision = recorded["revision"]
+    parts = {
+        "model": f"{loaded.name}{f' at {revision[:12]}' if revision else ''} · weights {recorded['weights'][:8]} · "
+        f"tokenizer {recorded['tokenizer'][:8]} · context {loaded.context_length:,}",
+        "computing": f"{recorded['dtype']} on {recorded['device']}, {recorded['threads']} threads · "
+        f"attention: {recorded['way']}",
+        "data": f"{supervision.steers(examples)} steers in {len(examples)} traces · "
+        f"{sum(map(len, layouts)):,} tokens an epoch ({sum(map(rows.size, layouts)):,} row by row)",
+        "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "
+        f"{settings.epochs} epochs of {steps} {'step' if steps == 1 else 'steps'}",
+    }
+    if origins:
+        given = [f"{name} {getattr(settings, name)} ({origin})" for name, origin in origins.items()]
+        parts["settings"] = " · ".join(given)
+    return "\n".join(_row(name, text) for name, text in parts.items())
+
+
+def _row(name: str, text: str) -> str:
+    return textwrap.fill(text, 100, initial_indent=f"{name:<11}", subsequent_indent=" " * 11, break_long_words=False)

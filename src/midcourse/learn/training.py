@@ -8,22 +8,31 @@ good.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from midcourse import adapters
-from midcourse.atomic import writing
-from midcourse.learn import check, checkpoints, expression, packing, precision, rows, start, supervision, weights
+from midcourse.learn import (
+    check,
+    checkpoints,
+    expression,
+    packing,
+    precision,
+    record,
+    rows,
+    start,
+    supervision,
+    weights,
+)
 from midcourse.learn.items import Example
 from midcourse.learn.layout import build
 from midcourse.learn.metrics import metrics as measured
 from midcourse.learn.network import Network
 from midcourse.learn.progress import Progress, Report, silent
+from midcourse.learn.recipe import Recipe
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
 from midcourse.trace.tree import Trace
@@ -54,22 +63,25 @@ def train(
     reference: Reference | None = None,
     unrelated: Sequence[Sequence[int]] = (),
     places: Sequence[str] = (),
+    origins: Mapping[str, str] | None = None,
+    recorded: Mapping[str, Any] | None = None,
 ) -> TrainResult:
-    """Train `loaded` on the steers of `traces` and save the adapter (or the model) and `metrics.json` in `output`.
+    """Train `loaded` on the steers of `traces`; adapter (or model), `metrics.json` and `run.yaml` go into `output`.
 
     `loaded` is changed in place: it then has the trained adapter. An adapter that it had is trained on, unless
     `settings.fresh`. `resume` goes on from the last checkpoint in `output`, if there is one, to the very weights that
     an uninterrupted run reaches. `reference` of an earlier run on the same base model saves computing it again.
     `unrelated` are token ids of other texts for `anchor`. `places`, parallel to `traces`, says where each was read
-    ("steers.jsonl:3"), for messages.
+    ("steers.jsonl:3"), for messages. `settings` may be a `Recipe`; then `run.yaml` names its inputs as well.
+    `origins` says where settings came from; `recorded` is what a run met that this one repeats.
 
     Raises `UserError` when nothing is supervised, `ContextError` for traces that the model cannot see whole,
     `TrainingError` when the self-check fails or the loss is not finite.
     """
     with loaded.owner("training"):
-        run = _Run(loaded, settings, output, progress)
+        run = _Run(loaded, settings, output, progress, origins or {}, recorded or {})
         try:
-            return run(traces, resume=resume, reference=reference, unrelated=unrelated, places=places)
+            return run(traces, places, resume=resume, reference=reference, unrelated=unrelated)
         finally:
             loaded.model.eval()
             loaded.changed()
@@ -78,8 +90,19 @@ def train(
 class _Run:
     """One training run and what it has told so far."""
 
-    def __init__(self, loaded: Loaded, settings: TrainSettings, output: Path, report: Report) -> None:
-        self.loaded, self.settings, self.output, self.report = loaded, settings, output, report
+    def __init__(
+        self,
+        loaded: Loaded,
+        settings: TrainSettings,
+        output: Path,
+        report: Report,
+        origins: Mapping[str, str],
+        recorded: Mapping[str, Any],
+    ) -> None:
+        self.loaded, self.output, self.report = loaded, output, report
+        self.origins, self.recorded = origins, recorded
+        self.given = settings
+        self.settings = settings.training if isinstance(settings, Recipe) else settings
         self.notices: list[str] = []
         self.seconds: dict[str, float] = {}
 
@@ -90,11 +113,11 @@ class _Run:
     def __call__(
         self,
         traces: Iterable[Trace],
+        places: Sequence[str],
         *,
         resume: bool,
         reference: Reference | None,
         unrelated: Sequence[Sequence[int]],
-        places: Sequence[str],
     ) -> TrainResult:
         started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
@@ -104,11 +127,16 @@ class _Run:
 
         identity = checkpoints.identity(loaded.name, settings.model_dump(mode="json"), examples)
         checkpoint = checkpoints.begin(self.output, identity, resume=resume)
+        before = record.fingerprint(loaded.model)
         weights.prepare(loaded, settings)
         weights.room(loaded, settings, self.output)
         network = self._network(examples)
         dtype = precision.resolve(settings.dtype, network.device)
-        self.tell(start.summary(loaded, settings, examples, layouts, dtype))
+        met = record.take(loaded, self.given, dtype=dtype, way=network.way, weights=before, data=str(identity["data"]))
+        self.report(Progress("note", note=start.summary(loaded, self.given, examples, layouts, met, self.origins)))
+        if different := record.differences(self.recorded, met):
+            self.tell(f"this is not the recorded run: {'; '.join(different)}; its weights will be others")
+        record.write(self.output, self.given, met)
 
         reference = self._reference(reference, network)
         with precision.computing(loaded.model, dtype):
@@ -185,6 +213,4 @@ class _Run:
 
     def _save(self, metrics: dict[str, Any]) -> None:
         adapters.save(self.loaded, self.output)
-        with writing(self.output / "settings.yaml") as file:
-            yaml.safe_dump(self.settings.model_dump(mode="json"), file, sort_keys=False, allow_unicode=True)
         checkpoints.write(self.output / "metrics.json", metrics)

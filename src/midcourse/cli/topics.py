@@ -1,0 +1,25 @@
+"""Settings as flags that `--help` shows by topic."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from typing import Annotated, Any
+
+from cyclopts import Group, Parameter
+from pydantic import BaseModel, create_model
+
+
+def flags(kind: type[BaseModel], topics: Mapping[str, str]) -> Any:
+    """`kind` with its fields in groups. `topics` maps the field where a topic begins to its name.
+
+    The fields after it belong to it, up to the next one that begins another; a topic may come up again. They are shown
+    in the order of `topics`.
+    """
+    groups = {topic: Group.create_ordered(topic) for topic in dict.fromkeys(topics.values())}
+    fields: dict[str, Any] = {}
+    topic = ""
+    for name, field in kind.model_fields.items():
+        topic = topics.get(name, topic)
+        fields[name] = (Annotated[field.annotation, Parameter(group=groups[topic])], copy(field))
+    return create_model(kind.__name__, __base__=kind, **fields)

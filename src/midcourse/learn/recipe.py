@@ -1,0 +1,66 @@
+"""A recipe: all that a run takes, in one mapping that is written and read as YAML.
+
+The settings of training, and what is trained on what: with these a run can be repeated. `run.yaml` in an output folder
+is a recipe with what the run met (`record.py`) beside it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from midcourse.learn.settings import TOPICS as TRAINING
+from midcourse.learn.settings import TrainSettings
+
+TOPICS = {"traces": "Input", **TRAINING, "device": "Computing"}
+
+
+class Recipe(TrainSettings):
+    """A whole run."""
+
+    traces: str | None = None
+    """What to train on: a JSONL file of steered answers, or the URL of a store."""
+    model: str = "bundled"
+    """A Hugging Face id, a folder, or `bundled`."""
+    adapter: str | None = None
+    """Train this adapter on, instead of a new one."""
+    skip_invalid: bool = False
+    """Leave out lines with problems instead of stopping."""
+    device: str = "auto"
+    """Where to compute: cpu, cuda, cuda:1, mps, xpu; auto takes the best there is."""
+    threads: int = Field(default=0, ge=0)
+    """Processor threads; 0 leaves it to torch. The last bits of a result depend on it."""
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What is not a setting of training."""
+        return {name: getattr(self, name) for name in Recipe.model_fields if name not in TrainSettings.model_fields}
+
+    @property
+    def training(self) -> TrainSettings:
+        """The settings of training alone."""
+        return TrainSettings(**{name: getattr(self, name) for name in TrainSettings.model_fields})
+
+
+def written(settings: TrainSettings) -> dict[str, Any]:
+    """`settings` for YAML: inputs first, files where they are found from any folder, no password."""
+    values = settings.model_dump(mode="json")
+    if not isinstance(settings, Recipe):
+        return values
+    inputs = {name: values.pop(name) for name in settings.inputs}
+    for name in ("traces", "model", "adapter"):
+        inputs[name] = _place(inputs[name])
+    return inputs | values
+
+
+def _place(name: str | None) -> str | None:
+    if name is None:
+        return None
+    if "://" in name:
+        from sqlalchemy.engine import make_url
+
+        return make_url(name).render_as_string(hide_password=True)
+    path = Path(name).expanduser()
+    return str(path.resolve()) if path.exists() else name
