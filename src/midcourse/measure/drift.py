@@ -70,19 +70,27 @@ def _text(context: Sequence[int], places: Sequence[int], answer: Sequence[int]) 
     return Text([*context, *answer], kept)
 
 
-def moved(loaded: Loaded, texts: Sequence[Text], progress: Callable[[int], object] | None = None) -> Moved | None:
-    """Compare base and adapted model on `texts`; without an adapter only the perplexity. None without texts."""
+def moved(
+    loaded: Loaded,
+    texts: Sequence[Text],
+    progress: Callable[[int], object] | None = None,
+    *,
+    base: Sequence[torch.Tensor] | None = None,
+) -> Moved | None:
+    """Compare base and adapted model on `texts`; without an adapter only the perplexity. None without texts.
+
+    `base`, parallel to `texts`, is what `logprobs` gave for them without an adapter, if that is already known.
+    """
     divergences: list[float] = []
     agree = 0
     before = after = 0.0
     with loaded.owner("measuring drift"):
         for done, text in enumerate(texts, 1):
             own_P1 = torch.tensor([text.ids[place] for place in text.places], device=loaded.device)[:, None]
-            with loaded.without_adapter():
-                base_PV = _logprobs(loaded, text)
+            base_PV = base[done - 1] if base is not None else _base(loaded, text)
             before += _sum(base_PV.gather(1, own_P1))
             if loaded.has_adapter:
-                now_PV = _logprobs(loaded, text)
+                now_PV = logprobs(loaded, text)
                 after += _sum(now_PV.gather(1, own_P1))
                 kl_P = (base_PV.exp() * (base_PV - now_PV)).nan_to_num(0.0).sum(-1).clamp_min(0.0)
                 divergences += kl_P.tolist()
@@ -105,8 +113,13 @@ def _sum(value_P1: torch.Tensor) -> float:
     return float(value_P1.cpu().double().sum())  # not every device has float64
 
 
+def _base(loaded: Loaded, text: Text) -> torch.Tensor:
+    with loaded.without_adapter():
+        return logprobs(loaded, text)
+
+
 @torch.inference_mode()
-def _logprobs(loaded: Loaded, text: Text) -> torch.Tensor:
+def logprobs(loaded: Loaded, text: Text) -> torch.Tensor:
     """Log-probabilities (P, V) in float32 at the measured places; only these rows go through the LM head."""
     ids_1L = torch.tensor([text.ids[: text.places[-1]]], device=loaded.device)
     rows_P = torch.tensor(text.places, device=loaded.device) - 1

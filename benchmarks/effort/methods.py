@@ -1,0 +1,54 @@
+"""The methods that are compared, and what each of them is.
+
+A kind says what a person types and what is done with it:
+- `steers`: answers of the base model, corrected in place; trained with `objective`;
+- `rounds`: the same, but each budget's new steers go to the model that was trained on those of the budget before;
+- `rewrites`: whole answers, typed anew; `sft` on them;
+- `whole dpo`: the same whole answers against the base model's own, with TRL's DPOTrainer;
+- `prompt`: no training; the steered answers stand in the prompt as examples;
+- `base`: nothing at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["steers", "rounds", "rewrites", "whole dpo", "prompt", "base"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One line in the plots."""
+
+    name: str  # in the data and on the command line
+    label: str
+    kind: Kind
+    objective: str = ""  # what training on steers minimises
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is a learning rate to choose."""
+        return self.kind not in ("prompt", "base")
+
+
+BASE = Method("base", "the model as it comes", "base")
+DEFAULT = Method("rounds", "steers, in rounds", "rounds", "sft + accepted")
+BATCH = Method("sft+accepted", "steers, in one batch", "steers", "sft + accepted")
+REWRITES = Method("rewrites", "whole rewrites", "rewrites", "sft")
+METHODS = (
+    BASE,
+    DEFAULT,
+    REWRITES,
+    BATCH,
+    Method("sft", "steers, sft alone", "steers", "sft"),
+    Method("dpo+sft", "steers, dpo + sft", "steers", "dpo + sft"),
+    Method("dpo+sft+accepted", "steers, dpo + sft + 0.3 accepted", "steers", "dpo + sft + 0.3 accepted"),
+    Method("whole-dpo", "whole answers, TRL's DPO", "whole dpo"),
+    Method("prompt", "steered answers in the prompt", "prompt"),
+)
+
+
+def named(name: str) -> Method:
+    """The method called `name`; raises `KeyError`."""
+    return {method.name: method for method in METHODS}[name]
