@@ -17,10 +17,14 @@ precision.py    float32 or bfloat16
 settings.py     everything that can be set
 recipe.py       all that a run takes, as one YAML file
 supervision.py  what of the traces a run trains on
+contradictions.py  steers that contradict each other
+similar.py      pairs that are nearly identical
 weights.py      the weights that it trains
 steps.py        an epoch's optimizer steps
 trainer.py      the loop
 follow.py       what happens around its steps
+displacement.py corrections that training makes less likely
+nonfinite.py    whose number is not finite, and what is left
 arguments.py    settings in transformers' words
 checkpoints.py  what a killed run goes on from
 start.py        what a run says before its first step

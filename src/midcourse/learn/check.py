@@ -77,6 +77,9 @@ def compare(network: Network, examples: Sequence[Example]) -> tuple[float, float
             break
         budget -= len(alone.layout)
         row_t = rows.logprobs(network, alone)
+        if not torch.isfinite(row_t).all():
+            name = sample[placed.example].name
+            raise TrainingError(f"{name}: the untrained model gives {placed.segment.side} tokens no finite probability")
         here_t = packed_T[starts[number] : starts[number] + counts[number]]
         worst = max(worst, (here_t - row_t).abs().mean().item())
     dtype = network.causal.get_input_embeddings().weight.dtype

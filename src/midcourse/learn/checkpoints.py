@@ -24,6 +24,7 @@ from midcourse.learn.items import Example
 
 FOLDER = "checkpoints"
 PARTIAL = ".part"
+LAST_GOOD = "last-good"  # what was trained before a number was not finite (nonfinite.py)
 
 
 def last(output: Path) -> Path | None:
@@ -56,7 +57,7 @@ def begin(output: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
             if problems := _differences(before, run, str(record)):
                 raise ConfigError(problems)
             return found
-        for old in folder.glob("checkpoint-*"):
+        for old in [*folder.glob("checkpoint-*"), *output.glob(LAST_GOOD)]:
             shutil.rmtree(old)
         write(record, run)
     except OSError as error:

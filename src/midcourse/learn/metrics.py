@@ -44,6 +44,7 @@ def metrics(
         "steps": trainer.state.global_step,
         "seconds": dict(seconds),
         "epochs": epochs,
+        "displacement": trainer.displacement.metrics(),
         "objective": settings.objective,
         "model": loaded.name,
         "settings": settings.model_dump(mode="json"),

@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
+from midcourse.errors import TrainingError
+from midcourse.learn import nonfinite
 from midcourse.learn.batch import Batch, batch
 from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network
@@ -48,6 +50,9 @@ class Reference:
             made = batch(layout, network.device)
             with off():
                 output = network(made)
+                if not torch.isfinite(output.logp_T).all():
+                    where = nonfinite.culprits(layout.examples, lambda alone: _sound(network, alone))
+                    raise TrainingError(f"the reference's log-probabilities are not finite {where}")
             counts = [len(placed.segment) for placed in layout.segments]
             for key, logp_t in zip(keys, torch.split(output.logp_T, counts), strict=True):
                 self._logp[key] = logp_t.clone()
@@ -66,16 +71,17 @@ class Reference:
         return torch.cat([self._hidden[key] for key in _keys(batch.layout)])
 
 
+def _sound(network: Network, layout: Layout) -> bool:
+    return bool(torch.isfinite(network(batch(layout, network.device)).logp_T).all())
+
+
 def _keys(layout: Layout) -> list[bytes]:
-    """For each segment a digest of its ids and all ids before them."""
+    """For each segment a digest of its tokens, and of all tokens before each of them."""
     digest_N: list[bytes] = []
     for token, above in zip(layout.token_N, layout.parent_N, strict=True):
         before = digest_N[above] if above >= 0 else b""
         digest_N.append(hashlib.blake2b(before + token.to_bytes(8, "little"), digest_size=16).digest())
-    keys, target = [], 0
-    for placed in layout.segments:
-        target += len(placed.segment)
-        row, token = layout.row_T[target - 1], layout.token_T[target - 1]
-        end = token.to_bytes(8, "little") + len(placed.segment).to_bytes(8, "little")
-        keys.append(hashlib.blake2b(digest_N[row] + end, digest_size=16).digest())
-    return keys
+    digest_G = [hashlib.blake2b(digest_size=16) for _ in layout.segments]
+    for row, token, segment in zip(layout.row_T, layout.token_T, layout.segment_T, strict=True):
+        digest_G[segment].update(digest_N[row] + token.to_bytes(8, "little"))
+    return [digest.digest() for digest in digest_G]

@@ -96,7 +96,9 @@ class TrainSettings(BaseModel):
     contradictions: Literal["warn", "error", "drop"] = "warn"
     """Where one steer chooses what another rejects after the same tokens: say so, stop, or leave both out."""
     trim: bool = True
-    """Leave out of a rejected run what it and its correction end with: those tokens were not the mistake."""
+    """Leave out of a rejected run what it and its correction end with (not under ddpo or sft_gamma, which weigh it)."""
+    displacement: float = Field(default=1.0, ge=0)
+    """Alarm when a correction is so many nats less likely than before training (all its tokens together); 0: never."""
     self_check: bool = True
     """Before the first step, compare packed with row-by-row log-probabilities on some of the data."""
     checkpoint_every: int = Field(default=0, ge=0)

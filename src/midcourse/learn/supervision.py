@@ -43,7 +43,8 @@ def find(
     for note in settings.ignored:
         tell(note)
     if "rejected" in sides:
-        if settings.trim:
+        weighed = settings.sft_gamma != 1 or any(term.name == "ddpo" for term in settings.terms)
+        if settings.trim and not weighed:  # otherwise what both sides share counts, as DDPO says
             found, cut = similar.trimmed(found)
             if cut:
                 tell(f"rejected runs cut before an end that their correction shares: {cut}")

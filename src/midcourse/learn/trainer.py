@@ -18,16 +18,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
-from midcourse.errors import TrainingError
-from midcourse.learn import checkpoints, evidence, expression, rows
+from midcourse.learn import checkpoints, evidence, expression, nonfinite, rows
 from midcourse.learn.arguments import arguments
 from midcourse.learn.batch import batch
+from midcourse.learn.displacement import Displacement
 from midcourse.learn.evidence import Tally
 from midcourse.learn.follow import Follow
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network
-from midcourse.learn.progress import Report
+from midcourse.learn.objectives import Evidence
+from midcourse.learn.progress import Progress, Report
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.steps import Steps
@@ -56,6 +57,8 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         alone = sum(example.trace.weight for example in examples)  # no steers: nothing but accepted tokens or text
         self.normaliser = (total or alone) / len(self.steps)
         self.tally = Tally()
+        self.displacement = Displacement(examples, settings.displacement, compared=reference is not None)
+        self.notices: list[str] = []
         self.tokens = 0
         self.seconds = 0.0  # of the current epoch, in a run before this one
         self.history: list[dict[str, Any]] = []
@@ -82,22 +85,37 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
     def training_step(self, model: nn.Module, inputs: list[Layout], num_items_in_batch: Any = None) -> Tensor:  # noqa: ARG002
         """Forward and backward over the packs of one optimizer step; returns the step's loss."""
         _only_adapter_dropout(model)
-        terms, constants = self.settings.terms, self.settings.constants
         step_loss = 0.0
         for layout in inputs:
-            made = batch(layout, self.network.device)
             with self.network.attending():
-                found = evidence.gather(self.network, made, self.network(made), self.reference, terms)
-                loss = evidence.total(found, terms, constants) / self.normaliser
+                found, loss = self.loss(layout)
                 if not torch.isfinite(loss):
-                    names = ", ".join(example.name for example in layout.examples)
-                    raise TrainingError(f"the loss is {loss.item()} at step {self.state.global_step + 1}, in {names}")
+                    raise nonfinite.stopped(self, "loss", [layout])
                 self.accelerator.backward(loss)
             step_loss += loss.item()
             self.tally.add(found, loss.item())
+            alarm = self.displacement.see(
+                layout, found.chosen, epoch=self.steps.epoch + 1, step=self.state.global_step + 1
+            )
+            if alarm:
+                self.tell(alarm)
             self.tokens += rows.size(layout) if self.network.way == "rows" else len(layout)
+        if not nonfinite.finite(weight.grad for weight in self.model.parameters()):
+            raise nonfinite.stopped(self, "gradient", inputs)
         self.tally.steps += 1
         return torch.tensor(step_loss, device=self.args.device)
+
+    def loss(self, layout: Layout) -> tuple[Evidence, Tensor]:
+        """What one pack gives, and its part of the step's loss."""
+        made = batch(layout, self.network.device)
+        terms = self.settings.terms
+        found = evidence.gather(self.network, made, self.network(made), self.reference, terms)
+        return found, evidence.total(found, terms, self.settings.constants) / self.normaliser
+
+    def tell(self, note: str) -> None:
+        """Tell the person, and keep it for the run's notices."""
+        self.notices.append(note)
+        self.report(Progress("note", note=note))
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
         """Not counted here."""
@@ -111,7 +129,13 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         name = f"checkpoint-{self.state.global_step}"
         seconds = time.perf_counter() - self.epoch_started
-        progress = {"history": self.history, "tally": _slots(self.tally), "tokens": self.tokens, "seconds": seconds}
+        progress = {
+            "history": self.history,
+            "tally": _slots(self.tally),
+            "displacement": self.displacement.state(),
+            "tokens": self.tokens,
+            "seconds": seconds,
+        }
         with checkpoints.making(self.output, name, self.settings.keep_checkpoints) as part:
             super()._save_checkpoint(model, trial)
             checkpoints.write(part / "progress.json", progress)
@@ -126,6 +150,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
         self.history, self.tokens, self.seconds = progress["history"], progress["tokens"], progress["seconds"]
         self.tally = Tally(**progress["tally"])
+        self.displacement.restore(progress["displacement"])
 
 
 def _only_adapter_dropout(model: nn.Module) -> None:

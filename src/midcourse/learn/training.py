@@ -145,8 +145,9 @@ class _Run:
             trainer = self._loop(network, examples, reference, checkpoint)
         if settings.full:
             loaded.model.requires_grad_(False)
-        if reference is not None:
-            self._watch_displacement(trainer.history)
+        self.notices += trainer.notices
+        if displaced := trainer.displacement.notice:
+            self.tell(displaced)
 
         self.seconds["total"] = time.perf_counter() - started
         metrics = measured(trainer, loaded, examples, layouts, dtype, self.seconds, self.notices)
@@ -202,14 +203,6 @@ class _Run:
             trainer.resume(checkpoint)
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         return trainer
-
-    def _watch_displacement(self, history: Sequence[dict[str, Any]]) -> None:
-        change = history[-1]["chosen_change"] if history else None
-        if change is not None and change < 0:
-            self.tell(
-                f"displacement: the corrections are {-change:.2f} nats less likely than before training (mean); "
-                "use dpop, add sft, or lower the learning rate"
-            )
 
     def _save(self, metrics: dict[str, Any]) -> None:
         adapters.save(self.loaded, self.output)
