@@ -3,6 +3,7 @@
     MidcourseError                exit 1: something went wrong that the user did not cause
     ├── StoreError                the database is busy or out of reach, or a trace contradicts what is stored
     ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
+    ├── Stopped                   exit 130: training was asked to stop, and can be resumed
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
         ├── InputErrors           every problem of one or more files, together
@@ -33,6 +34,12 @@ class StoreError(MidcourseError):
 
 class TrainingError(MidcourseError):
     """Training cannot go on; what was saved before stays."""
+
+
+class Stopped(MidcourseError):
+    """A run was asked to stop, and did after a checkpoint."""
+
+    exit_code = 130
 
 
 class UserError(MidcourseError):

@@ -13,6 +13,7 @@ import pytest
 
 from tests.acceptance import child
 from tests.acceptance.child import PATIENCE, Terminal
+from tests.acceptance.conftest import card, write
 
 
 def interrupt(happened: Callable[[], object], *arguments: object) -> str:
@@ -53,7 +54,7 @@ def test_ctrl_c(model: Path, cards: Path, many: Path, tmp_path: Path) -> None:
         )  # fmt: skip
         assert not (adapter / "adapter_model.safetensors").exists()
         assert not list(adapter.rglob(".part*"))
-        assert mark.exists() or list((adapter / "checkpoints").glob("checkpoint-*"))
+        assert list((adapter / "checkpoints").glob("checkpoint-*"))
 
     def measuring() -> None:
         interrupt(report.exists, "measure", *base, many, "--out", report)
@@ -62,6 +63,70 @@ def test_ctrl_c(model: Path, cards: Path, many: Path, tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         for done in [pool.submit(job) for job in (importing, scoring, training, measuring)]:
             done.result()
+
+
+def lines(process: subprocess.Popen[str], until: str) -> list[str]:
+    """What a process says on standard error, up to a line with `until` in it."""
+    assert process.stderr is not None
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if until in line:
+            return said
+    raise AssertionError(f"it ended before it said {until!r}: {said}")
+
+
+def test_a_training_that_is_interrupted_goes_on_as_if_it_had_not_been(model: Path, cards: Path, tmp_path: Path) -> None:
+    """Without `--checkpoint-every`; dropout tells whether the random state is taken up."""
+    settings = ("--model", model, "--traces", cards, "--batch", 1, "--epochs", 8, "--lora-dropout", 0.1)
+
+    def stop(number: signal.Signals) -> Path:
+        output = tmp_path / number.name
+        process = child.start("train", *settings, "--output", output)
+        with process:
+            lines(process, "epoch 1/8 · step 1/80")
+            process.send_signal(number)
+            out, err = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130, err
+        assert out == ""
+        said = err.splitlines()
+        assert said[-1] == "interrupted"
+        assert "once more stops at once" in err
+        assert f"train --config {output}/run.yaml --output {output} --resume" in said[-2]
+        [checkpoint] = (output / "checkpoints").glob("checkpoint-*")
+        assert 1 <= int(checkpoint.name.rpartition("-")[2]) < 80
+        assert not (output / "adapter_model.safetensors").exists()
+        return output
+
+    with ThreadPoolExecutor(2) as pool:
+        stopped = list(pool.map(stop, (signal.SIGINT, signal.SIGTERM)))
+    done = child.both(
+        *(("train", "--config", output / "run.yaml", "--output", output, "--resume") for output in stopped),
+        ("train", *settings, "--output", tmp_path / "whole"),
+    )
+    assert [ran.code for ran in done] == [0, 0, 0], done
+    adapters = [(path / "adapter_model.safetensors").read_bytes() for path in (*stopped, tmp_path / "whole")]
+    assert adapters[0] == adapters[1] == adapters[2]
+    assert all("resuming after" in ran.err for ran in done[:2])
+
+
+def test_a_second_ctrl_c_stops_at_once(model: Path, tmp_path: Path) -> None:
+    """In the middle of a step: each has all the traces."""
+    output = tmp_path / "out"
+    traces = write(tmp_path / "traces.jsonl", *map(card, range(400)))
+    flags = ("--batch", 400, "--epochs", 1000, "--no-self-check")
+    process = child.start("train", "--model", model, "--traces", traces, "--output", output, *flags)
+    with process:
+        lines(process, "step 1/1000")
+        process.send_signal(signal.SIGINT)
+        lines(process, "once more stops at once")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.splitlines()[-1] == "interrupted"
+    assert [path.name for path in (output / "checkpoints").iterdir()] == ["run.json"]
+    assert not (output / "adapter_model.safetensors").exists()
 
 
 def test_ctrl_c_in_a_session_stops_the_model_and_twice_at_the_prompt_leaves(model: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,10 +12,12 @@ from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.atomic import writing
-from midcourse.cli.console import result
+from midcourse.cli.console import result, say
+from midcourse.cli.progress import line
+from midcourse.cli.signals import stopping
 from midcourse.cli.sources import load_places, load_traces
 from midcourse.cli.topics import flags
-from midcourse.errors import UserError
+from midcourse.errors import Stopped, UserError
 from midcourse.learn.recipe import TOPICS, Recipe
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -54,25 +57,30 @@ def train(
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models
-    from midcourse.learn.progress import line
     from midcourse.learn.training import train as run
 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
     loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=recipe.device)
-    with line() as report:
-        done = run(
-            loaded,
-            [place.trace for place in found],
-            recipe,
-            output,
-            report,
-            resume=resume,
-            places=[str(place) for place in found],
-            origins=configuration.origins(recipe, settings, config),
-            recorded=configuration.read(config).get("recorded") if config else None,
-        )
+    try:
+        with stopping() as stop, line() as report:
+            done = run(
+                loaded,
+                [place.trace for place in found],
+                recipe,
+                output,
+                report,
+                resume=resume,
+                places=[str(place) for place in found],
+                origins=configuration.origins(recipe, settings, config),
+                recorded=configuration.read(config).get("recorded") if config else None,
+                stop=stop,
+            )
+    except Stopped as stopped:
+        again = shlex.join(["midcourse", "train", "--config", str(output / "run.yaml"), "--output", str(output)])
+        say(f"{stopped}; to go on from there:\n  {again} --resume")
+        raise KeyboardInterrupt from None
     metrics = done.metrics
     lines = (
         f"{metrics['steers']} steers, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "

@@ -26,6 +26,7 @@ follow.py       what happens around its steps
 displacement.py corrections that training makes less likely
 nonfinite.py    whose number is not finite, and what is left
 arguments.py    settings in transformers' words
+stop.py         a wish to end early
 checkpoints.py  what a killed run goes on from
 start.py        what a run says before its first step
 record.py       run.yaml: what repeats a run

@@ -38,6 +38,8 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         trainer = self.trainer
         every = trainer.settings.checkpoint_every
         control.should_save = bool(every) and state.global_step % every == 0
+        if trainer.stop.asked and state.global_step < state.max_steps:
+            control.should_save = control.should_training_stop = trainer.stopped = True
         elapsed = time.perf_counter() - trainer.epoch_started
         per_step = (time.perf_counter() - trainer.run_started) / (state.global_step - self.first)
         means = trainer.tally.means(compared=trainer.reference is not None)
@@ -47,6 +49,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
                 step=state.global_step,
                 steps=state.max_steps,
                 epoch=trainer.steps.epoch + 1,
+                epochs=trainer.settings.epochs,
                 loss=means["loss"],
                 margin=means["margin"],
                 accuracy=means["accuracy"],

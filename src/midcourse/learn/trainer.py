@@ -32,6 +32,7 @@ from midcourse.learn.progress import Progress, Report
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.steps import Steps
+from midcourse.learn.stop import Stop
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]
@@ -45,12 +46,15 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         output: Path,
         report: Report,
         reference: Reference | None,
+        stop: Stop | None = None,
     ) -> None:
         self.network = network
         self.settings = settings
         self.output = output
         self.report = report
         self.reference = reference
+        self.stop = stop or Stop()
+        self.stopped = False  # because it was asked for
         self.steps = Steps(examples, settings, by_rows=network.way == "rows")
         trained = expression.sides(settings.terms)  # what is only watched changes nothing
         total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in examples)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse import adapters
+from midcourse.errors import Stopped
 from midcourse.learn import (
     check,
     checkpoints,
@@ -35,6 +36,7 @@ from midcourse.learn.progress import Progress, Report, silent
 from midcourse.learn.recipe import Recipe
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
+from midcourse.learn.stop import Stop
 from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
@@ -65,6 +67,7 @@ def train(
     places: Sequence[str] = (),
     origins: Mapping[str, str] | None = None,
     recorded: Mapping[str, Any] | None = None,
+    stop: Stop | None = None,
 ) -> TrainResult:
     """Train `loaded` on the steers of `traces`; adapter (or model), `metrics.json` and `run.yaml` go into `output`.
 
@@ -74,12 +77,13 @@ def train(
     `unrelated` are token ids of other texts for `anchor`. `places`, parallel to `traces`, says where each was read
     ("steers.jsonl:3"), for messages. `settings` may be a `Recipe`; then `run.yaml` names its inputs as well.
     `origins` says where settings came from; `recorded` is what a run met that this one repeats.
+    When `stop` is asked for, the run ends after the step that it is at, with a checkpoint.
 
-    Raises `UserError` when nothing is supervised, `ContextError` for traces that the model cannot see whole,
-    `TrainingError` when the self-check fails or the loss is not finite.
+    Raises `Stopped` then, `UserError` when nothing is supervised, `ContextError` for traces that the model cannot see
+    whole, `TrainingError` when the self-check fails or the loss is not finite.
     """
     with loaded.owner("training"):
-        run = _Run(loaded, settings, output, progress, origins or {}, recorded or {})
+        run = _Run(loaded, settings, output, progress, origins or {}, recorded or {}, stop or Stop())
         try:
             return run(traces, places, resume=resume, reference=reference, unrelated=unrelated)
         finally:
@@ -98,8 +102,9 @@ class _Run:
         report: Report,
         origins: Mapping[str, str],
         recorded: Mapping[str, Any],
+        stop: Stop,
     ) -> None:
-        self.loaded, self.output, self.report = loaded, output, report
+        self.loaded, self.output, self.report, self.stop = loaded, output, report, stop
         self.origins, self.recorded = origins, recorded
         self.given = settings
         self.settings = settings.training if isinstance(settings, Recipe) else settings
@@ -197,11 +202,18 @@ class _Run:
     ) -> SteerTrainer:
         from midcourse.learn.trainer import SteerTrainer
 
-        trainer = SteerTrainer(network, examples, self.settings, self.output, self.report, reference)
+        trainer = SteerTrainer(network, examples, self.settings, self.output, self.report, reference, self.stop)
         if checkpoint is not None:
             self.tell(f"resuming after {checkpoint.name.rpartition('-')[2]} steps")
             trainer.resume(checkpoint)
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        self.stop.heard = True
+        try:
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        finally:
+            self.stop.heard = False
+        if trainer.stopped:
+            state = trainer.state
+            raise Stopped(f"stopped after step {state.global_step} of {state.max_steps}, with a checkpoint")
         return trainer
 
     def _save(self, metrics: dict[str, Any]) -> None:
