@@ -115,6 +115,19 @@ def test_marks_are_told_of(tmp_path: Path) -> None:
     assert any("1 of 5 steers are marks" in notice for notice in result.notices)
 
 
+@pytest.mark.parametrize("objective", ["tdpo2 + sft", "listwise + orpo", "bdpo + ddpo + hinge", "unlikelihood"])
+def test_other_objectives_learn_too(objective: str, tmp_path: Path) -> None:
+    traces = sample.traces(3, sides=2)
+    for trace in traces:
+        mark = Run(trace.at(trace.head, 4).span or 0, 2, 4)
+        trace.steer(trace.at(trace.head, 2), None, [mark], move=False)
+    settings = TrainSettings(objective=objective, horizon=3, **FAST)
+    epochs = train(sample.loaded(), traces, settings, tmp_path / "out").metrics["epochs"]
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+    if objective == "unlikelihood":
+        assert epochs[-1]["marked_logp_per_token"] < epochs[0]["marked_logp_per_token"]
+
+
 def test_nothing_to_learn_from_is_said_and_nothing_written(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to train on"):
         train(sample.loaded(), [Trace("e", [], (5,), "tiny", "none")], TrainSettings(), tmp_path / "out")

@@ -27,8 +27,7 @@ def simpo(evidence: Evidence, constants: Constants, lengths: Lengths = "mean") -
 def orpo(evidence: Evidence, constants: Constants, lengths: Lengths = "mean") -> Tensor:  # noqa: ARG001
     """−log σ(log odds(c) − log odds(r)), odds(y) = p/(1 − p), log p = log π(y|x)/|y|
 
-    From ORPO, arXiv 2403.07691, equation 7, the odds-ratio term alone: all of ORPO is "sft + 0.1 orpo", its λ the
-    weight.
+    From ORPO, arXiv 2403.07691, equation 7, its odds-ratio term alone: all of ORPO is "sft + 0.1 orpo" (λ = 0.1).
 
     Use it with `sft`, as its paper does: a mild push away from what was rejected, without a reference.
     """

@@ -11,7 +11,7 @@ from midcourse.learn.objectives.runs import Evidence
 def anchor(evidence: Evidence, constants: Constants) -> Tensor:  # noqa: ARG001
     """Σ_t KL(π_ref(·|x, y_<t) ‖ π(·|x, y_<t)), over on-track tokens, and over unrelated text where given
 
-    From the forward KL of learning without forgetting, arXiv 1606.09282, token by token.
+    From learning without forgetting, arXiv 1606.09282, whose distillation loss has this gradient, token by token.
 
     Use it where the model must stay as it is elsewhere; it costs quality on a narrow task.
     """

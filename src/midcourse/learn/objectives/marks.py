@@ -16,9 +16,9 @@ CERTAIN = -1e-6  # log-probabilities above it cannot be told from 0 in float32
 def unlikelihood(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:  # noqa: ARG001
     """−Σ_t log(1 − π(r_t | x, r_<t)), over the tokens of marks
 
-    From unlikelihood training, arXiv 1908.04319, equation 6 (sequence level: each token of a bad continuation).
+    From unlikelihood training, arXiv 1908.04319, in its sequence-level form: each token of a bad continuation.
 
-    Use it for marks, where a person said "off track" and not what instead; no other objective learns from them.
+    Use it for marks, where a person said "off track" and not what instead; pair losses leave them out.
     """
     return _unlikely(evidence.marked, lengths)
 
@@ -26,7 +26,7 @@ def unlikelihood(evidence: Evidence, constants: Constants, lengths: Lengths = "s
 def unlikelihood_all(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:  # noqa: ARG001
     """−Σ_t log(1 − π(r_t | x, r_<t)), over the tokens of marks and of all rejected runs
 
-    From unlikelihood training, as `unlikelihood`.
+    From unlikelihood training, arXiv 1908.04319, as `unlikelihood`.
 
     Use it with `sft` and a short `horizon`, where no pairs are wanted; late tokens of a rejected run are often
     innocent.

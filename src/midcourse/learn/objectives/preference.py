@@ -21,8 +21,7 @@ from midcourse.learn.objectives.runs import Evidence, Lengths
 def dpo(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:
     """−(1−ε) log σ(βm) − ε log σ(−βm), m = Δ(c) − Δ(r)
 
-    From DPO, arXiv 2305.18290, equation 7; label smoothing ε (conservative DPO) from Mitchell's note "cDPO", equation
-    3.
+    From DPO, arXiv 2305.18290, equation 7; label smoothing ε is conservative DPO, Mitchell's note "cDPO", equation 3.
 
     Use it with `sft` where the model must stop doing something, not only learn what to do.
     """
@@ -33,7 +32,7 @@ def dpo(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> T
 def robust(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:
     """[−(1−ε) log σ(βm) + ε log σ(−βm)] / (1 − 2ε), m = Δ(c) − Δ(r)
 
-    From robust DPO, arXiv 2403.00409, equation 7 (its estimate without the bias of labels flipped at rate ε).
+    From robust DPO (rDPO), arXiv 2403.00409: the mean of this over labels flipped at rate ε is `dpo` without flips.
 
     Use it where a known share ε of the steers is the wrong way round, say from several hasty annotators.
     """
@@ -59,8 +58,8 @@ def ipo(evidence: Evidence, constants: Constants, lengths: Lengths = "mean") -> 
 def hinge(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:
     """max(0, 1 − βm), m = Δ(c) − Δ(r)
 
-    From SLiC-HF, arXiv 2305.10425, equation 1, with the margin against the reference as in RSO, arXiv 2309.06657,
-    section 3.
+    From SLiC-HF, arXiv 2305.10425 (rank calibration), with the margin against the reference as in RSO (hinge-norm),
+    arXiv 2309.06657.
 
     Use it where steers that are learned should be left alone: beyond a margin of 1/β there is no gradient.
     """
@@ -71,7 +70,7 @@ def hinge(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") ->
 def ddpo(evidence: Evidence, constants: Constants, lengths: Lengths = "mean") -> Tensor:
     """−log σ(β[S(c) − S(r)]), S(y) = (Σ_unchanged Δ_t + γ Σ_changed Δ_t) / (|unchanged| + γ |changed|)
 
-    From DDPO in RLHF-V, arXiv 2312.00849, section 3.1; its code takes γ = 3. Label smoothing as in `dpo`.
+    From DDPO in RLHF-V, arXiv 2312.00849, section 3.1; γ is 5 there and 3 in its code. Label smoothing as in `dpo`.
 
     Deviations: a token is unchanged if both sides of the steer have it in common (module `emphasis`); the tokens before
     the fork are the same on both sides and left out, those after the segments are not there. No least length of a
@@ -115,8 +114,8 @@ def bdpo(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> 
 def listwise(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:
     """−log σ(−log Σ_r exp(β[Δ(r) − Δ(c)])), over all rejected runs r of a steer
 
-    From S-DPO (softmax DPO), arXiv 2406.09215, equation 8: −log of the chance that Plackett and Luce give the
-    correction of being first, log Σ_r exp(βΔ(r)) − βΔ(c) with c among the r. With one rejected run it is `dpo`.
+    From S-DPO (softmax DPO), arXiv 2406.09215: −log of the chance of being first that the model of Plackett and Luce
+    gives the correction, exp(βΔ(c)) against the sum of all. With one rejected run it is `dpo`.
 
     Use it where steers have several rejected runs: the worst confusion counts most, where `dpo` averages.
     """

@@ -1,7 +1,7 @@
 """Preference losses with a divergence at every token: TDPO.
 
-D(y) = Σ_t KL(π_ref(·|x, y_<t) ‖ π(·|x, y_<t)) over the tokens of y, the sequential KL of arXiv 2404.11999, definition
-4.3. At the row before the fork both sides have the same divergence. m = Δ(c) − Δ(r), as in `preference`.
+D(y) = Σ_t KL(π_ref(·|x, y_<t) ‖ π(·|x, y_<t)) over the tokens of y, the sequential KL of arXiv 2404.11999. At
+the row before the fork both sides have the same divergence. m = Δ(c) − Δ(r), as in `preference`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from midcourse.learn.objectives.runs import Evidence, Lengths
 def tdpo1(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:
     """−log σ(β[m − (D(r) − D(c))])
 
-    From TDPO₁, arXiv 2404.11999, section 4.3. Label smoothing as in `dpo`.
+    From TDPO₁, arXiv 2404.11999. Label smoothing as in `dpo`.
 
     Use it to study: `tdpo2` is what the paper recommends.
     """
@@ -30,7 +30,7 @@ def tdpo1(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") ->
 def tdpo2(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:
     """−log σ(β[m − α(D(r) − sg D(c))]), sg: no gradient
 
-    From TDPO₂, arXiv 2404.11999, section 4.3. Label smoothing as in `dpo`.
+    From TDPO₂, arXiv 2404.11999. Label smoothing as in `dpo`.
 
     Use it where `dpo` drifts: the distribution along what was rejected is held to the reference.
     """
