@@ -37,7 +37,7 @@ def test_a_mark_is_a_side_of_its_own() -> None:
 
 
 def test_what_lies_beyond_the_horizon_costs_nothing() -> None:
-    """Rejected runs are leaves: of n tokens n − 1 are in the layout, the last is only predicted. The rest is as before."""
+    """Rejected runs are leaves: of n tokens n − 1 are in the layout, the last is only predicted; the rest stays."""
     found = examples([sample.trace(1, steers=3, sides=2)], ["chosen", "rejected", "accepted"])
     (whole,), (near,) = found, within(found, 2)
     saved = 0
