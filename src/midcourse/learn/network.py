@@ -32,7 +32,7 @@ from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.head import frozen_logp
 
 Way = Literal["tree", "mask", "rows"]
-CHUNK_ELEMENTS = 1 << 23  # logits of a chunk: 32 MiB in float32
+CHUNK_ELEMENTS = 1 << 24  # logits of a chunk: 64 MiB in float32; with fewer rows the matrix product is slower
 
 
 class Output(NamedTuple):
@@ -132,7 +132,7 @@ class Network:
         """
         if len(index_K) == 0:
             return hidden_RD.new_zeros(0, dtype=torch.float32)
-        size = max(1, CHUNK_ELEMENTS // self.vocabulary // 2)
+        size = max(1, CHUNK_ELEMENTS // self.vocabulary // 4)
         parts = []
         for hidden_CD, ref_CD in zip(torch.split(hidden_RD[index_K], size), torch.split(ref_KD, size), strict=True):
             if torch.is_grad_enabled():

@@ -1,7 +1,8 @@
 """In which numbers to compute: bfloat16 where the machine is fast at it, float32 otherwise.
 
 In bfloat16 the frozen matrices are held in bfloat16 for the time of training, the rest stays as loaded, and autocast
-multiplies matrices in bfloat16; trained weights, their gradients and the optimizer stay float32.
+multiplies matrices in bfloat16; trained weights, their gradients and the optimizer stay float32. In either, LoRA layers
+run as `lora.py` has them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from functools import cache
 
 import torch
 from torch import nn
+
+from midcourse.learn import lora
 
 
 @cache
@@ -37,7 +40,8 @@ def computing(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
     """Inside, matrix products of `model` are in `dtype`; afterwards its weights are what they were, to the bit."""
     device = next(model.parameters()).device.type
     if dtype != torch.bfloat16:
-        yield
+        with lora.fused(model):
+            yield
         return
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
     for module in model.modules():
@@ -45,7 +49,8 @@ def computing(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
             kept.append((module.weight, module.weight.data))
             module.weight.data = module.weight.data.to(dtype)
     try:
-        with torch.autocast(device, dtype=dtype, cache_enabled=False):  # a cast that is kept outlives its weight
+        # a cast that is kept outlives its weight
+        with lora.fused(model), torch.autocast(device, dtype=dtype, cache_enabled=False):
             yield
     finally:
         for weight, original in kept:
