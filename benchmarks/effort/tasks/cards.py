@@ -30,6 +30,9 @@ _WORDS: dict[Split, tuple[Words, tuple[int, ...]]] = {
 }
 
 
+MOST = 400  # notes are drawn, however many are asked for, so that fewer are the first of more
+
+
 class Cards:
     """Notes become contact cards."""
 
@@ -41,12 +44,10 @@ class Cards:
         """Notes, each about another person."""
         words, rests = _WORDS[split]
         prefixes = [prefix for prefix in range(200, 1000) if prefix % 4 in rests]
-        most = min(len(words.firsts) * len(words.lasts), 100)
-        # a block at a time, so that a smaller count gives the first of a larger one
-        drawn: list[Note] = []
-        for block in range(-(-count // most)):
-            drawn += draw_from(words, prefixes, most, random.Random(f"cards {split} {seed} {block}"))
-        return [Prompt(f"cards-{split}-{seed}-{i}", note.messages, note) for i, note in enumerate(drawn[:count])]
+        everybody = min(len(words.firsts) * len(words.lasts), MOST)
+        assert count <= everybody, f"{split} has only {everybody}, not {count}"
+        notes = draw_from(words, prefixes, everybody, random.Random(f"cards {split} {seed}"))
+        return [Prompt(f"cards-{split}-{seed}-{i}", note.messages, note) for i, note in enumerate(notes[:count])]
 
     def reference(self, prompt: Prompt) -> str:
         """The card."""

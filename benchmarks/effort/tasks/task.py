@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, Protocol
+import random
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from midcourse.steerers import Steerer
 from midcourse.trace import Message
@@ -54,3 +56,14 @@ class Task(Protocol):
 
     def steerer(self, prompt: Prompt, tokenizer: Tokenizer) -> Steerer:
         """Whoever lets the model write until something is wrong, types the shortest correction, and lets it go on."""
+
+
+_T = TypeVar("_T")
+
+
+def drawn(everything: Sequence[_T], count: int, *seed: object) -> list[_T]:
+    """The first `count` of `everything`, shuffled."""
+    assert count <= len(everything), f"{seed} has only {len(everything)}, not {count}"
+    shuffled = list(everything)
+    random.Random(" ".join(map(str, seed))).shuffle(shuffled)
+    return shuffled[:count]
