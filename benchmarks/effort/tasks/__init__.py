@@ -6,7 +6,8 @@ Each task is about something else that people correct in a model's answers. All 
 | task | kind | what is wrong at first |
 |---|---|---|
 | `cards` | a structured format | everything about the house format |
-| `replies` | a style rule | a word here and there |
+| `british` | a wording rule with many cases | a word here and there |
+| `replies` | a style rule with few cases | the voice |
 | `invoices` | a procedure | one step in the middle, and what follows from it |
 | `tips` | a length and an ending | where to stop |
 
@@ -14,13 +15,14 @@ A task's prompts come in three splits that share no fact (no name, product, topi
 is the same. The same split, seed and count give the same prompts, and a smaller count gives the first of them.
 """
 
+from benchmarks.effort.tasks.british import British
 from benchmarks.effort.tasks.cards import Cards
 from benchmarks.effort.tasks.invoices import Invoices
 from benchmarks.effort.tasks.replies import Replies
 from benchmarks.effort.tasks.task import Grade, Prompt, Split, Task
 from benchmarks.effort.tasks.tips import Tips
 
-TASKS: dict[str, Task] = {task.name: task for task in (Cards(), Invoices(), Replies(), Tips())}
+TASKS: dict[str, Task] = {task.name: task for task in (Cards(), Invoices(), Replies(), Tips(), British())}
 NAMES = tuple(TASKS)
 
 

@@ -8,8 +8,8 @@
 
     Ask us for more.
 
-The model numbers its tips by itself, but explains each at length and has no end. What the tips say is left to it, as
-long as no tip is said twice. Splits share no thing and nothing that is done with it.
+The model numbers its tips by itself, but explains each at length and has no end. What the tips say is left to it, even
+where it repeats itself: to know better is beyond its size. Splits share no thing and nothing that is done with it.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from midcourse.trace.text import Tokenizer
 
 TIPS = 3
 CLOSING = "Ask us for more."
-MOST = 25  # words of a tip
-LONGEST = 200  # characters of a tip
+MOST = 40  # words of a tip
+LONGEST = 300  # characters of a tip
 
 _BLANK = re.compile(r"\s*")
 _STOP = re.compile(r"[.!?]\**(?=\s)")
@@ -61,7 +61,7 @@ class _Reading(NamedTuple):
 
 def read(text: str, ended: bool, own: tuple[str, ...]) -> _Reading:
     """An answer so far; `own` are the tips that a person would give where the model has none."""
-    at, said = 0, set[str]()
+    at = 0
     for number in range(1, TIPS + 1):
         start = _blank(text, at)
         label = f"{number}."
@@ -72,26 +72,16 @@ def read(text: str, ended: bool, own: tuple[str, ...]) -> _Reading:
                 return _Reading(number - 1, None)
             return _Reading(number - 1, _no_label(text, start, number))
         start += len(label)
-        better = next(tip for tip in own[number - 1 :] + own[: number - 1] if _key(tip) not in said)
         tip = _tip(text, start, ended)
         if tip.fault:
-            return _Reading(number - 1, _instead(text, start, number, better, tip.fault))
+            return _Reading(number - 1, _instead(text, start, number, own[number - 1], tip.fault))
         if tip.stop is None:
             return _Reading(number - 1, None)
-        key = _key(text[start : tip.stop])
-        if key in said:
-            return _Reading(number - 1, _instead(text, start, number, better, Fault(start, "", "says it again")))
-        said.add(key)
         at = tip.stop
         rest = text[at:]
         if rest.strip() and "\n" not in rest[: _blank(text, at) - at]:
             return _Reading(number, _next(at, number, "more than a sentence"))
     return _last(text, _blank(text, at), at, ended)
-
-
-def _key(tip: str) -> str:
-    """What makes two tips the same."""
-    return re.sub(r"\W+", " ", tip).strip().lower()
 
 
 def _instead(text: str, start: int, number: int, better: str, fault: Fault) -> Fault:
