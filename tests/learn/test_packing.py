@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from midcourse.learn import rows
-from midcourse.learn.items import examples
+from midcourse.learn.items import Example, examples, texts
 from midcourse.learn.layout import build
 from midcourse.learn.packing import packs, steps
 from tests.learn import sample
@@ -29,12 +31,35 @@ def test_epochs_and_seeds_differ() -> None:
     assert one != steps(40, 4, seed=1, epoch=0)
 
 
-@given(st.integers(16, 400))
-def test_packs_fit_and_hold_everything_in_order(max_tokens: int) -> None:
-    made = packs(EXAMPLES, max_tokens)
-    assert [example for layout in made for example in layout.examples] == EXAMPLES
+@given(st.integers(30, 400), st.booleans())
+def test_packs_fit_and_hold_everything_once(max_tokens: int, by_rows: bool) -> None:
+    made = packs(EXAMPLES, max_tokens, by_rows=by_rows)
+    assert Counter(target for layout in made for target in supervised(layout.examples)) == Counter(supervised(EXAMPLES))
     for layout in made:
-        assert len(layout) <= max_tokens or len(layout.examples) == 1
+        size = rows.size(layout) if by_rows else len(layout)
+        assert size <= max_tokens or (
+            len(layout.examples) == 1 and len({s.segment.steer for s in layout.segments}) == 1
+        )
+    again = packs(EXAMPLES, max_tokens, by_rows=by_rows)
+    assert [layout.token_N for layout in again] == [layout.token_N for layout in made]
+
+
+def supervised(found: list[Example]) -> list[tuple[object, ...]]:
+    """Every supervised token of `found`."""
+    return [
+        (example.number, segment.side, segment.steer, segment.which, part.span, index)
+        for example in found
+        for segment in example.segments
+        for part in segment.slices
+        for index in range(part.start, part.stop)
+    ]
+
+
+def test_packs_are_full() -> None:
+    """What has no room in the last pack may have some in one before."""
+    sizes = [60, 50, 30, 40, 20]
+    made = packs(texts([[seed] + [3 + seed] * (size) for seed, size in enumerate(sizes)]), 100)
+    assert [[example.number for example in layout.examples] for layout in made] == [[0, 2], [1, 3], [4]]
 
 
 def test_a_shared_beginning_counts_once() -> None:
@@ -53,4 +78,4 @@ def test_rows_are_counted_with_their_contexts() -> None:
         if run is not None
     ]
     assert rows.size(layout) == sum(lengths)
-    assert len(packs(EXAMPLES, max(SIZES) * 3, rows.size)) > len(packs(EXAMPLES, max(SIZES) * 3))
+    assert len(packs(EXAMPLES, max(SIZES) * 3, by_rows=True)) > len(packs(EXAMPLES, max(SIZES) * 3))

@@ -134,12 +134,34 @@ def test_nothing_to_learn_from_is_said_and_nothing_written(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-def test_a_trace_beyond_the_context_is_named(tmp_path: Path) -> None:
+def test_what_is_too_long_is_cut_left_out_or_an_error(tmp_path: Path) -> None:
     loaded = sample.loaded()
     loaded.context_length = 40
-    with pytest.raises(ContextError, match=r"sees 40 tokens, but trace 1 \(t2\) has \d+ tokens"):
-        train(loaded, [sample.trace(1, steers=1), sample.trace(2, steers=9)], TrainSettings(), tmp_path / "out")
+    traces = [sample.trace(1, steers=1), sample.trace(2, steers=9)]
+    with pytest.raises(ContextError, match=r"sees 40 tokens, .* Too long: trace 1 \(t2\), steer \d: context of \d+"):
+        train(loaded, traces, TrainSettings(long="error"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    counts = []
+    for long in ("cut", "skip"):
+        metrics = train(loaded, traces, TrainSettings(long=long, **FAST), tmp_path / long).metrics
+        assert metrics["cut"]
+        assert metrics["cut"][0]["context"] > metrics["cut"][0]["kept"]
+        counts.append(metrics["steers"])
+        assert any("because too long: trace 1 (t2), " in notice for notice in metrics["notices"])
+    assert counts[0] == 10 > counts[1]
+    with pytest.raises(UserError, match="all of it is too long"):
+        train(loaded, traces[:1], TrainSettings(objective="dpo", long="skip", max_tokens=16), tmp_path / "none")
+
+
+def test_pieces_of_a_large_trace_learn_what_the_whole_does(tmp_path: Path) -> None:
+    losses = []
+    for max_tokens in (4096, 100):
+        settings = TrainSettings(objective="dpo + accepted", max_tokens=max_tokens, **FAST)
+        metrics = train(sample.loaded(), [sample.trace(4, steers=8)], settings, tmp_path / str(max_tokens)).metrics
+        assert any("with the same gradient" in notice for notice in metrics["notices"]) == (max_tokens == 100)
+        losses.append([epoch["loss"] for epoch in metrics["epochs"]])
+        assert metrics["cut"] == []
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def test_watching_changes_nothing(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def train(
     recipe = configuration.resolve(Recipe, settings, config, beside=("recorded",))
     if recipe.traces is None:
         raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
-    found = load_places(recipe.traces, recipe.model, skip_invalid=recipe.skip_invalid)
+    whole = recipe.long == "error"
+    found = load_places(recipe.traces, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole)
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models

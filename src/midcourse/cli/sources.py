@@ -42,8 +42,11 @@ def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[
     return [place.trace for place in load_places(source, model, skip_invalid=skip_invalid)]
 
 
-def load_places(source: str, model: str, *, skip_invalid: bool = False) -> list[Place]:
+def load_places(source: str, model: str, *, skip_invalid: bool = False, whole: bool = True) -> list[Place]:
     """All traces of a file or of a store (anything with `://`, or an SQLite file), in the tokens of `model`.
+
+    A conversation that leaves no room for an answer is a problem; with `whole`, any steer that the model cannot see
+    with its whole context is one.
 
     Raises `InputErrors` with every problem (unless bad lines are to be skipped), `UserError` if there is nothing.
     """
@@ -53,12 +56,12 @@ def load_places(source: str, model: str, *, skip_invalid: bool = False) -> list[
     stored = "://" in source or _is_sqlite(Path(source))
     places = _stored(source, tokenizer, model) if stored else _read(source, tokenizer, model, skip_invalid)
     limit = context_length(model)
-    problems = [problem for place in places if (problem := _too_long(place, limit))]
+    problems = [problem for place in places if (problem := _too_long(place, limit, whole=whole))]
     if problems and not skip_invalid:
         raise InputErrors(problems)
     for problem in problems:
         say(str(problem))
-    found = [place for place in places if _too_long(place, limit) is None]
+    found = [place for place in places if _too_long(place, limit, whole=whole) is None]
     if not found:
         raise UserError(f"{source}: there are no answers in it")
     return found
@@ -72,12 +75,12 @@ def tokenizers() -> Callable[[Trace], HFTokenizer]:
     return lambda trace: loaded(trace.model)
 
 
-def _too_long(place: Place, limit: int) -> Problem | None:
-    """What is wrong if the model cannot see the trace's steers whole."""
+def _too_long(place: Place, limit: int, *, whole: bool) -> Problem | None:
+    """What is wrong if the model cannot see the trace's conversation, or with `whole` its steers, whole."""
     trace = place.trace
     runs = [run for steer in trace.steers for run in (steer.chosen, *steer.rejected) if run is not None]
     prompt, size = len(trace.prompt), len(trace.prompt) + max((run.stop for run in runs), default=0)
-    if size <= limit:
+    if size <= limit or (prompt < limit and not whole):
         return None
     field = "messages" if prompt >= limit else "output"
     message = f"the last steer ends after {size:,} tokens, and the model sees {limit:,}; shorten the conversation"

@@ -3,6 +3,8 @@
 items.py        traces → what of them is supervised
 layout.py       supervised tokens and their contexts → one sequence without repetition
 batch.py        the same as tensors, with who sees whom
+cutting.py      large examples in pieces with the same gradient
+long.py         steers that do not fit with their context
 packing.py      which traces make an optimizer step, and which packs make a step
 attention.py    each token sees its own path only
 head.py         log-probabilities without logits

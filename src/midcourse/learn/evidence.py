@@ -57,6 +57,7 @@ def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, kl_T: Tensor | Non
         run_T=run_T[at_T],
         steer_R=torch.tensor(steers, dtype=torch.long, device=logp_T.device),
         weight_R=logp_T.new_tensor([placed.segment.weight for placed in segments]),
+        whole_R=logp_T.new_tensor([placed.segment.whole or len(placed.segment) for placed in segments]),
     )
 
 

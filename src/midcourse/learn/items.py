@@ -36,13 +36,17 @@ class Slice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """Supervised tokens on one path, first to last. `steer` counts the trace's steers, `which` its rejected runs."""
+    """Supervised tokens on one path, first to last. `steer` counts the trace's steers, `which` its rejected runs.
+
+    Part of a longer run that was cut says with `whole` how many tokens that has.
+    """
 
     side: Side
     slices: tuple[Slice, ...]
     weight: float
     steer: int | None = None
     which: int = 0
+    whole: int | None = None
 
     def __len__(self) -> int:
         return sum(part.stop - part.start for part in self.slices)

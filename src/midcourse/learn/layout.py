@@ -119,7 +119,7 @@ def _merge(examples: Sequence[Example]) -> tuple[list[int], list[int], list[dict
         trace = example.trace
         prompt = descend(-1, trace.prompt)
         nodes: dict[int, list[int]] = {}
-        for span_id in _used(example):
+        for span_id in used(example):
             span = trace.spans[span_id]
             at = prompt[-1] if span.parent is None else nodes[span.parent][span.fork - 1]
             nodes[span_id] = descend(at, span.ids)
@@ -127,7 +127,7 @@ def _merge(examples: Sequence[Example]) -> tuple[list[int], list[int], list[dict
     return token, parent, placed
 
 
-def _used(example: Example) -> list[int]:
+def used(example: Example) -> list[int]:
     """The spans that hold a supervised token or lead to one, parents first."""
     used: set[int] = set()
     for segment in example.segments:

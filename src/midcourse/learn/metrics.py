@@ -34,7 +34,7 @@ def metrics(
     return {
         "seconds_per_epoch": sum(epoch["seconds"] for epoch in epochs) / len(epochs),
         "steers": supervision.steers(examples),
-        "traces": len(examples),
+        "traces": len({example.number for example in examples}),
         "tokens": sum(epoch["tokens"] for epoch in epochs) // len(epochs),
         "tokens_row_by_row": sum(map(rows.size, layouts)),
         "peak_memory_bytes": peak_memory(trainer.network.device),

@@ -52,8 +52,10 @@ def score(
         loaded.model.eval()
         network = Network(loaded.model, "rows") if rows else check.choose(loaded.model, found).network
         row_by_row = network.way == "rows"
-        for layout in packing.packs(found, max_tokens, row_wise.size if row_by_row else len):
-            yield from _scores(network, layout, row_by_row=row_by_row)
+        scores: list[SteerScore] = []
+        for layout in packing.packs(found, max_tokens, by_rows=row_by_row):
+            scores += _scores(network, layout, row_by_row=row_by_row)
+    yield from sorted(scores, key=lambda one: (one.trace, one.steer))
 
 
 def _every_steer(number: int, trace: Trace) -> Example | None:

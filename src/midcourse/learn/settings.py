@@ -53,7 +53,11 @@ class TrainSettings(BaseModel):
     batch: int = Field(default=4, ge=1)
     """Traces in an optimizer step."""
     max_tokens: int = Field(default=4096, ge=16)
-    """Tokens that go through the model at once; a step with more is computed in parts, with the same result."""
+    """Tokens that go through the model at once; a step, or a trace, with more is computed in parts, with the same
+    result."""
+    long: Literal["cut", "error", "skip"] = "cut"
+    """A steer that does not fit with its whole context into max_tokens, or into what the model sees: keep the last part
+    of its context, stop, or leave it out."""
     beta: float = Field(default=0.1, gt=0)
     """DPO's β: how strongly the model is held to the reference, in all objectives that have one but simpo."""
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)

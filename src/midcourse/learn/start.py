@@ -34,7 +34,7 @@ def summary(
         f"tokenizer {recorded['tokenizer'][:8]} · context {loaded.context_length:,}",
         "computing": f"{recorded['dtype']} on {recorded['device']}, {recorded['threads']} threads · "
         f"attention: {recorded['way']}",
-        "data": f"{supervision.steers(examples)} steers in {len(examples)} traces · "
+        "data": f"{supervision.steers(examples)} steers in {len({one.number for one in examples})} traces · "
         f"{sum(map(len, layouts)):,} tokens an epoch ({sum(map(rows.size, layouts)):,} row by row)",
         "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "
         f"{settings.epochs} epochs of {steps} {'step' if steps == 1 else 'steps'}",

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from torch.utils.data import Dataset
 
-from midcourse.learn import packing, rows
+from midcourse.learn import packing
+from midcourse.learn.cutting import cut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.settings import TrainSettings
@@ -17,16 +18,28 @@ class Steps(Dataset[list[Layout]]):
     """The optimizer steps of the current `epoch`, each as its packs."""
 
     def __init__(self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool) -> None:
-        self.examples = examples
+        self.pieces = [cut(example, settings.max_tokens, by_rows=by_rows) for example in examples]
+        self.notice = _notice(self.pieces, settings.max_tokens)
         self.settings = settings
-        self.size = rows.size if by_rows else len
+        self.by_rows = by_rows
         self.epoch = 0
 
     def __len__(self) -> int:
-        return math.ceil(len(self.examples) / self.settings.batch)
+        return math.ceil(len(self.pieces) / self.settings.batch)
 
     def __getitem__(self, number: int) -> list[Layout]:
         settings = self.settings
-        order = packing.steps(len(self.examples), settings.batch, seed=settings.seed, epoch=self.epoch)
-        chosen = [self.examples[place] for place in sorted(order[number])]
-        return packing.packs(chosen, settings.max_tokens, self.size)
+        order = packing.steps(len(self.pieces), settings.batch, seed=settings.seed, epoch=self.epoch)
+        chosen = [piece for place in sorted(order[number]) for piece in self.pieces[place]]
+        return packing.fill(chosen, settings.max_tokens, by_rows=self.by_rows)
+
+
+def _notice(pieces: Sequence[Sequence[Example]], max_tokens: int) -> str | None:
+    """What to tell of examples that are cut."""
+    large = [some for some in pieces if len(some) > 1]
+    if not large:
+        return None
+    return (
+        f"{len(large)} of {len(pieces)} traces have more than {max_tokens:,} tokens and go through the model in "
+        f"{sum(map(len, large))} pieces, with the same gradient; a larger max_tokens computes less context twice"
+    )

@@ -58,7 +58,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.steps = Steps(examples, settings, by_rows=network.way == "rows")
         trained = expression.sides(settings.terms)  # what is only watched changes nothing
         total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in examples)
-        alone = sum(example.trace.weight for example in examples)  # no steers: nothing but accepted tokens or text
+        alone = sum(
+            {one.number: one.trace.weight for one in examples}.values()
+        )  # no steers: nothing but accepted tokens or text
         self.normaliser = (total or alone) / len(self.steps)
         self.tally = Tally()
         self.displacement = Displacement(examples, settings.displacement, compared=reference is not None)

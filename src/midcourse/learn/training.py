@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse import adapters
-from midcourse.errors import Stopped
+from midcourse.errors import Stopped, UserError
 from midcourse.learn import (
     check,
     checkpoints,
     expression,
+    long,
     packing,
     precision,
     record,
-    rows,
     start,
     supervision,
     weights,
@@ -79,8 +79,8 @@ def train(
     `origins` says where settings came from; `recorded` is what a run met that this one repeats.
     When `stop` is asked for, the run ends after the step that it is at, with a checkpoint.
 
-    Raises `Stopped` then, `UserError` when nothing is supervised, `ContextError` for traces that the model cannot see
-    whole, `TrainingError` when the self-check fails or the loss is not finite.
+    Raises `Stopped` then, `UserError` when nothing is supervised, `ContextError` where the model cannot see enough of a
+    trace, `TrainingError` when the self-check fails or the loss is not finite.
     """
     with loaded.owner("training"):
         run = _Run(loaded, settings, output, progress, origins or {}, recorded or {}, stop or Stop())
@@ -127,8 +127,12 @@ class _Run:
         started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
         examples = supervision.find(list(traces), settings, unrelated, self.tell, places)
+        examples, cuts = long.shorten(examples, settings.max_tokens, loaded.context_length, settings.long)
+        if cuts:
+            self.tell(long.notice(cuts))
+        if not examples:
+            raise UserError("nothing to train on: all of it is too long, and `long` is skip")
         layouts = [build([example]) for example in examples]
-        check.fit(examples, layouts, loaded.context_length)
 
         identity = checkpoints.identity(loaded.name, settings.model_dump(mode="json"), examples)
         checkpoint = checkpoints.begin(self.output, identity, resume=resume)
@@ -156,6 +160,7 @@ class _Run:
 
         self.seconds["total"] = time.perf_counter() - started
         metrics = measured(trainer, loaded, examples, layouts, dtype, self.seconds, self.notices)
+        metrics["cut"] = [cut.entry for cut in cuts]
         self._save(metrics)
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
 
@@ -191,7 +196,7 @@ class _Run:
         def off() -> AbstractContextManager[None]:
             return adapters.switched_off(model) if self.loaded.has_adapter else nullcontext()
 
-        packs = packing.packs(examples, self.settings.max_tokens, rows.size if network.way == "rows" else len)
+        packs = packing.packs(examples, self.settings.max_tokens, by_rows=network.way == "rows")
         model.eval()
         for step, _ in enumerate(reference.learn(network, packs, off), 1):
             self.report(Progress("reference", step=step, steps=len(packs)))
@@ -203,6 +208,8 @@ class _Run:
         from midcourse.learn.trainer import SteerTrainer
 
         trainer = SteerTrainer(network, examples, self.settings, self.output, self.report, reference, self.stop)
+        if trainer.steps.notice:
+            self.tell(trainer.steps.notice)
         if checkpoint is not None:
             self.tell(f"resuming after {checkpoint.name.rpartition('-')[2]} steps")
             trainer.resume(checkpoint)

@@ -23,7 +23,8 @@ class Runs:
 
     `logp_T` in nats; `ref_T` the reference's, and `kl_T` KL(π_ref‖π) at the row that predicts each token, None where no
     objective asks for it; `token_T` the tokens; `run_T` the run of each; `steer_R` the steer of each run (the trace,
-    for runs that belong to no steer); `weight_R`.
+    for runs that belong to no steer); `weight_R`; `whole_R`, where some run is only part of one that was cut, how many
+    tokens that one has: means are taken over these.
     """
 
     logp_T: Tensor
@@ -33,11 +34,14 @@ class Runs:
     run_T: Tensor
     steer_R: Tensor
     weight_R: Tensor
+    whole_R: Tensor | None = None
 
     def over_R(self, value_T: Tensor, lengths: Lengths = "sum") -> Tensor:
         """The sum, or the mean, of `value_T` over each run."""
         sum_R = value_T.new_zeros(len(self.steer_R)).index_add(0, self.run_T, value_T)
-        return sum_R if lengths == "sum" else sum_R / self.count_R
+        if lengths == "sum":
+            return sum_R
+        return sum_R / (self.count_R if self.whole_R is None else self.whole_R)
 
     @property
     def count_R(self) -> Tensor:
