@@ -62,7 +62,7 @@ def test_a_model_that_never_gets_it_has_everything_typed_until_that_is_too_much(
     assert trace.finished
     assert answer == RIGHT
     assert len(steers) <= 16
-    limited = Reader(rule=follows(RIGHT), limit=96, max_steers=3)
+    limited = Reader(rule=follows(RIGHT, next_too=True), limit=96, max_steers=3)
     trace, answer, steers = steered(INVOICES, PROMPT, lambda _: "x", limited)
     assert not trace.finished
     assert len(steers) == 3

@@ -145,7 +145,7 @@ class British:
         return Grade(not faults, share, tuple(faults))
 
     def steerer(self, prompt: Prompt, tokenizer: Tokenizer) -> Steerer:  # noqa: ARG002
-        """Types the word that is wrong, and the next."""
+        """Types the word that is wrong."""
         return Reader(rule=follows(self.reference(prompt)), limit=self.limit, max_steers=16)
 
 

@@ -116,7 +116,7 @@ class Invoices:
 
     def steerer(self, prompt: Prompt, tokenizer: Tokenizer) -> Steerer:  # noqa: ARG002
         """Types the number, or the word, that is wrong, and the next word of its line."""
-        return Reader(rule=follows(self.reference(prompt)), limit=self.limit, max_steers=16)
+        return Reader(rule=follows(self.reference(prompt), next_too=True), limit=self.limit, max_steers=16)
 
 
 def _order(prompt: Prompt) -> Order:

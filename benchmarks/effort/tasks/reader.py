@@ -16,7 +16,7 @@ from midcourse.session import Session
 from midcourse.steerers import Attention
 from midcourse.trace.text import to_bytes
 
-_TYPED = re.compile(r"\s*\S+(?: \S+)?")
+_TYPED = (re.compile(r"\s*\S+"), re.compile(r"\s*\S+(?: \S+)?"))
 
 
 class Fault(NamedTuple):
@@ -124,8 +124,8 @@ def _text(text: str, stop: int) -> bytes:
     return text[:stop].encode(errors="surrogateescape")
 
 
-def follows(reference: str) -> Rule:
-    """The rule that there is one right answer. Typed is the rest of the wrong word, and the next one of its line."""
+def follows(reference: str, *, next_too: bool = False) -> Rule:
+    """The rule that there is one right answer. Typed is the rest of the wrong word; `next_too`: and the next one."""
 
     def rule(text: str, ended: bool) -> Fault | None:
         pairs = zip(text, reference, strict=False)
@@ -137,7 +137,7 @@ def follows(reference: str) -> Rule:
         if same == len(text) and not ended:
             return None
         rest = reference[same:]
-        typed = _TYPED.match(rest)
+        typed = _TYPED[next_too].match(rest)
         assert typed is not None
         return Fault(same, typed[0], "not as it should be")
 
