@@ -13,12 +13,28 @@ def test_a_run_repeats_another(model: Path, tmp_path: Path) -> None:
     write(traces, *map(card, range(5)))
     config = tmp_path / "config.yaml"
     config.write_text("objective: dpo + sft\nlora_dropout: 0.1\nepochs: 9\n")
-    flags = ("--model", model, "--config", config, "--epochs", 2, "--batch", 2, "--seed", 5, "--threads", 1)
+    flags = (
+        "--model",
+        model,
+        "--config",
+        config,
+        "--epochs",
+        2,
+        "--batch",
+        2,
+        "--seed",
+        5,
+        "--threads",
+        1,
+        "--hold-out",
+        0.2,
+    )
     first = child.run("train", "--traces", traces, "--output", one, *flags)
     assert first.code == 0, first.err
     said = " ".join(first.err.split())
     assert "epochs 2 (flag)" in said
     assert "objective dpo + sft (config.yaml)" in said
+    assert "held out, step 4: loss " in said
 
     again = child.run("train", "--config", one / "run.yaml", "--output", two, OMP_NUM_THREADS=2)
     assert again.code == 0, again.err

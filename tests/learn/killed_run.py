@@ -26,6 +26,8 @@ SETTINGS = TrainSettings(
     batch=2,
     lora_dropout=0.1,
     checkpoint_every=2,
+    eval_every=3,
+    metric="accuracy",
     seed=7,
 )
 
@@ -33,7 +35,8 @@ SETTINGS = TrainSettings(
 def run(output: Path, *, resume: bool = False, settings: TrainSettings = SETTINGS, report: Any = None) -> TrainResult:
     """Five steps an epoch, so that checkpoints fall within epochs and on their ends."""
     options = {} if report is None else {"progress": report}
-    return train(sample.loaded(), sample.traces(10), settings, output, **options, resume=resume)
+    held_out = [sample.trace(seed) for seed in (50, 51)]
+    return train(sample.loaded(), sample.traces(10), settings, output, **options, resume=resume, held_out=held_out)
 
 
 def _wait_for_death() -> None:

@@ -55,8 +55,12 @@ def test_resumed_equals_uninterrupted(tmp_path: Path, uninterrupted: Path, where
     assert one.keys() == two.keys()
     for name, value in one.items():
         assert torch.equal(value, two[name]), name
-    epochs = [json.loads((folder / "metrics.json").read_text())["epochs"] for folder in (output, uninterrupted)]
-    for resumed, whole in zip(*epochs, strict=True):
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (output, uninterrupted)]
+    evaluations = [one["held_out"]["evaluations"] for one in metrics]
+    assert [one["step"] for one in evaluations[0]] == [0, 3, 6, 9, 12, 15]
+    for resumed, whole in zip(
+        metrics[0]["epochs"] + evaluations[0], metrics[1]["epochs"] + evaluations[1], strict=True
+    ):
         assert {key: value for key, value in resumed.items() if key != "seconds"} == {
             key: value for key, value in whole.items() if key != "seconds"
         }

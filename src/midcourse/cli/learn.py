@@ -54,7 +54,10 @@ def train(
     if recipe.traces is None:
         raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
     whole = recipe.long == "error"
-    found = load_places(recipe.traces, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole)
+    found, held_out = (
+        load_places(source, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
+        for source in (recipe.traces, recipe.held_out)
+    )
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models
@@ -77,6 +80,7 @@ def train(
                 origins=configuration.origins(recipe, settings, config),
                 recorded=configuration.read(config).get("recorded") if config else None,
                 stop=stop,
+                held_out=[place.trace for place in held_out],
             )
     except Stopped as stopped:
         again = shlex.join(["midcourse", "train", "--config", str(output / "run.yaml"), "--output", str(output)])

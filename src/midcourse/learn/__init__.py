@@ -21,6 +21,8 @@ recipe.py       all that a run takes, as one YAML file
 supervision.py  what of the traces a run trains on
 contradictions.py  steers that contradict each other
 similar.py      pairs that are nearly identical
+split.py        which traces are held out
+held_out.py     how a run does on them, and when it was best
 weights.py      the weights that it trains
 steps.py        an epoch's optimizer steps
 trainer.py      the loop

@@ -2,6 +2,7 @@
 
     OUTPUT/checkpoints/run.json          what is being trained on what, written before the first step
     OUTPUT/checkpoints/checkpoint-N/     weights, optimizer, schedule, random state and history after step N
+    OUTPUT/checkpoints/best.safetensors  the trained weights when they were best on held-out steers
 
 A checkpoint appears under its name only when it is whole: it is written beside, synced, and renamed.
 """
@@ -24,6 +25,7 @@ from midcourse.learn.items import Example
 
 FOLDER = "checkpoints"
 PARTIAL = ".part"
+BEST = "best.safetensors"
 LAST_GOOD = "last-good"  # what was trained before a number was not finite (nonfinite.py)
 
 
@@ -59,6 +61,7 @@ def begin(output: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
             return found
         for old in [*folder.glob("checkpoint-*"), *output.glob(LAST_GOOD)]:
             shutil.rmtree(old)
+        (folder / BEST).unlink(missing_ok=True)
         write(record, run)
     except OSError as error:
         raise DiskError(f"{output} cannot be written: {error.strerror or error}") from error

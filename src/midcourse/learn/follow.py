@@ -21,7 +21,9 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         self.trainer = trainer
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Start the clock."""
+        """Look at what is held out as it is before training, then start the clock."""
+        if self.trainer.held_out is not None and not self.trainer.held_out.history:
+            self.trainer.evaluate()
         self.trainer.run_started = time.perf_counter()
         self.first = state.global_step
 
@@ -40,6 +42,9 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         control.should_save = bool(every) and state.global_step % every == 0
         if trainer.stop.asked and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = trainer.stopped = True
+        look = trainer.settings.eval_every or len(trainer.steps)
+        last = state.global_step == state.max_steps
+        control.should_evaluate = trainer.held_out is not None and (last or state.global_step % look == 0)
         elapsed = time.perf_counter() - trainer.epoch_started
         per_step = (time.perf_counter() - trainer.run_started) / (state.global_step - self.first)
         means = trainer.tally.means(compared=trainer.reference is not None)

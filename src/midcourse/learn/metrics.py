@@ -31,11 +31,12 @@ def metrics(
 ) -> dict[str, Any]:
     """Counts, speed, memory and every epoch of a finished run; `seconds` by part, `layouts` one an example."""
     epochs, settings = trainer.history, trainer.settings
+    done = trainer.state.global_step / len(trainer.steps)  # a run may be stopped early, within an epoch
     return {
-        "seconds_per_epoch": sum(epoch["seconds"] for epoch in epochs) / len(epochs),
+        "seconds_per_epoch": sum(epoch["seconds"] for epoch in epochs) / done,
         "steers": supervision.steers(examples),
         "traces": len({example.number for example in examples}),
-        "tokens": sum(epoch["tokens"] for epoch in epochs) // len(epochs),
+        "tokens": round(sum(epoch["tokens"] for epoch in epochs) / done),
         "tokens_row_by_row": sum(map(rows.size, layouts)),
         "peak_memory_bytes": peak_memory(trainer.network.device),
         "dtype": str(dtype).removeprefix("torch."),
@@ -44,6 +45,7 @@ def metrics(
         "steps": trainer.state.global_step,
         "seconds": dict(seconds),
         "epochs": epochs,
+        "held_out": trainer.held_out.metrics() if trainer.held_out else None,
         "displacement": trainer.displacement.metrics(),
         "objective": settings.objective,
         "model": loaded.name,

@@ -22,6 +22,8 @@ class Recipe(TrainSettings):
 
     traces: str | None = None
     """What to train on: a JSONL file of steered answers, or the URL of a store."""
+    held_out: str | None = None
+    """Steers to look at during training and not to train on: a file or a store."""
     model: str = "bundled"
     """A Hugging Face id, a folder, or `bundled`."""
     adapter: str | None = None
@@ -50,7 +52,7 @@ def written(settings: TrainSettings) -> dict[str, Any]:
     if not isinstance(settings, Recipe):
         return values
     inputs = {name: values.pop(name) for name in settings.inputs}
-    for name in ("traces", "model", "adapter"):
+    for name in ("traces", "held_out", "model", "adapter"):
         inputs[name] = _place(inputs[name])
     return inputs | values
 

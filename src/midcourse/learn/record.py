@@ -48,7 +48,7 @@ def take(loaded: Loaded, settings: TrainSettings, *, dtype: torch.dtype, way: st
     if isinstance(settings, Recipe):
         found["files"] = {
             name: digest(Path(place))
-            for name in ("traces",)
+            for name in ("traces", "held_out")
             if (place := getattr(settings, name)) and Path(place).is_file()
         }
     return found

@@ -25,6 +25,7 @@ TOPICS = {
     "self_check": "Computing",
     "checkpoint_every": "Checkpoints",
     "watch": "Watching",
+    "hold_out": "Held-out steers",
 }
 
 
@@ -111,6 +112,17 @@ class TrainSettings(BaseModel):
     """How many checkpoints to keep."""
     watch: bool = False
     """Follow margin, accuracy and the reference even if the objective does without them (about a third slower)."""
+    hold_out: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the traces that is not trained on but looked at during training: whole conversations, chosen by content.
+    """
+    eval_every: int = Field(default=0, ge=0)
+    """Steps between looks at what is held out; 0: after every epoch."""
+    metric: Literal["loss", "margin", "accuracy", "chosen_logp_per_token"] = "loss"
+    """What of the held-out steers says which state of the model is the best."""
+    patience: int = Field(default=0, ge=0)
+    """Stop after so many looks without anything better; 0: never."""
+    keep_best: bool = True
+    """End with the weights that were best on what is held out, not with the last ones."""
 
     @field_validator("objective")
     @classmethod

@@ -22,6 +22,7 @@ def summary(
     layouts: Sequence[Layout],
     recorded: Mapping[str, Any],
     origins: Mapping[str, str],
+    held: Sequence[Example] = (),
 ) -> str:
     """Model, computation, weights, data and settings; `origins` says where the settings came from that are given."""
     steps = -(-len(examples) // settings.batch)
@@ -39,6 +40,11 @@ def summary(
         "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "
         f"{settings.epochs} epochs of {steps} {'step' if steps == 1 else 'steps'}",
     }
+    if held:
+        often = f"every {settings.eval_every} steps" if settings.eval_every else "after every epoch"
+        parts["held out"] = (
+            f"{supervision.steers(held)} steers in {len({one.number for one in held})} traces, looked at {often}"
+        )
     if origins:
         given = [f"{name} {getattr(settings, name)} ({origin})" for name, origin in origins.items()]
         parts["settings"] = " · ".join(given)

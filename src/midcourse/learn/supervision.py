@@ -11,6 +11,8 @@ from midcourse.learn.items import Example, Side
 from midcourse.learn.settings import TrainSettings
 from midcourse.trace.tree import Trace
 
+BOTH: frozenset[Side] = frozenset({"chosen", "rejected"})
+
 
 def find(
     traces: Sequence[Trace],
@@ -29,7 +31,7 @@ def find(
         traces, settings, lambda number: items.name(number, traces[number], places[number] if places else ""), tell
     )
     sides = expression.sides(settings.terms)
-    watched: frozenset[Side] = frozenset({"chosen", "rejected"}) if settings.watch else frozenset()
+    watched = BOTH if settings.watch else frozenset()
     trained = {example.number for example in _examples(traces, sides, places, dropped)}
     found = [example for example in _examples(traces, sides | watched, places, dropped) if example.number in trained]
     if "text" in sides:
@@ -51,6 +53,12 @@ def find(
         if near := similar.near(found):
             tell(similar.notice(near, len(steers)))
     return items.within(found, settings.horizon) if settings.horizon else found
+
+
+def held_out(traces: Sequence[Trace], settings: TrainSettings) -> list[Example]:
+    """What of held-out `traces` is looked at: what the objective needs, and both sides of every steer."""
+    sides = expression.sides(settings.terms).difference({"text"}).union(BOTH)
+    return items.examples(traces, sides)
 
 
 def _examples(

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
-from midcourse.learn import checkpoints, evidence, expression, nonfinite, rows
+from midcourse.learn import checkpoints, evidence, expression, nonfinite, rows, weights
 from midcourse.learn.arguments import arguments
 from midcourse.learn.batch import batch
 from midcourse.learn.displacement import Displacement
 from midcourse.learn.evidence import Tally
 from midcourse.learn.follow import Follow
+from midcourse.learn.held_out import HeldOut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network
@@ -38,6 +39,8 @@ from midcourse.learn.stop import Stop
 class SteerTrainer(Trainer):  # type: ignore[misc]
     """Trains `network.model` on `examples`; everything that a run needs to know is in `settings`."""
 
+    control: Any
+
     def __init__(
         self,
         network: Network,
@@ -47,12 +50,14 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         report: Report,
         reference: Reference | None,
         stop: Stop | None = None,
+        held_out: HeldOut | None = None,
     ) -> None:
         self.network = network
         self.settings = settings
         self.output = output
         self.report = report
         self.reference = reference
+        self.held_out = held_out
         self.stop = stop or Stop()
         self.stopped = False  # because it was asked for
         self.steps = Steps(examples, settings, by_rows=network.way == "rows")
@@ -123,6 +128,55 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.notices.append(note)
         self.report(Progress("note", note=note))
 
+    # ---- held-out steers -----------------------------------------------------------------------------------------
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Look at the held-out steers, keep the weights if they are the best so far, and stop where patience ends."""
+        held, state, started = self.held_out, self.state, time.perf_counter()
+        control = self.control
+        assert held is not None
+
+        def report(step: int, steps: int) -> None:
+            self.report(Progress("held out", step=step, steps=steps))
+
+        found = held.evaluate(state.global_step, round(float(state.epoch or 0), 3), report)
+        self.report(Progress("note", note=held.sentence()))
+        numbers = {f"eval_{name}": value for name, value in found.items() if isinstance(value, float)}
+        self.log({name: value for name, value in numbers.items() if name not in ("eval_epoch", "eval_seconds")})
+        if held.improved and self.settings.keep_best:
+            weights.keep(self.model, self.best, state.global_step)
+        done = state.global_step == state.max_steps
+        if held.exhausted and not done:
+            held.stopped_early = control.should_training_stop = True
+            control.should_save = self.stopped = False  # to go on from here would be to go on for ever
+        elif self.stop.asked and state.global_step and not done:
+            control.should_save = control.should_training_stop = self.stopped = True
+        self.control = self.callback_handler.on_evaluate(self.args, state, control, numbers)
+        spent = time.perf_counter() - started
+        self.epoch_started += spent
+        self.run_started += spent
+        return numbers
+
+    @property
+    def best(self) -> Path:
+        """Where the best weights are kept."""
+        return self.output / checkpoints.FOLDER / checkpoints.BEST
+
+    def finish(self) -> None:
+        """Close an epoch that was ended early, and take up the best weights if they are not the last ones."""
+        state, held = self.state, self.held_out
+        if state.global_step % len(self.steps):
+            seconds = time.perf_counter() - self.epoch_started
+            epoch = {"epoch": state.global_step / len(self.steps), "seconds": seconds, "tokens": self.tokens}
+            self.history.append({**epoch, **self.tally.means(compared=self.reference is not None)})
+        if held is None or held.best is None:
+            return
+        if held.stopped_early:
+            self.tell(f"stopped after step {state.global_step} of {state.max_steps}: nothing better came")
+        if self.settings.keep_best and held.best["step"] != state.global_step:
+            weights.take(self.model, self.best, held.best["step"])
+            self.tell(f"the weights are those after step {held.best['step']}, the best on what is held out")
+
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
         """Not counted here."""
         return 0
@@ -139,6 +193,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
             "history": self.history,
             "tally": _slots(self.tally),
             "displacement": self.displacement.state(),
+            "held_out": self.held_out.history if self.held_out else [],
             "tokens": self.tokens,
             "seconds": seconds,
         }
@@ -157,6 +212,8 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.history, self.tokens, self.seconds = progress["history"], progress["tokens"], progress["seconds"]
         self.tally = Tally(**progress["tally"])
         self.displacement.restore(progress["displacement"])
+        if self.held_out is not None:
+            self.held_out.history = progress["held_out"]
 
 
 def _only_adapter_dropout(model: nn.Module) -> None:

@@ -24,10 +24,12 @@ from midcourse.learn import (
     packing,
     precision,
     record,
+    split,
     start,
     supervision,
     weights,
 )
+from midcourse.learn.held_out import HeldOut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import build
 from midcourse.learn.metrics import metrics as measured
@@ -68,6 +70,7 @@ def train(
     origins: Mapping[str, str] | None = None,
     recorded: Mapping[str, Any] | None = None,
     stop: Stop | None = None,
+    held_out: Iterable[Trace] = (),
 ) -> TrainResult:
     """Train `loaded` on the steers of `traces`; adapter (or model), `metrics.json` and `run.yaml` go into `output`.
 
@@ -77,7 +80,8 @@ def train(
     `unrelated` are token ids of other texts for `anchor`. `places`, parallel to `traces`, says where each was read
     ("steers.jsonl:3"), for messages. `settings` may be a `Recipe`; then `run.yaml` names its inputs as well.
     `origins` says where settings came from; `recorded` is what a run met that this one repeats.
-    When `stop` is asked for, the run ends after the step that it is at, with a checkpoint.
+    When `stop` is asked for, the run ends after the step that it is at, with a checkpoint. `held_out` are traces to
+    look at during training, beside those that `settings.hold_out` takes from `traces`.
 
     Raises `Stopped` then, `UserError` when nothing is supervised, `ContextError` where the model cannot see enough of a
     trace, `TrainingError` when the self-check fails or the loss is not finite.
@@ -85,7 +89,7 @@ def train(
     with loaded.owner("training"):
         run = _Run(loaded, settings, output, progress, origins or {}, recorded or {}, stop or Stop())
         try:
-            return run(traces, places, resume=resume, reference=reference, unrelated=unrelated)
+            return run(traces, places, held_out, resume=resume, reference=reference, unrelated=unrelated)
         finally:
             loaded.model.eval()
             loaded.changed()
@@ -119,6 +123,7 @@ class _Run:
         self,
         traces: Iterable[Trace],
         places: Sequence[str],
+        held_out: Iterable[Trace],
         *,
         resume: bool,
         reference: Reference | None,
@@ -126,7 +131,8 @@ class _Run:
     ) -> TrainResult:
         started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
-        examples = supervision.find(list(traces), settings, unrelated, self.tell, places)
+        traces, places, held = self._split(list(traces), places, list(held_out))
+        examples = supervision.find(traces, settings, unrelated, self.tell, places)
         examples, cuts = long.shorten(examples, settings.max_tokens, loaded.context_length, settings.long)
         if cuts:
             self.tell(long.notice(cuts))
@@ -134,7 +140,7 @@ class _Run:
             raise UserError("nothing to train on: all of it is too long, and `long` is skip")
         layouts = [build([example]) for example in examples]
 
-        identity = checkpoints.identity(loaded.name, settings.model_dump(mode="json"), examples)
+        identity = checkpoints.identity(loaded.name, settings.model_dump(mode="json"), [*examples, *held])
         checkpoint = checkpoints.begin(self.output, identity, resume=resume)
         before = record.fingerprint(loaded.model)
         weights.prepare(loaded, settings)
@@ -142,7 +148,9 @@ class _Run:
         network = self._network(examples)
         dtype = precision.resolve(settings.dtype, network.device)
         met = record.take(loaded, self.given, dtype=dtype, way=network.way, weights=before, data=str(identity["data"]))
-        self.report(Progress("note", note=start.summary(loaded, self.given, examples, layouts, met, self.origins)))
+        self.report(
+            Progress("note", note=start.summary(loaded, self.given, examples, layouts, met, self.origins, held))
+        )
         if different := record.differences(self.recorded, met):
             self.tell(f"this is not the recorded run: {'; '.join(different)}; its weights will be others")
         record.write(self.output, self.given, met)
@@ -151,7 +159,9 @@ class _Run:
         with precision.computing(loaded.model, dtype):
             if reference is not None:
                 self._learn_reference(reference, network, examples)
-            trainer = self._loop(network, examples, reference, checkpoint)
+                self._learn_reference(reference, network, held)  # apart: to look at more may not change a bit
+            trainer = self._loop(network, examples, held, reference, checkpoint)
+            trainer.finish()
         if settings.full:
             loaded.model.requires_grad_(False)
         self.notices += trainer.notices
@@ -163,6 +173,31 @@ class _Run:
         metrics["cut"] = [cut.entry for cut in cuts]
         self._save(metrics)
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
+
+    def _split(
+        self, traces: list[Trace], places: Sequence[str], given: Sequence[Trace]
+    ) -> tuple[list[Trace], Sequence[str], list[Example]]:
+        """The traces to train on with their places, and what is held out: `given`, and a share of `traces`."""
+        settings = self.settings
+        held = list(given)
+        if settings.hold_out:
+            kept, out = split.split(traces, settings.hold_out)
+            held += [traces[number] for number in out]
+            places = [places[number] for number in kept] if places else places
+            traces = [traces[number] for number in kept]
+        found = supervision.held_out(held, settings)
+        found, cuts = long.shorten(found, settings.max_tokens, self.loaded.context_length, settings.long)
+        if cuts:
+            self.tell(f"held out: {long.notice(cuts)}")
+        if held and not found:
+            raise UserError(f"there are no steers in the {len(held)} traces that are held out")
+        if same := split.shared(traces, held):
+            self.tell(
+                f"{same} of {len(held)} held-out traces answer a conversation that is trained on: they tell little"
+            )
+        if not found and (settings.eval_every or settings.patience):
+            self.tell("eval_every and patience are set and ignored: nothing is held out (--held-out, --hold-out)")
+        return traces, places, found
 
     def _network(self, examples: Sequence[Example]) -> Network:
         started = time.perf_counter()
@@ -200,14 +235,22 @@ class _Run:
         model.eval()
         for step, _ in enumerate(reference.learn(network, packs, off), 1):
             self.report(Progress("reference", step=step, steps=len(packs)))
-        self.seconds["reference"] = time.perf_counter() - started
+        self.seconds["reference"] = self.seconds.get("reference", 0.0) + time.perf_counter() - started
 
     def _loop(
-        self, network: Network, examples: Sequence[Example], reference: Reference | None, checkpoint: Path | None
+        self,
+        network: Network,
+        examples: Sequence[Example],
+        held: Sequence[Example],
+        reference: Reference | None,
+        checkpoint: Path | None,
     ) -> SteerTrainer:
         from midcourse.learn.trainer import SteerTrainer
 
-        trainer = SteerTrainer(network, examples, self.settings, self.output, self.report, reference, self.stop)
+        watched = HeldOut(network, held, self.settings, reference) if held else None
+        trainer = SteerTrainer(
+            network, examples, self.settings, self.output, self.report, reference, self.stop, watched
+        )
         if trainer.steps.notice:
             self.tell(trainer.steps.notice)
         if checkpoint is not None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from midcourse import adapters
+from midcourse.atomic import saving
 from midcourse.errors import DiskError, UserError
 from midcourse.learn.settings import TrainSettings
 
@@ -35,6 +39,34 @@ def prepare(loaded: Loaded, settings: TrainSettings) -> None:
 def count(loaded: Loaded) -> int:
     """How many numbers are trained."""
     return sum(weight.numel() for weight in loaded.model.parameters() if weight.requires_grad)
+
+
+def keep(model: torch.nn.Module, file: Path, step: int) -> None:
+    """Write the trained weights and the step that they are of into `file`, whole or not at all. Raises `DiskError`."""
+    found = {name: weight.detach().cpu().contiguous() for name, weight in _trained(model)}
+    part = file.with_name(f".{file.name}.part")
+    with saving(file):
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            save_file(found, part, {"step": str(step)})
+            with part.open("rb+") as written:
+                os.fsync(written.fileno())
+            os.replace(part, file)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+@torch.no_grad()
+def take(model: torch.nn.Module, file: Path, step: int) -> None:
+    """Put the weights that `keep` wrote after `step` back into the model."""
+    with safe_open(file, "pt") as kept:
+        assert kept.metadata() == {"step": str(step)}, "the best weights are of another step"
+        for name, weight in _trained(model):
+            weight.copy_(kept.get_tensor(name))
+
+
+def _trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
 
 
 def room(loaded: Loaded, settings: TrainSettings, output: Path) -> None:

@@ -1,0 +1,110 @@
+"""How a run does on held-out steers while it trains, and which of its states was the best.
+
+The loss is the objective's, per steer, as in training. Margin (log π(c|x) − log π(r|x) in nats, mean over pairs) and
+accuracy (the share of pairs with a margin above 0) are the model's own, without a reference, as `measure` has them.
+
+Invariant: everything follows from `history`, so a resumed run that has it goes on as if it had not been stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from midcourse.errors import UserError
+from midcourse.learn import evidence, expression, packing, supervision
+from midcourse.learn.batch import batch
+from midcourse.learn.evidence import Tally
+from midcourse.learn.items import Example
+from midcourse.learn.network import Network
+from midcourse.learn.reference import Reference
+from midcourse.learn.settings import TrainSettings
+
+SMALLER_IS_BETTER = {"loss"}
+
+
+class HeldOut:
+    """Held-out examples and what each evaluation of them came to, the first one before training."""
+
+    def __init__(
+        self, network: Network, found: Sequence[Example], settings: TrainSettings, reference: Reference | None
+    ) -> None:
+        self.network, self.examples, self.settings, self.reference = network, found, settings, reference
+        self.packs = packing.packs(found, settings.max_tokens, by_rows=network.way == "rows")
+        trained = expression.sides(settings.terms)
+        total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in found)
+        self.weight = total or sum(example.trace.weight for example in found)
+        self.history: list[dict[str, Any]] = []
+        self.stopped_early = False
+
+    @torch.no_grad()
+    def evaluate(self, step: int, epoch: float, report: Callable[[int, int], None]) -> dict[str, Any]:
+        """Look at the model as it is now; what it came to is the last of `history`."""
+        started = time.perf_counter()
+        tally, margins = Tally(), []
+        self.network.model.eval()
+        for number, layout in enumerate(self.packs, 1):
+            made = batch(layout, self.network.device)
+            with self.network.attending():
+                found = evidence.gather(self.network, made, self.network(made), self.reference, self.settings.terms)
+                loss = evidence.total(found, self.settings.terms, self.settings.constants) / self.weight
+            tally.add(found, loss.item())
+            pairs = found.pairs
+            margins.append(found.chosen.logp_R()[pairs.chosen_P] - found.rejected.logp_R()[pairs.rejected_P])
+            report(number, len(self.packs))
+        tally.steps = 1
+        margin_P = torch.cat(margins)
+        means = tally.means(compared=self.reference is not None)
+        if len(margin_P):
+            means |= {"margin": margin_P.mean().item(), "accuracy": (margin_P > 0).double().mean().item()}
+        found_now = {"step": step, "epoch": epoch, "seconds": time.perf_counter() - started, **means}
+        if found_now[self.settings.metric] is None:
+            raise UserError(
+                f"metric: the held-out steers have no {self.settings.metric} "
+                "(a steer needs a correction, and for margins something rejected as well)"
+            )
+        self.history.append(found_now)
+        return found_now
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The best evaluation since training began, the earliest of equals; None before the first."""
+        sign = -1 if self.settings.metric in SMALLER_IS_BETTER else 1
+        return max(self.history[1:], key=lambda one: sign * float(one[self.settings.metric]), default=None)
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last evaluation is the best."""
+        return self.best is self.history[-1]
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether so many evaluations as `patience` says brought nothing better."""
+        best, patience = self.best, self.settings.patience
+        return bool(patience and best) and len(self.history) - 1 - self.history.index(best or {}) >= patience
+
+    def sentence(self) -> str:
+        """The last evaluation in words."""
+        last = self.history[-1]
+        when = f"step {last['step']}" if last["step"] else "before training"
+        parts = [f"held out, {when}: loss {last['loss']:.3f}"]
+        if last["margin"] is not None:
+            parts += [f"margin {last['margin']:+.2f}", f"accuracy {last['accuracy']:.0%}"]
+        if last["chosen_logp_per_token"] is not None:
+            parts.append(f"corrections {last['chosen_logp_per_token']:.2f} nats a token")
+        return " · ".join(parts) + (" · the best so far" if self.improved and len(self.history) > 2 else "")
+
+    def metrics(self) -> dict[str, Any]:
+        """What `metrics.json` says of it."""
+        return {
+            "traces": len({example.number for example in self.examples}),
+            "steers": supervision.steers(self.examples),
+            "tokens": sum(map(len, self.packs)),
+            "metric": self.settings.metric,
+            "evaluations": self.history,
+            "best": self.best,
+            "stopped_early": self.stopped_early,
+        }
