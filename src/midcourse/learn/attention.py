@@ -14,7 +14,7 @@ Legend: B = 1, H query heads, G key/value heads, S = H / G, N rows, Q rows of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,18 +24,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from midcourse.learn.batch import Block, Tree
+from midcourse.learn.recompute import recomputed
 
 NAME = "midcourse_tree"
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
-
-
-def recomputed(function: Callable[..., Tensor], *arguments: Any) -> Tensor:
-    """`function(*arguments)`, computed again in the backward pass instead of kept."""
-    from torch.utils.checkpoint import checkpoint  # costs a second of imports
-
-    found: Tensor = checkpoint(function, *arguments, use_reentrant=False)
-    return found
 
 
 @contextmanager
@@ -79,7 +72,7 @@ def _attend(
         out_BHND = _Blocks.apply(query_BHND, key_BGND, value_BGND, tree.blocks(sliding_window), scale)  # type: ignore[no-untyped-call]
     else:
         inputs = (query_BHND, key_BGND, value_BGND, tree.mask_NN(sliding_window), scale, dropout, softcap)
-        out_BHND = recomputed(_dense, *inputs) if softcap is not None and torch.is_grad_enabled() else _dense(*inputs)
+        out_BHND = recomputed(_dense, *inputs) if softcap is not None else _dense(*inputs)
     return out_BHND.transpose(1, 2).contiguous(), None
 
 
@@ -113,30 +106,30 @@ class _Blocks(torch.autograd.Function):
         ctx: Any, query_BHND: Tensor, key_BGND: Tensor, value_BGND: Tensor, blocks: list[Block], scale: float
     ) -> Tensor:
         groups = key_BGND.shape[1]
-        out_BHND = torch.empty_like(query_BHND, memory_format=torch.contiguous_format)
-        outs, sums = [], []
+        out_BNHD = query_BHND.new_empty(*query_BHND.transpose(1, 2).shape)  # as the next layer wants it, and keeps it
+        out_BHND, sums = out_BNHD.transpose(1, 2), []
         for block in blocks:
             query_BGQD = _stack(query_BHND, block, groups)
             mask_QK = block.additive(query_BHND.dtype, query_BHND.shape[1] // groups)
             key_BGKD, value_BGKD = (_take(whole, block) for whole in (key_BGND, value_BGND))
             out_BGQD, sum_BGQ = _forward(query_BGQD, key_BGKD, value_BGKD, 0.0, False, attn_mask=mask_QK, scale=scale)
             _unstack(out_BHND, out_BGQD, block)
-            outs.append(out_BGQD)
             sums.append(sum_BGQ)
-        ctx.save_for_backward(query_BHND, key_BGND, value_BGND, *outs, *sums)
+        ctx.save_for_backward(query_BHND, key_BGND, value_BGND, out_BHND, *sums)
         ctx.blocks, ctx.scale = blocks, scale
         return out_BHND
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_BHND: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        query_BHND, key_BGND, value_BGND, *rest = ctx.saved_tensors
-        groups, count = key_BGND.shape[1], len(ctx.blocks)
-        query_grad = torch.empty_like(query_BHND, memory_format=torch.contiguous_format)
-        key_grad = torch.zeros_like(key_BGND, memory_format=torch.contiguous_format)
-        value_grad = torch.zeros_like(value_BGND, memory_format=torch.contiguous_format)
-        for block, out_BGQD, sum_BGQ in zip(ctx.blocks, rest[:count], rest[count:], strict=True):
-            query_BGQD, grad_BGQD = (_stack(whole, block, groups) for whole in (query_BHND, grad_BHND))
+        query_BHND, key_BGND, value_BGND, out_BHND, *sums = ctx.saved_tensors
+        groups = key_BGND.shape[1]
+        query_grad = torch.empty_like(query_BHND)
+        key_grad, value_grad = torch.zeros_like(key_BGND), torch.zeros_like(value_BGND)
+        for block, sum_BGQ in zip(ctx.blocks, sums, strict=True):
+            query_BGQD, grad_BGQD, out_BGQD = (
+                _stack(whole, block, groups) for whole in (query_BHND, grad_BHND, out_BHND)
+            )
             mask_QK = block.additive(query_BHND.dtype, query_BHND.shape[1] // groups)
             key_BGKD, value_BGKD = (_take(whole, block) for whole in (key_BGND, value_BGND))
             one, two, three = _backward(

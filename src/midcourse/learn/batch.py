@@ -14,6 +14,7 @@ from torch import Tensor
 
 from midcourse.learn.layout import Layout
 
+KEPT = 1 << 19  # elements of a block's mask that is kept for the next layer; a larger one is made again
 BLOCK = 96  # rows that attend together: enough for full matrix products, few enough to share most of their keys
 
 
@@ -31,11 +32,13 @@ class Block:
     _additive: dict[tuple[torch.dtype, int], Tensor] = field(default_factory=dict, repr=False)
 
     def additive(self, dtype: torch.dtype, copies: int) -> Tensor:
-        """0 where the key is seen and -∞ elsewhere, the rows `copies` times; made once."""
-        if (dtype, copies) not in self._additive:
-            mask_QK = torch.zeros(self.seen_QK.shape, dtype=dtype).masked_fill_(~self.seen_QK, -torch.inf)
-            self._additive[dtype, copies] = mask_QK.repeat(copies, 1)
-        return self._additive[dtype, copies]
+        """0 where the key is seen and -∞ elsewhere, the rows `copies` times."""
+        if (dtype, copies) in self._additive:
+            return self._additive[dtype, copies]
+        mask_QK = torch.zeros(self.seen_QK.shape, dtype=dtype).masked_fill_(~self.seen_QK, -torch.inf).repeat(copies, 1)
+        if mask_QK.numel() <= KEPT:
+            self._additive[dtype, copies] = mask_QK
+        return mask_QK
 
 
 @dataclass(frozen=True, slots=True)

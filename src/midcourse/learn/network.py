@@ -27,9 +27,10 @@ from torch.func import functional_call
 
 from midcourse.adapters import switched_off
 from midcourse.learn import rows
-from midcourse.learn.attention import recomputed, tree_attention
+from midcourse.learn.attention import tree_attention
 from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.head import frozen_logp
+from midcourse.learn.recompute import recomputed
 
 Way = Literal["tree", "mask", "rows"]
 CHUNK_ELEMENTS = 1 << 24  # logits of a chunk: 64 MiB in float32; with fewer rows the matrix product is slower
@@ -101,10 +102,7 @@ class Network:
         for number, hidden_CD in enumerate(torch.split(hidden_RD, size)):
             here = slice(bounds[number], bounds[number + 1])
             arguments = (hidden_CD, sorted_T[here] - number * size, token_T[here])
-            if torch.is_grad_enabled():
-                parts.append(recomputed(self._chunk, *arguments))
-            else:
-                parts.append(self._chunk(*arguments))
+            parts.append(recomputed(self._chunk, *arguments))
         back_T = torch.empty_like(order_T)
         back_T[order_T] = torch.arange(len(order_T), device=order_T.device)
         return torch.cat(parts)[back_T]
@@ -135,10 +133,7 @@ class Network:
         size = max(1, CHUNK_ELEMENTS // self.vocabulary // 4)
         parts = []
         for hidden_CD, ref_CD in zip(torch.split(hidden_RD[index_K], size), torch.split(ref_KD, size), strict=True):
-            if torch.is_grad_enabled():
-                parts.append(recomputed(self._kl_chunk, hidden_CD, ref_CD, head))
-            else:
-                parts.append(self._kl_chunk(hidden_CD, ref_CD, head))
+            parts.append(recomputed(self._kl_chunk, hidden_CD, ref_CD, head))
         return torch.cat(parts)
 
     def _kl_chunk(self, hidden_CD: Tensor, ref_CD: Tensor, head: dict[str, Tensor] | None) -> Tensor:

@@ -96,6 +96,8 @@ class TrainSettings(BaseModel):
     """Which layers get an adapter: "all-linear", or names of modules."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Computation: bfloat16 where the machine is fast at it, float32 otherwise. Trained weights are always float32."""
+    gradient_checkpointing: bool = False
+    """Keep the input of each layer alone and compute the rest again for the gradient: less memory, a third slower."""
     seed: int = 0
     """Seeds the adapter, the order of the traces and dropout."""
     contradictions: Literal["warn", "error", "drop"] = "warn"

@@ -23,6 +23,7 @@ from midcourse.learn import (
     long,
     packing,
     precision,
+    recompute,
     record,
     split,
     start,
@@ -156,7 +157,8 @@ class _Run:
         record.write(self.output, self.given, met)
 
         reference = self._reference(reference, network)
-        with precision.computing(loaded.model, dtype):
+        again = recompute.layers(network.decoder) if settings.gradient_checkpointing else nullcontext()
+        with precision.computing(loaded.model, dtype), again:
             if reference is not None:
                 self._learn_reference(reference, network, examples)
                 self._learn_reference(reference, network, held)  # apart: to look at more may not change a bit
