@@ -6,7 +6,7 @@ OUT ?= runs/demo
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model system demo test lint format types bench docs clean
+.PHONY: help setup model system demo test lint format types bench effort docs clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ bench: model ## the benchmarks that the docs quote
 	$(BIN)/python benchmarks/packed.py
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/store.py
+
+effort: model ## what steers are worth: the whole grid, hours; it goes on where it was
+	$(BIN)/python -m benchmarks.effort --workers $(JOBS)
 
 docs: setup ## regenerate what in the docs is generated (command help)
 	$(BIN)/python scripts/write-docs

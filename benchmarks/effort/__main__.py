@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def main() -> int:
     """The command line."""
     options = _options()
-    from benchmarks.effort import plan, tasks, workers
+    from benchmarks.effort import methods, tasks, workers
     from benchmarks.effort.ledger import Ledger
 
     if options.command == "report":
@@ -33,8 +33,8 @@ def main() -> int:
         code = workers.start(arguments, options.workers)
     else:
         names = options.tasks or (tasks.NAMES[:1] if options.quick else tasks.NAMES)
-        methods = [plan.named(name) for name in options.methods] if options.methods else None
-        code = _work(options, names, methods)
+        chosen = [methods.named(name) for name in options.methods] if options.methods else None
+        code = _work(options, names, chosen)
     if code or options.of:
         return code
     if options.command == "tune":
@@ -85,7 +85,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("command", nargs="?", choices=["run", "tune", "report"], default="run")
     parser.add_argument("--quick", action="store_true", help="one task, one seed, two budgets: within ten minutes")
     parser.add_argument("--tasks", nargs="+", help="names of tasks; default: all")
-    parser.add_argument("--methods", nargs="+", help="names of methods; default: all")
+    parser.add_argument("--methods", nargs="+", help="names of methods; default: all but the extras")
     parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")
     parser.add_argument("--budgets", nargs="+", type=int, help="only these budgets, of those there are")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work")

@@ -26,7 +26,7 @@ from midcourse.models import attach
 from midcourse.trace import files
 from midcourse.trace.tree import Message, Trace
 
-LEAST, MOST = 3, 40  # epochs, however many answers there are
+LEAST, MOST = 2, 40  # epochs, however many answers there are
 
 
 def epochs(answers: int, batch: int, steps: int) -> int:
@@ -86,6 +86,13 @@ class _Run:
 
     def _rewrites(self) -> tuple[list[Trace], list[Message]]:
         traces = budget.whole(self.bench.rewritten(self.cell), self.cell.budget)
+        with self.clock("train"):
+            self.train(traces, self.cell.choice.steps)
+        return traces, []
+
+    def _retyped(self) -> tuple[list[Trace], list[Message]]:
+        with self.clock("steer"):
+            traces = budget.whole(self.bench.retyped(self.cell), self.cell.budget)
         with self.clock("train"):
             self.train(traces, self.cell.choice.steps)
         return traces, []
@@ -158,7 +165,9 @@ class _Run:
             seed=cell.seed + number,
             self_check=False,
         )
-        train(self.bench.loaded, traces, settings, folder or self.bench.ledger.place / "adapters" / str(os.getpid()))
+        anchors = self.bench.anchors() if "anchor" in cell.method.objective else ()
+        place = folder or self.bench.ledger.place / "adapters" / str(os.getpid())
+        train(self.bench.loaded, traces, settings, place, unrelated=anchors)
 
     def epochs(self, answers: int, steps: int) -> int:
         """As `epochs`, for this cell's batch."""

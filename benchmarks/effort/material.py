@@ -21,12 +21,13 @@ from midcourse.engine.sampling import Sampling
 from midcourse.measure import drift
 from midcourse.steerers import steer_batch
 from midcourse.trace import files
-from midcourse.trace.tree import Trace
+from midcourse.trace.tree import Message, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 CHUNK = 32  # answers that are steered at once
+MANY = 1000  # all unrelated prompts there are
 
 
 class Bench:
@@ -75,20 +76,30 @@ class Bench:
     def rewritten(self, cell: Cell) -> list[Trace]:
         """The same prompts, each with its whole right answer typed by hand."""
         task, tok = tasks.named(cell.task), self.tok
-        traces = []
-        for prompt in self.train_prompts(cell):
-            trace = Trace(
-                id=f"rewrite of {prompt.id}",
-                messages=prompt.messages,
-                prompt=tuple(tok.prompt(prompt.messages)),
-                model=self.loaded.name,
-                tokenizer=tok.fingerprint,
-                end_ids=tok.end_ids,
-            )
-            trace.steer(trace.head, [*tok.encode(task.reference(prompt)), tok.end_id], author="oracle")
-            trace.finished = True
-            traces.append(trace)
-        return traces
+        return [
+            self._typed(prompt.messages, [*tok.encode(task.reference(prompt)), tok.end_id], prompt.id)
+            for prompt in self.train_prompts(cell)
+        ]
+
+    def retyped(self, cell: Cell) -> list[Trace]:
+        """The finished ones of the steered answers, each typed by hand from beginning to end."""
+        steered = [trace for trace in self.steered(cell) if trace.finished]
+        return [self._typed(trace.messages, trace.answer(trace.head), trace.id) for trace in steered]
+
+    def _typed(self, messages: list[Message], ids: Sequence[int], name: str) -> Trace:
+        """A trace in which a person typed everything."""
+        tok = self.tok
+        trace = Trace(
+            id=f"rewrite of {name}",
+            messages=messages,
+            prompt=tuple(tok.prompt(messages)),
+            model=self.loaded.name,
+            tokenizer=tok.fingerprint,
+            end_ids=tok.end_ids,
+        )
+        trace.steer(trace.head, ids, author="oracle")
+        trace.finished = True
+        return trace
 
     def own_answers(self, cell: Cell, count: int) -> list[list[int]]:
         """What the base model answers to the first `count` training prompts, left alone."""
@@ -123,6 +134,13 @@ class Bench:
             with self.loaded.without_adapter():
                 self._unrelated = texts, [drift.logprobs(self.loaded, text) for text in texts]
         return self._unrelated
+
+    def anchors(self) -> list[list[int]]:
+        """Unrelated texts on which nothing is measured, to hold the model where it is."""
+        sizes = self.sizes
+        with self.loaded.without_adapter():
+            texts = drift.unrelated(self.engine, MANY, sizes.unrelated_tokens)[sizes.unrelated :]
+        return [text.ids for text in texts]
 
     # ---- files ---------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.effort import tasks
-from benchmarks.effort.methods import BASE, BATCH, DEFAULT, METHODS, REWRITES, Method, named
+from benchmarks.effort.methods import BASE, BATCH, DEFAULT, EXTRAS, METHODS, RETYPED, REWRITES, Method
 
 PROTOCOL = 1  # to be raised when a cell's result would be another one although no setting is
 TUNED = Path(__file__).with_name("tuned.json")
@@ -41,7 +41,7 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(budgets=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40, round=20)
-TUNING = Sizes(budgets=(250,), seeds=(1000,), answers=16, steered=0, unrelated=6)
+TUNING = Sizes(budgets=(250,), seeds=(1000,), answers=32, steered=0, unrelated=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,42 +115,45 @@ def fingerprint(task: str, split: Split, seed: int, pool: int, answers: int) -> 
 # ---- the grid ----------------------------------------------------------------------------------------------------
 
 FIRST = (BASE, DEFAULT, REWRITES)
+SECOND = (BATCH, RETYPED)
 
 
 def grid(names: Sequence[str], sizes: Sizes, methods: Sequence[Method] = METHODS) -> list[Cell]:
     """All cells: the default against rewrites on every task first, seed by seed, then the other methods."""
     chosen = tuned()
-    groups = (FIRST, (BATCH,), [m for m in METHODS if m not in (*FIRST, BATCH)])
+    groups = (FIRST, SECOND, [m for m in (*METHODS, *EXTRAS) if m not in (*FIRST, *SECOND)])
     return [
         Cell(task, method, budget, seed, chosen[method.name], sizes)
         for group in groups
         for seed in sizes.seeds
+        for budget in (0, *sizes.budgets)
         for task in names
         for method in group
-        if method in methods
-        for budget in ((0,) if method is BASE else sizes.budgets)
+        if method in methods and (method is BASE) == (budget == 0)
     ]
 
 
 def tuned() -> dict[str, Choice]:
     """What tuning chose for each method."""
     found = json.loads(TUNED.read_text(encoding="utf-8"))
-    return {method.name: Choice(**found.get(method.name, {})) for method in METHODS}
+    found |= {method.name: found[BATCH.name] for method in EXTRAS}
+    found[RETYPED.name] = found[REWRITES.name]
+    return {method.name: Choice(**found.get(method.name, {})) for method in (*METHODS, *EXTRAS)}
 
 
 # ---- tuning ------------------------------------------------------------------------------------------------------
 
-RATES = (3e-4, 1e-3, 2e-3)
+RATES = (2e-4, 4e-4, 8e-4)
 STEPS = (40, 80)
 DPO_RATES = (5e-5, 1e-4, 2e-4, 5e-4)
 DPO_LOSSES = ("sigmoid", "sigmoid + sft")
 
 
 def candidates(method: Method) -> Iterator[Choice]:
-    """What is tried for a method; rounds take what was found for one batch of the same objective."""
+    """What is tried; rounds take what is found for one batch of the same objective, `retyped` what is for rewrites."""
     if method.kind == "whole dpo":
         yield from (Choice(rate, STEPS[0], loss) for loss in DPO_LOSSES for rate in DPO_RATES)
-    elif method.trains and method.kind != "rounds":
+    elif method.trains and method.kind not in ("rounds", "retyped"):
         yield from (Choice(rate, steps) for steps in STEPS for rate in RATES)
 
 
@@ -159,12 +162,9 @@ def tuning(names: Sequence[str], methods: Sequence[Method] = METHODS, sizes: Siz
     (budget,), (seed,) = sizes.budgets, sizes.seeds
     return [
         Cell(task, method, budget, seed, choice, sizes, "dev")
+        for steps in STEPS
         for task in names
         for method in methods
         for choice in candidates(method)
+        if choice.steps == steps
     ]
-
-
-def method(row: dict[str, Any]) -> Method:
-    """The method of a finished cell."""
-    return named(row["method"])

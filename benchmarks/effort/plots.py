@@ -14,7 +14,7 @@ from benchmarks.effort.ledger import Row
 from benchmarks.effort.methods import BATCH, DEFAULT, METHODS, REWRITES, Method
 from benchmarks.effort.verdicts import Point, curve
 
-COLOURS = ("#0b6e4f", "#c1440e", "#5aa469", "#7a7a7a", "#3d5a80", "#8e6c8a", "#d4a017", "#98a6ad")
+COLOURS = ("#0b6e4f", "#c1440e", "#5aa469", "#7a7a7a", "#3d5a80", "#8e6c8a", "#d4a017", "#98a6ad", "#b07aa1")
 FACE, INK, GRID = "#ffffff", "#222222", "#e6e6e6"
 Value = Callable[[Point], float | None]
 

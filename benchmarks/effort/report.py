@@ -7,9 +7,16 @@ from pathlib import Path
 
 from benchmarks.effort import plan, plots, tables, tasks, tune, verdicts
 from benchmarks.effort.ledger import Row, collect, read
-from benchmarks.effort.methods import BATCH, DEFAULT, REWRITES
+from benchmarks.effort.methods import BATCH, DEFAULT, EXTRAS, METHODS, RETYPED, REWRITES
 
 from midcourse.atomic import writing
+
+PLOTS = {
+    "plot": ("effort", "Right answers against typed tokens on every task: steers and whole rewrites"),
+    "plot of quality": ("effort-quality", "Answers that pass against typed tokens: every method"),
+    "plot of steers needed": ("effort-needed", "Steers that an answer still needs, against typed tokens"),
+    "plot of drift": ("effort-drift", "Drift on unrelated prompts against typed tokens"),
+}
 
 
 def write(rows: Sequence[Row], docs: Path, data: Path) -> str:
@@ -34,7 +41,7 @@ def write(rows: Sequence[Row], docs: Path, data: Path) -> str:
 
 def current(rows: Sequence[Row]) -> list[Row]:
     """The rows that are cells of the grid as it is now, and not of one before."""
-    keys = {cell.key for cell in plan.grid(tasks.NAMES, plan.FULL)}
+    keys = {cell.key for cell in plan.grid(tasks.NAMES, plan.FULL, (*METHODS, *EXTRAS))}
     return [row for row in rows if row["key"] in keys]
 
 
@@ -44,10 +51,14 @@ def parts(rows: Sequence[Row], titles: dict[str, str]) -> dict[str, str]:
     there = [task for task in titles if any(row["task"] == task for row in rows)]
     found = [verdicts.judge(rows, task) for task in there]
     batch = [verdicts.judge(rows, task, BATCH.name) for task in there]
+    retyped = [verdicts.judge(rows, task, BATCH.name, RETYPED.name) for task in there]
+    plot = {name: f"![{said}](images/{file}.png)" if rows else "" for name, (file, said) in PLOTS.items()}
     return {
+        **plot,
         "cells": tables.progress(rows, wanted, titles),
         "verdicts": tables.verdicts(found),
         "verdicts of one batch": tables.verdicts(batch),
+        "verdicts against retyped": tables.verdicts(retyped),
         "efforts": tables.efforts(found),
         "quality": "\n\n".join(tables.quality(rows, task) for task in there),
         "needed": "\n\n".join(tables.needed(rows, task) for task in there),
@@ -66,10 +77,10 @@ def between(text: str, name: str, part: str) -> str:
 def words(rows: Sequence[Row]) -> str:
     """The verdicts as they are printed."""
     lines = [f"{len(rows)} cells"]
-    for name in (DEFAULT.name, BATCH.name):
-        lines.append(f"\n{name} against {REWRITES.name}:")
+    for name, rival in ((DEFAULT.name, REWRITES.name), (BATCH.name, REWRITES.name), (BATCH.name, RETYPED.name)):
+        lines.append(f"\n{name} against {rival}:")
         there = [task for task in tasks.NAMES if any(row["task"] == task for row in rows)]
-        lines += [verdict_words(verdicts.judge(rows, task, name)) for task in there]
+        lines += [verdict_words(verdicts.judge(rows, task, name, rival)) for task in there]
     return "\n".join(lines) + "\n"
 
 

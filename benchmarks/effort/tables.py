@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from benchmarks.effort.ledger import Row
-from benchmarks.effort.methods import BASE, METHODS
+from benchmarks.effort.methods import BASE, EXTRAS, METHODS
 from benchmarks.effort.verdicts import Point, Verdict, curve
 
 
@@ -93,7 +93,7 @@ def tuning(rows: Sequence[Row]) -> str:
 def _by_budget(rows: Sequence[Row], task: str, say: Callable[[Point], str]) -> str:
     budgets = sorted({row["budget"] for row in rows if row["task"] == task and row["method"] != BASE.name})
     body = []
-    for method in METHODS:
+    for method in (*METHODS, *EXTRAS):
         points = {point.budget: point for point in curve(rows, task, method.name)}
         if method is BASE:
             body += (

@@ -12,7 +12,7 @@ import torch
 from benchmarks.effort import budget, cell, plan, prompting
 from benchmarks.effort.ledger import Ledger
 from benchmarks.effort.material import Bench
-from benchmarks.effort.methods import BASE, BATCH, DEFAULT, REWRITES, Method, named
+from benchmarks.effort.methods import BASE, BATCH, DEFAULT, RETYPED, REWRITES, Method, named
 from benchmarks.effort.plan import Cell, Choice, Sizes
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -95,6 +95,19 @@ def test_rewrites(bench: Bench) -> None:
     assert row["typed"] == budget.typed(made[: row["answers"]]) <= 60
     assert row["typed"] + budget.typed([made[row["answers"]]]) > 60
     assert row["steers_typed"] == row["answers"] > 0
+
+
+def test_retyped_answers_are_the_steered_ones(bench: Bench) -> None:
+    one = Cell("cards", RETYPED, 90, 0, Choice(), bench.sizes)
+    steered = {trace.messages[-1]["content"]: trace for trace in bench.steered(one) if trace.finished}
+    made = bench.retyped(one)
+    assert made
+    for trace in made:
+        known = steered[trace.messages[-1]["content"]]
+        assert trace.answer(trace.head) == known.answer(known.head)
+        assert budget.typed([trace]) == len(trace.answer(trace.head))
+    row = run(bench, RETYPED, 90)
+    assert 0 < row["typed"] <= 90
 
 
 @pytest.mark.parametrize("loss", ["sigmoid", "sigmoid + sft"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from benchmarks.effort import plan, tasks
-from benchmarks.effort.methods import BASE, BATCH, DEFAULT, METHODS, REWRITES
+from benchmarks.effort.methods import BASE, BATCH, DEFAULT, METHODS, REWRITES, named
 from benchmarks.effort.plan import FULL, Cell, Choice
 
 CELL = Cell("cards", BATCH, 250, 0, Choice(1e-3, 40), FULL)
@@ -29,7 +29,7 @@ def test_the_default_and_rewrites_come_first_seed_by_seed() -> None:
 
 def test_every_trained_method_is_tuned() -> None:
     for method, choice in plan.tuned().items():
-        assert (choice.learning_rate > 0 and choice.steps > 0) == plan.named(method).trains, method
+        assert (choice.learning_rate > 0 and choice.steps > 0) == named(method).trains, method
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ settings.py     everything that can be set
 recipe.py       all that a run takes, as one YAML file
 supervision.py  what of the traces a run trains on
 contradictions.py  steers that contradict each other
-ches.py         how alike the model finds both sides of a steer
 similar.py      pairs that are nearly identical
 split.py        which traces are held out
 held_out.py     how a run does on them, and when it was best
