@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json as jsonlib
 import shlex
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,6 +55,10 @@ def train(
     recipe = configuration.resolve(Recipe, settings, config, beside=("recorded",))
     if recipe.traces is None:
         raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
+    if recipe.report_to:
+        from midcourse.learn import trackers
+
+        trackers.check(recipe.report_to)
     whole = recipe.long == "error"
     found, held_out = (
         load_places(source, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
@@ -68,7 +74,7 @@ def train(
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
     loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=recipe.device)
     try:
-        with stopping() as stop, line() as report:
+        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):  # trackers talk
             done = run(
                 loaded,
                 [place.trace for place in found],

@@ -29,6 +29,7 @@ trainer.py      the loop
 follow.py       what happens around its steps
 displacement.py corrections that training makes less likely
 nonfinite.py    whose number is not finite, and what is left
+trackers.py     TensorBoard, Weights & Biases, trackio and others
 arguments.py    settings in transformers' words
 stop.py         a wish to end early
 checkpoints.py  what a killed run goes on from

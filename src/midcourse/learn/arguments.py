@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from transformers import TrainingArguments
 
+from midcourse.learn import trackers
 from midcourse.learn.settings import TrainSettings
 
 
@@ -26,7 +27,7 @@ def arguments(settings: TrainSettings, output: Path, device: torch.device, steps
         logging_strategy="no",
         logging_nan_inf_filter=False,
         save_strategy="no",
-        report_to="none",
+        **trackers.arguments(settings, output),
         disable_tqdm=True,
         remove_unused_columns=False,
     )

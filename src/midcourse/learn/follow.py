@@ -9,6 +9,7 @@ from transformers import TrainerCallback
 
 from midcourse.learn.evidence import Tally
 from midcourse.learn.progress import Progress
+from midcourse.learn.trackers import Interval
 
 if TYPE_CHECKING:
     from midcourse.learn.trainer import SteerTrainer
@@ -33,6 +34,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         trainer.steps.epoch = state.global_step // len(trainer.steps)
         if state.global_step % len(trainer.steps) == 0:
             trainer.tally, trainer.tokens, trainer.seconds = Tally(), 0, 0.0
+            trainer.interval = Interval(trainer.tally, 0, 0.0)
         trainer.epoch_started = time.perf_counter() - trainer.seconds
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:  # noqa: ARG002
@@ -45,6 +47,9 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         look = trainer.settings.eval_every or len(trainer.steps)
         last = state.global_step == state.max_steps
         control.should_evaluate = trainer.held_out is not None and (last or state.global_step % look == 0)
+        closing = state.global_step % len(trainer.steps) == 0
+        due = closing or state.global_step % trainer.settings.log_every == 0
+        control.should_log = bool(trainer.settings.report_to) and due
         elapsed = time.perf_counter() - trainer.epoch_started
         per_step = (time.perf_counter() - trainer.run_started) / (state.global_step - self.first)
         means = trainer.tally.means(compared=trainer.reference is not None)
@@ -62,7 +67,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
                 seconds_left=per_step * (state.max_steps - state.global_step),
             )
         )
-        if state.global_step % len(trainer.steps) == 0:
+        if closing:
             epoch = {"epoch": trainer.steps.epoch + 1, "seconds": elapsed, "tokens": trainer.tokens}
             trainer.history.append({**epoch, **means})
         return control

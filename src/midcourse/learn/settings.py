@@ -26,7 +26,11 @@ TOPICS = {
     "checkpoint_every": "Checkpoints",
     "watch": "Watching",
     "hold_out": "Held-out steers",
+    "report_to": "Trackers",
 }
+
+# What a run that is resumed may have otherwise: it changes no weight.
+OUTSIDE = frozenset({"report_to", "run_name", "log_every"})
 
 
 class TrainSettings(BaseModel):
@@ -125,6 +129,21 @@ class TrainSettings(BaseModel):
     """Stop after so many looks without anything better; 0: never."""
     keep_best: bool = True
     """End with the weights that were best on what is held out, not with the last ones."""
+    report_to: list[str] = Field(default_factory=list)
+    """Trackers, by the names that transformers has for them: tensorboard, wandb, trackio, mlflow, …; one or several."""
+    run_name: str | None = None
+    """What trackers call this run; by default the name of the output folder."""
+    log_every: int = Field(default=1, ge=1)
+    """Steps between entries in the trackers."""
+
+    @field_validator("report_to", mode="before")
+    @classmethod
+    def _report_to(cls, given: object) -> object:
+        """`tensorboard,wandb` is two, as is the list of both; none is none."""
+        parts = [given] if isinstance(given, str) else given
+        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+            return given
+        return [name for part in parts for name in part.replace(",", " ").split() if name != "none"]
 
     @field_validator("objective")
     @classmethod

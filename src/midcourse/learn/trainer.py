@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
-from midcourse.learn import checkpoints, evidence, expression, nonfinite, rows, weights
+from midcourse.learn import checkpoints, evidence, expression, nonfinite, rows, trackers, weights
 from midcourse.learn.arguments import arguments
 from midcourse.learn.batch import batch
 from midcourse.learn.displacement import Displacement
@@ -34,6 +34,7 @@ from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.steps import Steps
 from midcourse.learn.stop import Stop
+from midcourse.learn.trackers import Interval
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]
@@ -68,6 +69,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         )  # no steers: nothing but accepted tokens or text
         self.normaliser = (total or alone) / len(self.steps)
         self.tally = Tally()
+        self.interval = Interval(self.tally, 0, 0.0)
         self.displacement = Displacement(examples, settings.displacement, compared=reference is not None)
         self.notices: list[str] = []
         self.tokens = 0
@@ -84,6 +86,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
             callbacks=[Follow(self)],
         )
         self.remove_callback(PrinterCallback)
+        trackers.name_runs(self.callback_handler.callbacks, settings, output)
         self.accelerator.device_placement = False
 
     def _move_model_to_device(self, model: nn.Module, device: torch.device) -> None:
@@ -177,6 +180,18 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
             weights.take(self.model, self.best, held.best["step"])
             self.tell(f"the weights are those after step {held.best['step']}, the best on what is held out")
 
+    # ---- trackers ------------------------------------------------------------------------------------------------
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """The Trainer's loss, learning rate and gradient norm, with what we count beside it."""
+        if "train_runtime" in logs:  # its last words, whose samples are our steps
+            return
+        if "learning_rate" in logs:
+            seconds = time.perf_counter() - self.epoch_started
+            compared = self.reference is not None
+            logs = {**self.interval.numbers(self.tally, self.tokens, seconds, compared=compared), **logs}
+        super().log(logs, start_time)
+
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
         """Not counted here."""
         return 0
@@ -211,6 +226,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
         self.history, self.tokens, self.seconds = progress["history"], progress["tokens"], progress["seconds"]
         self.tally = Tally(**progress["tally"])
+        self.interval = Interval(self.tally, self.tokens, self.seconds)
         self.displacement.restore(progress["displacement"])
         if self.held_out is not None:
             self.held_out.history = progress["held_out"]

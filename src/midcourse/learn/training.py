@@ -28,6 +28,7 @@ from midcourse.learn import (
     split,
     start,
     supervision,
+    trackers,
     weights,
 )
 from midcourse.learn.held_out import HeldOut
@@ -38,7 +39,7 @@ from midcourse.learn.network import Network
 from midcourse.learn.progress import Progress, Report, silent
 from midcourse.learn.recipe import Recipe
 from midcourse.learn.reference import Reference
-from midcourse.learn.settings import TrainSettings
+from midcourse.learn.settings import OUTSIDE, TrainSettings
 from midcourse.learn.stop import Stop
 from midcourse.trace.tree import Trace
 
@@ -132,6 +133,7 @@ class _Run:
     ) -> TrainResult:
         started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
+        trackers.check(settings.report_to)
         traces, places, held = self._split(list(traces), places, list(held_out))
         examples = supervision.find(traces, settings, unrelated, self.tell, places)
         examples, cuts = long.shorten(examples, settings.max_tokens, loaded.context_length, settings.long)
@@ -141,7 +143,9 @@ class _Run:
             raise UserError("nothing to train on: all of it is too long, and `long` is skip")
         layouts = [build([example]) for example in examples]
 
-        identity = checkpoints.identity(loaded.name, settings.model_dump(mode="json"), [*examples, *held])
+        identity = checkpoints.identity(
+            loaded.name, settings.model_dump(mode="json", exclude=set(OUTSIDE)), [*examples, *held]
+        )
         checkpoint = checkpoints.begin(self.output, identity, resume=resume)
         before = record.fingerprint(loaded.model)
         weights.prepare(loaded, settings)
