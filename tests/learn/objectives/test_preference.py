@@ -77,9 +77,13 @@ def test_dpop_charges_for_a_fallen_correction() -> None:
 
 
 def test_bdpo_takes_the_rejected_run_from_a_mixture() -> None:
-    """Δ(c) = 0, Δ(r) = −log 3, λ = ½: the mixture is ½·⅓ + ½ = ⅔ of the reference. β = 1: −log σ(−log ⅔) = log(5/3)."""
+    """Δ(c) = 0, Δ(r) = −log 3, λ = ½: the mixture is ½·⅓ + ½ = ⅔ of the reference. β = 1: −log σ(−log ⅔) = log(5/3).
+
+    λ = ⅕: ⅕·⅓ + ⅘ = 13/15, so log(28/15).
+    """
     found = evidence(runs((0, 1.0, [-1.0], [-1.0])), runs((0, 1.0, [-1.0 - math.log(3)], [-1.0]), tokens=[9]))
     assert bdpo(found, Constants(beta=1.0)).item() == pytest.approx(math.log(5 / 3))
+    assert bdpo(found, Constants(beta=1.0, bdpo_lambda=0.2)).item() == pytest.approx(math.log(28 / 15))
 
 
 def test_bdpo_gains_nothing_more_from_a_rejected_run_that_is_gone() -> None:

@@ -7,7 +7,6 @@ same.
 
 from __future__ import annotations
 
-import os
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
@@ -29,9 +28,10 @@ from midcourse.trace.tree import Run
 from tests import tiny
 from tests.learn import sample
 
-os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # that CPO and ORPO may change: the pinned version does not
-
 pytestmark = [
+    pytest.mark.filterwarnings(
+        "ignore:You are importing from 'trl.experimental'"
+    ),  # the pinned version does not change
     pytest.mark.filterwarnings("ignore:`gradient_checkpointing` is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning"),
 ]
