@@ -45,9 +45,9 @@ format: setup ## put the code into its standard form
 types: setup ## check the types alone
 	$(BIN)/mypy
 
-bench: model ## the benchmarks that the docs quote
+bench: model ## the benchmarks that the docs quote; FULL=1 for the whole grid of training
 	$(BIN)/python benchmarks/start.py
-	$(BIN)/python benchmarks/packed.py
+	$(BIN)/python -m benchmarks.training $(if $(FULL),--full)
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/store.py
 
