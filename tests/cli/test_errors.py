@@ -154,3 +154,16 @@ def test_another_tokenizer_goes_through_its_text_and_says_so(
     assert ran.code == 0
     assert ran.json["steers"] == 4
     assert "another tokenizer" in ran.err
+
+
+def test_contradictory_steers_are_named_with_file_line_and_answer(mc: Callable[..., Ran], tmp_path: Path) -> None:
+    ask = [{"role": "user", "content": "Ada, 36, as TOML."}]
+    one = {"messages": ask, "output": ["```toml\n", {"rejected": "name: Ada", "chosen": 'name = "Ada"'}]}
+    other = [{"chosen": "name: Ada", "rejected": 'name = "Ada"'}]
+    two = {"messages": [*ask, {"role": "assistant", "output": ["```toml\n", *other]}, *ask], "output": ["So.", *other]}
+    file = lines(tmp_path / "two.jsonl", one, two)
+    ran = mc("train", "--traces", file, "--output", tmp_path / "out", "--contradictions", "error")
+    assert ran.code == 2
+    assert f"{file}:1: steer 0 chooses what {file}:2, answer 0, steer 0 rejects after the same tokens" in ran.err
+    assert f"{file}:2, answer 0: steer 0 chooses what {file}:1, steer 0 rejects" in ran.err
+    assert not (tmp_path / "out").exists()

@@ -73,9 +73,18 @@ def test_they_are_told_with_file_line_and_steer() -> None:
     assert settle(traces, TrainSettings(), name, notes.append) == frozenset()
     assert notes == [
         "contradictions: 1 pair of steers after the same tokens, they pull against each other: "
-        "file.jsonl:1, steer 0 chooses what is rejected by file.jsonl:2, steer 0",
+        "file.jsonl:1, steer 0 chooses what file.jsonl:2, steer 0 rejects",
         "2 pairs of steers correct the same place in different words: file.jsonl:1, steer 0 and file.jsonl:3, steer 0; "
         "file.jsonl:2, steer 0 and file.jsonl:3, steer 0",
+    ]
+
+
+def test_a_pair_that_contradicts_both_ways_is_told_once() -> None:
+    notes: list[str] = []
+    settle([trace([30], [40]), trace([40], [30])], TrainSettings(), name, notes.append)
+    assert notes == [
+        "contradictions: 1 pair of steers after the same tokens, they pull against each other: "
+        "file.jsonl:1, steer 0 chooses what file.jsonl:2, steer 0 rejects",
     ]
 
 
@@ -90,11 +99,9 @@ def test_they_can_be_dropped() -> None:
 def test_they_can_be_errors_before_anything_is_computed_or_written(tmp_path: Path) -> None:
     settings = TrainSettings(contradictions="error")
     traces = [trace([30], [40]), trace([40], [30])]
-    for number, made in enumerate(traces):
-        made.id = f"t{number}"
     places = ["a.jsonl:1", "a.jsonl:7"]
     with pytest.raises(InputErrors) as caught:
         train(sample.loaded(), traces, settings, tmp_path / "out", places=places)
-    assert [problem.where for problem in caught.value.problems] == ["a.jsonl:1 (t0)", "a.jsonl:7 (t1)"]
-    assert "steer 0 chooses what a.jsonl:7 (t1), steer 0 rejects" in str(caught.value)
+    assert [problem.where for problem in caught.value.problems] == ["a.jsonl:1", "a.jsonl:7"]
+    assert "steer 0 chooses what a.jsonl:7, steer 0 rejects" in str(caught.value)
     assert not (tmp_path / "out").exists()

@@ -78,7 +78,7 @@ def test_the_culprit_is_named_and_what_was_good_is_kept(tmp_path: Path, make: An
     with pytest.raises(TrainingError) as caught:
         train(make(), traces(), settings, output, places=[f"file.jsonl:{line}" for line in range(1, 7)])
     message = str(caught.value)
-    assert message.startswith(f"the {what} is not finite at step 3, in file.jsonl:3 (t")
+    assert message.startswith(f"the {what} is not finite at step 3, in file.jsonl:3, steers 1, 2. What")
     assert "steers 1, 2. What was trained until step 2 is in" in message
     assert f"The last checkpoint is {output / 'checkpoints' / 'checkpoint-2'}" in message
     assert caught.value.exit_code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -32,9 +33,12 @@ class Place(NamedTuple):
     trace: Trace
     where: str
     line: int | None
+    answer: int | None = None  # which one of its line, from 0, if that has several
 
     def __str__(self) -> str:
-        return self.where if self.line is None else f"{self.where}:{self.line}"
+        if self.line is None:
+            return self.where
+        return f"{self.where}:{self.line}" + ("" if self.answer is None else f", answer {self.answer}")
 
 
 def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[Trace]:
@@ -100,7 +104,13 @@ def _read(path: str, tokenizer: HFTokenizer, model: str, skip_invalid: bool) -> 
     found = read(Path(path), tokenizer, model=model, skip_invalid=skip_invalid)
     for line in [*found.notices, *map(str, found.problems)]:
         say(line)
-    return [Place(trace, path, line) for trace, line in zip(found.traces, found.lines, strict=True)]
+    answers = Counter(found.lines)
+    counted: Counter[int] = Counter()
+    places = []
+    for trace, number in zip(found.traces, found.lines, strict=True):
+        places.append(Place(trace, path, number, counted[number] if answers[number] > 1 else None))
+        counted[number] += 1
+    return places
 
 
 def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Place]:

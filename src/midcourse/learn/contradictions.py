@@ -71,18 +71,14 @@ def settle(
     """
     found = find(traces)
 
-    def words(pair: tuple[Named, Named], verb: str) -> str:
-        one, two = (f"{name(steer.trace)}, steer {steer.steer}" for steer in pair)
-        return f"{one} {verb} {two}"
+    def called(steer: Named) -> str:
+        return f"{name(steer.trace)}, steer {steer.steer}"
 
     if found.opposite and settings.contradictions == "error":
+        end = "rejects after the same tokens; mend one of them, or set contradictions to warn or drop"
         raise InputErrors(
             [
-                Problem(
-                    name(one.trace),
-                    f"steer {one.steer} chooses what {name(two.trace)}, steer {two.steer} rejects after the same "
-                    "tokens; mend one of them, or set contradictions to warn or drop",
-                )
+                Problem(name(one.trace), f"steer {one.steer} chooses what {called(two)} {end}")
                 for one, two in found.opposite
             ]
         )
@@ -92,11 +88,12 @@ def settle(
         if settings.contradictions == "drop":
             dropped = frozenset(steer for pair in found.opposite for steer in pair)
             end = f"their {len(dropped)} steers are left out"
-        shown = "; ".join(words(pair, "chooses what is rejected by") for pair in found.opposite[:SHOWN])
-        tell(f"contradictions: {_count(found.opposite)} after the same tokens, {end}: {shown}{_more(found.opposite)}")
+        once = [(one, two) for one, two in found.opposite if one < two or (two, one) not in found.opposite]
+        both = [f"{called(one)} chooses what {called(two)} rejects" for one, two in once]
+        tell(f"contradictions: {_count(once)} after the same tokens, {end}: {'; '.join(both[:SHOWN])}{_more(both)}")
     apart = {frozenset(pair) for pair in found.opposite}
     if mild := [pair for pair in found.different if frozenset(pair) not in apart]:
-        shown = "; ".join(words(pair, "and") for pair in mild[:SHOWN])
+        shown = "; ".join(f"{called(one)} and {called(two)}" for one, two in mild[:SHOWN])
         tell(f"{_count(mild)} correct the same place in different words: {shown}{_more(mild)}")
     return dropped
 

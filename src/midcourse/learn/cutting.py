@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from midcourse.learn import rows as rows_of
 from midcourse.learn.items import Example, Segment, Slice
 from midcourse.learn.layout import Layout, build
 
@@ -41,9 +42,9 @@ def cut(example: Example, max_tokens: int, *, by_rows: bool = False) -> list[Exa
     apart, for a second piece of the accepted tokens would cost their context again.
     """
     layout = build([example])
-    found = Pieces(layout, by_rows=by_rows)
-    if found.size <= max_tokens:
+    if (rows_of.size(layout) if by_rows else len(layout)) <= max_tokens:
         return [example]
+    found = Pieces(layout, by_rows=by_rows)
     pieces: list[list[Unit]] = []
     size = max_tokens + 1
     rows: set[int] = set()
@@ -66,13 +67,6 @@ class Pieces:
         self.layout = layout
         self.by_rows = by_rows
         self.units = sorted(_units(layout, split=not by_rows), key=lambda unit: _backwards(layout, unit.deepest))
-
-    @property
-    def size(self) -> int:
-        """Tokens that the model sees of the whole."""
-        if not self.by_rows:
-            return len(self.layout)
-        return sum(self.cost(unit, set()) for unit in self.units)
 
     def cost(self, unit: Unit, rows: set[int]) -> int:
         """How many tokens `unit` adds to a piece that has `rows` already."""

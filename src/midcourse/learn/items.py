@@ -80,10 +80,8 @@ class Example:
 
 
 def name(number: int, trace: Trace, place: str = "") -> str:
-    """How messages call a trace: by the place where it was read ("steers.jsonl:3"), otherwise by its number."""
-    if trace.id in place:
-        return place
-    return f"{place or f'trace {number}'} ({trace.id})"
+    """How messages call a trace: by the place where it was read ("steers.jsonl:3"), otherwise by number and id."""
+    return place or f"trace {number} ({trace.id})"
 
 
 def examples(
