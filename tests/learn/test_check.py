@@ -58,7 +58,7 @@ def test_a_model_without_the_attention_interface_takes_a_mask(monkeypatch: pytes
         raise TypeError("no such keyword: tree")
 
     monkeypatch.setattr(attention, "_attend", refuse)
-    monkeypatch.setattr(attention, "NAME", "midcourse_refused")
+    monkeypatch.setattr(attention, "NAMES", {"tree": "midcourse_refused"})
     checked = check.choose(tiny.model("gemma3"), EXAMPLES)
     assert checked.network.way == "mask"
     assert "no such keyword" in checked.notices[0]

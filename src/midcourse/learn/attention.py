@@ -5,8 +5,11 @@ trunk all before it, for a few short branches the trunk up to their last fork an
 depth-first order these keys are a few unbroken stretches, so taking them is cheap. Query heads that share a key/value
 head are stacked as more rows of the block, so nothing is repeated for them.
 
-Registered with transformers' `AttentionInterface` under `NAME` and used only inside `tree_attention`. The tree comes as
-the keyword `tree`, which models hand down to the attention function; with a name that has no mask function
+On a GPU, `flex.py` does it where the self-check finds that it works. What neither can do is dense: every row against
+every key, under a mask.
+
+Registered with transformers' `AttentionInterface` under `NAMES` and used only inside `tree_attention`. The tree comes
+as the keyword `tree`, which models hand down to the attention function; with a name that has no mask function
 transformers builds no mask of its own, and sliding layers say their window.
 
 Legend: B = 1, H query heads, G key/value heads, S = H / G, N rows, Q rows of a block, K keys of a block, D head width.
@@ -16,31 +19,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from midcourse.learn import flex
 from midcourse.learn.batch import Block, Tree
 from midcourse.learn.recompute import recomputed
 
-NAME = "midcourse_tree"
+Way = Literal["tree", "flex"]
+NAMES: dict[Way, str] = {"tree": "midcourse_tree", "flex": "midcourse_flex"}
 _forward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 _backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
 
 
 @contextmanager
-def tree_attention(decoder: nn.Module) -> Iterator[None]:
+def tree_attention(decoder: nn.Module, way: Way = "tree") -> Iterator[None]:
     """Inside, `decoder` attends by the `tree` that its forward pass is given."""
     from transformers import AttentionInterface
 
-    if NAME not in AttentionInterface._global_mapping:
-        AttentionInterface.register(NAME, _attend)
+    name = NAMES[way]
+    if name not in AttentionInterface._global_mapping:
+        AttentionInterface.register(name, partial(_attend, way=way))
     config: Any = decoder.config
     before = config._attn_implementation
-    config._attn_implementation_internal = NAME
+    config._attn_implementation_internal = name
     try:
         yield
     finally:
@@ -48,13 +55,14 @@ def tree_attention(decoder: nn.Module) -> Iterator[None]:
 
 
 def _attend(
-    _module: nn.Module,
+    module: nn.Module,
     query_BHND: Tensor,
     key_BGND: Tensor,
     value_BGND: Tensor,
     attention_mask: Tensor | None,
     *,
     tree: Tree,
+    way: Way,
     scaling: float | None = None,
     dropout: float = 0.0,
     sliding_window: int | None = None,
@@ -68,6 +76,8 @@ def _attend(
         query_BHND, key_BGND, value_BGND = (whole.to(dtype) for whole in (query_BHND, key_BGND, value_BGND))
     scale = query_BHND.shape[-1] ** -0.5 if scaling is None else scaling
     on_cpu = kind == "cpu" and query_BHND.shape[-1] == value_BGND.shape[-1]
+    if way == "flex" and not dropout:
+        return flex.attend(module, query_BHND, key_BGND, value_BGND, tree, sliding_window, scale, softcap), None
     if softcap is None and not dropout and on_cpu:
         out_BHND = _Blocks.apply(query_BHND, key_BGND, value_BGND, tree.blocks(sliding_window), scale)  # type: ignore[no-untyped-call]
     else:

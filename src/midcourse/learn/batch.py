@@ -47,6 +47,7 @@ class Tree:
 
     exit_N: Tensor
     position_N: Tensor
+    flex: dict[int | None, Any] = field(default_factory=dict, repr=False)  # FlexAttention's masks, by window
     _masks: dict[int | None, Tensor] = field(default_factory=dict, repr=False)
     _blocks: dict[int | None, list[Block]] = field(default_factory=dict, repr=False)
 

@@ -6,12 +6,14 @@ It runs before the first optimizer step. A way of running the model that fails i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from subprocess import SubprocessError
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
 from midcourse.errors import ContextError, TrainingError
+from midcourse.hub import first_line
 from midcourse.learn import rows
 from midcourse.learn.batch import batch
 from midcourse.learn.items import Example
@@ -20,6 +22,11 @@ from midcourse.learn.network import Network, Way
 
 ROW_TOKENS = 512  # what the row-wise side of the check may cost; one segment at least
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}  # nats a token
+
+UNFIT = (
+    *(TypeError, ValueError, RuntimeError, AttributeError, KeyError, AssertionError),
+    *(ImportError, OSError, SubprocessError),  # no compiler, or one that failed
+)
 
 
 class Checked(NamedTuple):
@@ -37,7 +44,7 @@ def choose(model: nn.Module, examples: Sequence[Example]) -> Checked:
     """
     model.eval()
     notices: list[str] = []
-    ways: tuple[Way, ...] = ("tree", "mask", "rows")
+    ways = _ways(Network(model).device)
     kind = type(Network(model).causal).__name__
     if getattr(Network(model).causal, "_is_stateful", False):
         ways = ("rows",)
@@ -46,13 +53,30 @@ def choose(model: nn.Module, examples: Sequence[Example]) -> Checked:
         network = Network(model, way)
         try:
             difference, tolerance = compare(network, examples)
-        except (TypeError, ValueError, RuntimeError, AttributeError, KeyError, AssertionError) as error:
-            notices.append(f"{kind} cannot be run as {way!r}: {error}")
+            if way == "flex":
+                _differentiate(network, examples)
+        except UNFIT as error:
+            notices.append(f"{kind} cannot be run as {way!r}: {first_line(error)}")
             continue
         if difference <= tolerance:
             return Checked(network, difference, tuple(notices))
         notices.append(f"{kind} run as {way!r} differs from rows by {difference:.2g} nats a token")
     raise TrainingError("the self-check failed: " + "; ".join(notices))
+
+
+def _ways(device: torch.device) -> tuple[Way, ...]:
+    """From fast to certain."""
+    return ("flex", "tree", "mask", "rows") if device.type == "cuda" else ("tree", "mask", "rows")
+
+
+def _differentiate(network: Network, examples: Sequence[Example]) -> None:
+    """What is compiled is compiled again for the gradient, and for a second length; better now than at some step."""
+    weights = [value for value in network.model.parameters() if value.requires_grad]
+    sample = _sample(examples)
+    for part in (sample[:1], sample) if weights else ():
+        with network.attending():
+            logp_T = network(batch(build(part), network.device)).logp_T
+            torch.autograd.grad(logp_T.sum(), weights, allow_unused=True)
 
 
 @torch.no_grad()

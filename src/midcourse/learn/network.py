@@ -3,7 +3,8 @@
 The decoder runs once over the packed sequence; only supervised rows go through the LM head, in chunks, so that logits
 for a whole sequence never exist.
 
-Three ways of running the decoder, from fast to certain (`check.py` chooses):
+Four ways of running the decoder, from fast to certain (`check.py` chooses):
+- `flex`: FlexAttention, compiled, which knows who sees whom; on GPUs;
 - `tree`: our attention function, which knows who sees whom;
 - `mask`: the model's own attention under a dense mask, for models that don't take an attention function;
 - `rows`: one plain causal sequence a segment, for layers that no mask isolates (state space, linear attention).
@@ -32,7 +33,7 @@ from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.head import frozen_logp
 from midcourse.learn.recompute import recomputed
 
-Way = Literal["tree", "mask", "rows"]
+Way = Literal["flex", "tree", "mask", "rows"]
 CHUNK_ELEMENTS = 1 << 24  # logits of a chunk: 64 MiB in float32; with fewer rows the matrix product is slower
 
 
@@ -87,7 +88,9 @@ class Network:
 
     def attending(self) -> Any:
         """Inside, the decoder attends the way this network is run; also needed around a backward that recomputes."""
-        return tree_attention(self.decoder) if self.way == "tree" else nullcontext()
+        if self.way in ("tree", "flex"):
+            return tree_attention(self.decoder, self.way)
+        return nullcontext()
 
     def read(self, hidden_RD: Tensor, index_T: Tensor, token_T: Tensor) -> Tensor:
         """Log-probability of `token_T[t]` after the hidden state `hidden_RD[index_T[t]]`."""
