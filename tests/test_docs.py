@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from midcourse import config
+from midcourse.cli.app import app
+from midcourse.learn.recipe import Recipe
 from midcourse.trace.files import read
 from tests.tokenizers import EXACT, get
 
@@ -37,6 +41,22 @@ def test_what_is_generated_is_up_to_date() -> None:
         [sys.executable, str(ROOT / "scripts" / "write-docs"), "--check"], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_commands_that_are_shown_exist(page: Path) -> None:
+    """With these flags and values; what they do is tested elsewhere."""
+    for block in blocks(page, "sh"):
+        for line in re.findall(r"^midcourse (.+)$", block.replace("\\\n", " "), re.MULTILINE):
+            app.parse_args(shlex.split(line, comments=True), exit_on_error=False, print_error=False)
+
+
+def test_the_recipes_that_are_shown_are_read(tmp_path: Path) -> None:
+    shown = blocks(ROOT / "docs" / "training.md", "yaml")
+    assert shown
+    for text in shown:
+        (tmp_path / "run.yaml").write_text(text)
+        config.resolve(Recipe, None, tmp_path / "run.yaml")
 
 
 def test_links_lead_somewhere() -> None:

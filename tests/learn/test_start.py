@@ -23,6 +23,7 @@ def test_what_was_resolved_is_said_with_where_it_came_from(tmp_path: Path) -> No
     assert lines[1].endswith("attention: tree")
     assert lines[2].startswith("data       12 steers in 3 traces · ")
     assert lines[3].startswith("training   adapter of rank 4: ")
-    assert lines[3].endswith("sft + accepted · 2 epochs of 2 steps")
-    assert lines[4] == "settings   epochs 2 (flag) · lora_rank 4 (run.yaml)"
-    assert max(map(len, lines)) <= 100
+    assert lines[3].endswith(" · sft + accepted")
+    assert lines[4] == "           2 epochs of 2 steps"
+    assert lines[5] == "settings   epochs 2 (flag) · lora_rank 4 (run.yaml)"
+    assert max(map(len, lines)) <= 79

@@ -93,9 +93,7 @@ class HeldOut:
         parts = [f"held out, {when}: loss {last['loss']:.3f}"]
         if last["margin"] is not None:
             parts += [f"margin {last['margin']:+.2f}", f"accuracy {last['accuracy']:.0%}"]
-        if last["chosen_logp_per_token"] is not None:
-            parts.append(f"corrections {last['chosen_logp_per_token']:.2f} nats a token")
-        return " · ".join(parts) + (" · the best so far" if self.improved and len(self.history) > 2 else "")
+        return " · ".join(parts) + (" · best" if self.improved and len(self.history) > 2 else "")
 
     def metrics(self) -> dict[str, Any]:
         """What `metrics.json` says of it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,8 @@ from midcourse.learn.settings import TrainSettings
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
+
+INDENT, WIDTH = 11, 79
 
 
 def summary(
@@ -33,12 +34,12 @@ def summary(
     parts = {
         "model": f"{loaded.name}{f' at {revision[:12]}' if revision else ''} · weights {recorded['weights'][:8]} · "
         f"tokenizer {recorded['tokenizer'][:8]} · context {loaded.context_length:,}",
-        "computing": f"{recorded['dtype']} on {recorded['device']}, {recorded['threads']} threads · "
+        "computing": f"{recorded['dtype']} on {recorded['device']}, {_count(recorded['threads'], 'thread')} · "
         f"attention: {recorded['way']}",
         "data": f"{supervision.steers(examples)} steers in {len({one.number for one in examples})} traces · "
         f"{sum(map(len, layouts)):,} tokens an epoch ({sum(map(rows.size, layouts)):,} row by row)",
         "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "
-        f"{settings.epochs} epochs of {steps} {'step' if steps == 1 else 'steps'}",
+        f"{_count(settings.epochs, 'epoch')} of {_count(steps, 'step')}",
     }
     if held:
         often = f"every {settings.eval_every} steps" if settings.eval_every else "after every epoch"
@@ -51,5 +52,16 @@ def summary(
     return "\n".join(_row(name, text) for name, text in parts.items())
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def _row(name: str, text: str) -> str:
-    return textwrap.fill(text, 100, initial_indent=f"{name:<11}", subsequent_indent=" " * 11, break_long_words=False)
+    """The parts of `text` in as many lines as it takes, none of them divided unless it is too long by itself."""
+    lines: list[str] = []
+    for part in text.split(" · "):
+        if lines and len(lines[-1]) + 3 + len(part) <= WIDTH - INDENT:
+            lines[-1] += f" · {part}"
+        else:
+            lines.append(part)
+    return f"{name:<{INDENT}}" + f"\n{'':<{INDENT}}".join(lines)
