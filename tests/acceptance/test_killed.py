@@ -41,7 +41,7 @@ def _a_session(model: Path, tmp_path: Path, wait: float) -> None:
     assert child.run("verify", "--store", store).code == 0
 
     trace = listed[0]["trace"]
-    with Terminal("steer", *flags, "--trace", trace, "--max-tokens", 8) as terminal:
+    with Terminal("steer", *flags, "--trace", trace[:8], "--max-tokens", 8) as terminal:
         assert "correction 4." in terminal.wait(PROMPT)
         terminal.type("+ afterwards")
         terminal.wait(PROMPT)

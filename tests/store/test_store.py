@@ -158,6 +158,18 @@ def test_a_trace_that_is_not_there(store: Store) -> None:
         store.get("nobody")
 
 
+def test_the_beginning_of_an_id_will_do(store: Store) -> None:
+    store.add([make(id) for id in ("abc1", "abc12", "abd%", "x_y")])
+    assert store.id_of("abd") == "abd%"
+    assert store.id_of("abc1") == "abc1"
+    assert store.id_of("x_") == "x_y"
+    with pytest.raises(UserError, match="several traces begin with 'ab': abc1, abc12, abd%; give more"):
+        store.id_of("ab")
+    for none in ("", "ABC1", "abd_", "%"):
+        with pytest.raises(UserError, match="there is no trace"):
+            store.id_of(none)
+
+
 def test_the_head_and_the_rest_follow_a_save(store: Store) -> None:
     trace = make("a")
     store.save(trace)

@@ -69,7 +69,7 @@ def steer(
     prompt
         What you say first; asked for otherwise.
     trace
-        Go on with this trace of the store.
+        Go on with this trace of the store: its id, or the beginning of it that `list` shows.
     author
         Whose steers these are; your login name otherwise.
     temperature
@@ -99,7 +99,7 @@ def steer(
     sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed)
     reader(model)
     with Store.open(store) as opened:
-        before = opened.get(trace) if trace else None
+        before = opened.get(opened.id_of(trace)) if trace else None
         loaded = models.load(model, adapter=adapter)
         engine = TransformersEngine(loaded)
         say(loaded.summary())

@@ -156,6 +156,21 @@ class Store:
             [trace] = read(connection, self.name, [row])
         return trace
 
+    def id_of(self, beginning: str) -> str:
+        """The id that begins so, if there is one alone; an id is its own. Raises `UserError` otherwise."""
+        with self._database.reading() as connection:
+            query = select(traces.c.id).where(traces.c.id.startswith(beginning, autoescape=True)).order_by(traces.c.id)
+            found = [id for (id,) in connection.execute(query.limit(10)) if id.startswith(beginning)]
+        if beginning in found:
+            return beginning
+        if len(found) == 1 and beginning:
+            return str(found[0])
+        if not found or not beginning:
+            raise UserError(f"{self.name}: there is no trace {beginning!r}")
+        raise UserError(
+            f"{self.name}: several traces begin with {beginning!r}: {', '.join(found)}; give more of the id"
+        )
+
     def traces(
         self,
         *,
