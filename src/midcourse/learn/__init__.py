@@ -21,6 +21,7 @@ recipe.py       all that a run takes, as one YAML file
 supervision.py  what of the traces a run trains on
 contradictions.py  steers that contradict each other
 similar.py      pairs that are nearly identical
+changes.py      which tokens a correction changed
 split.py        which traces are held out
 held_out.py     how a run does on them, and when it was best
 weights.py      the weights that it trains

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from midcourse.learn.batch import Batch
 from midcourse.learn.expression import Term, divergences
 from midcourse.learn.items import Segment, Side
+from midcourse.learn.layout import Placed
 from midcourse.learn.network import Network, Output
 from midcourse.learn.objectives import OBJECTIVES, Constants, Evidence, Runs
 from midcourse.learn.reference import Reference
@@ -53,12 +54,23 @@ def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, kl_T: Tensor | Non
         logp_T=logp_T[at_T],
         ref_T=None if ref_T is None else ref_T[at_T],
         kl_T=None if kl_T is None else kl_T[at_T],
-        token_T=batch.token_T[at_T],
         run_T=run_T[at_T],
         steer_R=torch.tensor(steers, dtype=torch.long, device=logp_T.device),
         weight_R=logp_T.new_tensor([placed.segment.weight for placed in segments]),
         whole_R=logp_T.new_tensor([placed.segment.whole or len(placed.segment) for placed in segments]),
+        unchanged_T=_unchanged_T(segments, logp_T.device),
     )
+
+
+def _unchanged_T(runs: Sequence[Placed], device: torch.device) -> Tensor | None:
+    """Whether the other side of the steer has each token too; None where no segment says so."""
+    if not any(placed.segment.unchanged for placed in runs):
+        return None
+    flags: list[bool] = []
+    for _, segment in runs:
+        unchanged = set(segment.unchanged)
+        flags += [place in unchanged for place in range(len(segment))]
+    return torch.tensor(flags, device=device)
 
 
 def total(evidence: Evidence, terms: Iterable[Term], constants: Constants) -> Tensor:

@@ -38,7 +38,8 @@ class Slice(NamedTuple):
 class Segment:
     """Supervised tokens on one path, first to last. `steer` counts the trace's steers, `which` its rejected runs.
 
-    Part of a longer run that was cut says with `whole` how many tokens that has.
+    Part of a longer run that was cut says with `whole` how many tokens that has. `unchanged` are the places of the
+    tokens that the other side of the steer has too, where that is asked for (`changes.py`).
     """
 
     side: Side
@@ -47,6 +48,7 @@ class Segment:
     steer: int | None = None
     which: int = 0
     whole: int | None = None
+    unchanged: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return sum(part.stop - part.start for part in self.slices)
@@ -55,13 +57,14 @@ class Segment:
         """The first `count` tokens of it; itself if it has no more."""
         if count >= len(self):
             return self
+        unchanged = tuple(place for place in self.unchanged if place < count)
         kept: list[Slice] = []
         for part in self.slices:
             stop = min(part.stop, part.start + count)
             if stop > part.start:
                 kept.append(Slice(part.span, part.start, stop))
             count -= stop - part.start
-        return replace(self, slices=tuple(kept))
+        return replace(self, slices=tuple(kept), unchanged=unchanged)
 
 
 @dataclass(frozen=True, slots=True)

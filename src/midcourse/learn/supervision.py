@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from midcourse.errors import UserError
-from midcourse.learn import contradictions, expression, items, similar
+from midcourse.learn import changes, contradictions, expression, items, similar
 from midcourse.learn.items import Example, Side
 from midcourse.learn.settings import TrainSettings
 from midcourse.trace.tree import Trace
@@ -45,20 +45,27 @@ def find(
     for note in settings.ignored:
         tell(note)
     if "rejected" in sides:
-        weighed = settings.sft_gamma != 1 or any(term.name == "ddpo" for term in settings.terms)
-        if settings.trim and not weighed:  # otherwise what both sides share counts, as DDPO says
+        if settings.trim and not any(term.name == "ddpo" for term in settings.terms):  # there, it counts on both sides
             found, cut = similar.trimmed(found)
             if cut:
                 tell(f"rejected runs cut before an end that their correction shares: {cut}")
         if near := similar.near(found):
             tell(similar.notice(near, len(steers)))
-    return items.within(found, settings.horizon) if settings.horizon else found
+    return _as_set(found, settings)
 
 
 def held_out(traces: Sequence[Trace], settings: TrainSettings) -> list[Example]:
     """What of held-out `traces` is looked at: what the objective needs, and both sides of every steer."""
     sides = expression.sides(settings.terms).difference({"text"}).union(BOTH)
-    return items.examples(traces, sides)
+    return _as_set(items.examples(traces, sides), settings)
+
+
+def _as_set(found: list[Example], settings: TrainSettings) -> list[Example]:
+    """What `settings` say about tokens: which count more, and how far what was rejected is looked at."""
+    gammas = {"sft": settings.sft_gamma, "ddpo": settings.ddpo_gamma}
+    if any(gammas.get(term.name, 1) != 1 for term in settings.terms):
+        found = changes.noted(found)
+    return items.within(found, settings.horizon) if settings.horizon else found
 
 
 def _examples(

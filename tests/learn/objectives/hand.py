@@ -11,19 +11,18 @@ from midcourse.learn.objectives import Evidence, Runs
 
 def runs(
     *of: tuple[int, float, list[float], list[float]],
-    tokens: Sequence[int] | None = None,
+    unchanged: Sequence[bool] | None = None,
     kl: Sequence[float] | None = None,
 ) -> Runs:
-    """From (steer, weight, log π, log π_ref) of each run; without `tokens` no two are the same."""
-    count = sum(len(logp) for _, _, logp, _ in of)
+    """From (steer, weight, log π, log π_ref) of each run."""
     return Runs(
         logp_T=torch.tensor([value for _, _, logp, _ in of for value in logp], dtype=torch.float64),
         ref_T=torch.tensor([value for _, _, _, ref in of for value in ref], dtype=torch.float64),
         kl_T=None if kl is None else torch.tensor(kl, dtype=torch.float64),
-        token_T=torch.tensor(tokens) if tokens is not None else torch.arange(count, dtype=torch.long),
         run_T=torch.tensor([number for number, (_, _, logp, _) in enumerate(of) for _ in logp], dtype=torch.long),
         steer_R=torch.tensor([steer for steer, *_ in of], dtype=torch.long),
         weight_R=torch.tensor([weight for _, weight, *_ in of], dtype=torch.float64),
+        unchanged_T=None if unchanged is None else torch.tensor(unchanged),
     )
 
 
@@ -41,16 +40,16 @@ def evidence(
 
 # One steer: the correction has two tokens, log π = -1 and -0.5, reference -1.5 and -1, so Δ(c) = 0.5 + 0.5 = 1.
 # The rejected run has one, log π = -2, reference -1, so Δ(r) = -1. The margin is 2.
-PLAIN = evidence(runs((0, 1.0, [-1.0, -0.5], [-1.5, -1.0])), runs((0, 1.0, [-2.0], [-1.0]), tokens=[9]))
+PLAIN = evidence(runs((0, 1.0, [-1.0, -0.5], [-1.5, -1.0])), runs((0, 1.0, [-2.0], [-1.0])))
 # The same with both sides below the reference: Δ(c) = -0.5, Δ(r) = -2.5, the margin is 2 as before.
-FALLEN = evidence(runs((0, 1.0, [-1.0, -0.5], [-0.5, -0.5])), runs((0, 1.0, [-3.5], [-1.0]), tokens=[9]))
+FALLEN = evidence(runs((0, 1.0, [-1.0, -0.5], [-0.5, -0.5])), runs((0, 1.0, [-3.5], [-1.0])))
 # Two rejected runs, margins 2 and 4, weight 3: Δ(c) = 1, Δ(r) = -1 and -3.
 SEVERAL = evidence(
-    runs((0, 3.0, [-1.5], [-2.5]), tokens=[1]),
-    runs((0, 3.0, [-2.0], [-1.0]), (0, 3.0, [-4.0], [-1.0]), tokens=[2, 3]),
+    runs((0, 3.0, [-1.5], [-2.5])),
+    runs((0, 3.0, [-2.0], [-1.0]), (0, 3.0, [-4.0], [-1.0])),
 )
-# Both sides end with token 8: Δ = 1 and 0.2 in the correction, -1 and -0.2 in what was rejected.
+# Both sides end with the same token: Δ = 1 and 0.2 in the correction, -1 and -0.2 in what was rejected.
 SHARED = evidence(
-    runs((0, 1.0, [-1.0, -0.5], [-2.0, -0.7]), tokens=[7, 8]),
-    runs((0, 1.0, [-2.0, -0.5], [-1.0, -0.3]), tokens=[9, 8]),
+    runs((0, 1.0, [-1.0, -0.5], [-2.0, -0.7]), unchanged=[False, True]),
+    runs((0, 1.0, [-2.0, -0.5], [-1.0, -0.3]), unchanged=[False, True]),
 )

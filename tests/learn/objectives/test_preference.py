@@ -81,14 +81,14 @@ def test_bdpo_takes_the_rejected_run_from_a_mixture() -> None:
 
     λ = ⅕: ⅕·⅓ + ⅘ = 13/15, so log(28/15).
     """
-    found = evidence(runs((0, 1.0, [-1.0], [-1.0])), runs((0, 1.0, [-1.0 - math.log(3)], [-1.0]), tokens=[9]))
+    found = evidence(runs((0, 1.0, [-1.0], [-1.0])), runs((0, 1.0, [-1.0 - math.log(3)], [-1.0])))
     assert bdpo(found, Constants(beta=1.0)).item() == pytest.approx(math.log(5 / 3))
     assert bdpo(found, Constants(beta=1.0, bdpo_lambda=0.2)).item() == pytest.approx(math.log(28 / 15))
 
 
 def test_bdpo_gains_nothing_more_from_a_rejected_run_that_is_gone() -> None:
     """Δ(r) = −50: no more than −log(1 − ½) = log 2 is to be had; Δ(c) = 0, β = 1: −log σ(log 2) = log 1.5."""
-    rejected = runs((0, 1.0, [-51.0], [-1.0]), tokens=[9])
+    rejected = runs((0, 1.0, [-51.0], [-1.0]))
     rejected.logp_T.requires_grad_()
     loss = bdpo(evidence(runs((0, 1.0, [-1.0], [-1.0])), rejected), Constants(beta=1.0))
     loss.backward()
@@ -116,9 +116,9 @@ def test_listwise_is_dpo_for_one_rejected_run_and_plackett_luce_for_several() ->
 def test_listwise_stands_extreme_margins() -> None:
     """A margin of −1000 at β = 1 costs 1000; one of +1000 costs nothing."""
     for change, expected in ((-1000.0, 1000.0), (1000.0, 0.0)):
-        chosen = runs((0, 1.0, [change], [0.0]), tokens=[1])
+        chosen = runs((0, 1.0, [change], [0.0]))
         chosen.logp_T.requires_grad_()
-        loss = listwise(evidence(chosen, runs((0, 1.0, [0.0], [0.0]), tokens=[2])), Constants(beta=1.0))
+        loss = listwise(evidence(chosen, runs((0, 1.0, [0.0], [0.0]))), Constants(beta=1.0))
         loss.backward()
         assert loss.item() == pytest.approx(expected)
         assert chosen.logp_T.grad is not None

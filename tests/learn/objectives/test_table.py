@@ -20,8 +20,8 @@ PAIRWISE = [name for name, objective in OBJECTIVES.items() if {"chosen", "reject
 def _full() -> Evidence:
     """Something on every side, and gradients everywhere."""
     sides = [
-        runs((0, 1.0, [-1.0, -0.5], [-0.9, -1.0]), tokens=[7, 8], kl=[0.1, 0.2]),
-        runs((0, 1.0, [-2.0, -1.5], [-2.1, -1.0]), tokens=[9, 8], kl=[0.1, 0.3]),
+        runs((0, 1.0, [-1.0, -0.5], [-0.9, -1.0]), kl=[0.1, 0.2]),
+        runs((0, 1.0, [-2.0, -1.5], [-2.1, -1.0]), kl=[0.1, 0.3]),
         runs((1, 1.0, [-0.7], [-0.5]), kl=[0.1]),
         runs((2, 1.0, [-0.7], [-0.5]), kl=[0.1]),
         runs((3, 1.0, [-0.7], [-0.5]), kl=[0.1]),

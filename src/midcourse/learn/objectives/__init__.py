@@ -9,7 +9,7 @@ sequential.py   tdpo1, tdpo2
 free.py         simpo, orpo: without a reference
 marks.py        unlikelihood
 holding.py      anchor
-emphasis.py     which tokens a correction changed
+emphasis.py     how much more changed tokens count
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def sft(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> T
 
     Use it always: it is what a correction says, and quick, for it needs no reference.
     """
-    weight_T, _ = emphasis(evidence, constants.sft_gamma)
+    weight_T = emphasis(evidence.chosen, constants.sft_gamma)
     logp_R = evidence.chosen.over_R(weight_T * evidence.chosen.logp_T, lengths)
     return -(evidence.chosen.weight_R * logp_R).sum()
 

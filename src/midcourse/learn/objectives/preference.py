@@ -72,17 +72,19 @@ def ddpo(evidence: Evidence, constants: Constants, lengths: Lengths = "mean") ->
 
     From DDPO in RLHF-V, arXiv 2312.00849, section 3.1; γ is 5 there and 3 in its code. Label smoothing as in `dpo`.
 
-    Deviations: a token is unchanged if both sides of the steer have it in common (module `emphasis`); the tokens before
-    the fork are the same on both sides and left out, those after the segments are not there. No least length of a
-    common part.
+    Deviations: a token is unchanged if both sides of the steer have it in common (`changes.py`); the tokens before the
+    fork are the same on both sides and left out, those after the segments are not there. No least length of a common
+    part.
 
     Use it where corrections repeat much of what they correct: the tokens that differ count γ times.
     """
-    chosen_T, rejected_T = emphasis(evidence, constants.ddpo_gamma)
     pairs = evidence.pairs
-    chosen_P = evidence.chosen.over_R(chosen_T * evidence.chosen.ratio_T, lengths)[pairs.chosen_P]
-    rejected_P = evidence.rejected.over_R(rejected_T * evidence.rejected.ratio_T, lengths)[pairs.rejected_P]
-    return (pairs.weight_P * logistic(constants.beta * (chosen_P - rejected_P), constants.label_smoothing)).sum()
+    chosen_R, rejected_R = (
+        runs.over_R(emphasis(runs, constants.ddpo_gamma) * runs.ratio_T, lengths)
+        for runs in (evidence.chosen, evidence.rejected)
+    )
+    logit_P = constants.beta * (chosen_R[pairs.chosen_P] - rejected_R[pairs.rejected_P])
+    return (pairs.weight_P * logistic(logit_P, constants.label_smoothing)).sum()
 
 
 def dpop(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:

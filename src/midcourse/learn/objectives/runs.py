@@ -22,19 +22,20 @@ class Runs:
     """Runs of tokens laid end to end.
 
     `logp_T` in nats; `ref_T` the reference's, and `kl_T` KL(π_ref‖π) at the row that predicts each token, None where no
-    objective asks for it; `token_T` the tokens; `run_T` the run of each; `steer_R` the steer of each run (the trace,
-    for runs that belong to no steer); `weight_R`; `whole_R`, where some run is only part of one that was cut, how many
-    tokens that one has: means are taken over these.
+    objective asks for it; `run_T` the run of each token; `unchanged_T` whether the other side of the steer has it too,
+    None where no objective asks; `steer_R` the steer of each run (the trace, for runs that belong to no steer);
+    `weight_R`; `whole_R`, where some run is only part of one that was cut, how many tokens that one has: means are
+    taken over these.
     """
 
     logp_T: Tensor
     ref_T: Tensor | None
     kl_T: Tensor | None
-    token_T: Tensor
     run_T: Tensor
     steer_R: Tensor
     weight_R: Tensor
     whole_R: Tensor | None = None
+    unchanged_T: Tensor | None = None
 
     def over_R(self, value_T: Tensor, lengths: Lengths = "sum") -> Tensor:
         """The sum, or the mean, of `value_T` over each run."""
