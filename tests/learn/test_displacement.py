@@ -28,7 +28,7 @@ def chosen(changes: list[float], *, reference: bool = True) -> Runs:
     run_T = torch.tensor([run for run in range(len(changes)) for _ in range(2)])
     ref_T = torch.full_like(logp_T, -1.0) if reference else None
     runs = torch.arange(len(changes))
-    return Runs(logp_T, ref_T, None, torch.zeros_like(run_T), run_T, runs, torch.ones(len(changes)))
+    return Runs(logp_T, ref_T, None, run_T, runs, torch.ones(len(changes)))
 
 
 def see(one: Displacement, changes: list[float], epoch: int, layout: Layout = LAYOUT, **options: bool) -> str | None:

@@ -16,7 +16,7 @@ def test_files_are_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.Mon
     values = written(Recipe(traces="steers.jsonl", model="org/name", epochs=7))
     assert values["traces"] == str(tmp_path / "steers.jsonl")
     assert values["model"] == "org/name"
-    assert list(values)[:2] == ["traces", "model"]
+    assert list(values)[:3] == ["traces", "held_out", "model"]
     assert Recipe(**values).epochs == 7
 
 
