@@ -49,7 +49,7 @@ def ipo(evidence: Evidence, constants: Constants, lengths: Lengths = "mean") -> 
 
     Deviation: means over tokens, which the paper does not write but its authors use, as TRL does.
 
-    Use it where DPO runs away: the margin is drawn to a number instead of to infinity.
+    Use it where DPO runs away: the margin is drawn to 1/(2β) nats a token, 5 at the default β, instead of to infinity.
     """
     chosen_P, rejected_P, weight_P = _changes(evidence, lengths)
     return (weight_P * (chosen_P - rejected_P - 1 / (2 * constants.beta)) ** 2).sum()
