@@ -2,7 +2,7 @@
 
 In bfloat16 the frozen matrices are held in bfloat16 for the time of training, the rest stays as loaded, and autocast
 multiplies matrices in bfloat16; trained weights, their gradients and the optimizer stay float32. In either, LoRA layers
-run as `lora.py` has them.
+run as `lora.py` has them, gated layers as `gate.py`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from midcourse.learn import lora
+from midcourse.learn import gate, lora
 
 
 @cache
@@ -40,7 +40,7 @@ def computing(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
     """Inside, matrix products of `model` are in `dtype`; afterwards its weights are what they were, to the bit."""
     device = next(model.parameters()).device.type
     if dtype != torch.bfloat16:
-        with lora.fused(model):
+        with lora.fused(model), gate.fused(model):
             yield
         return
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -50,7 +50,7 @@ def computing(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
             module.weight.data = module.weight.data.to(dtype)
     try:
         # a cast that is kept outlives its weight
-        with lora.fused(model), torch.autocast(device, dtype=dtype, cache_enabled=False):
+        with lora.fused(model), gate.fused(model), torch.autocast(device, dtype=dtype, cache_enabled=False):
             yield
     finally:
         for weight, original in kept:
