@@ -67,6 +67,7 @@ ALL: dict[str, Architecture] = {
         **_HEAD,
         **_SLIDING,
         query_pre_attn_scalar=8,
+        attn_implementation="eager",  # older versions of transformers leave the cap out otherwise
         attn_logit_softcapping=2.0,
         final_logit_softcapping=3.0,
     ),

@@ -20,6 +20,7 @@ settings.py     everything that can be set
 recipe.py       all that a run takes, as one YAML file
 supervision.py  what of the traces a run trains on
 contradictions.py  steers that contradict each other
+ches.py         how alike the model finds both sides of a steer
 similar.py      pairs that are nearly identical
 changes.py      which tokens a correction changed
 split.py        which traces are held out

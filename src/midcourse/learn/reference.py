@@ -18,9 +18,10 @@ from midcourse.errors import TrainingError
 from midcourse.learn import nonfinite
 from midcourse.learn.batch import Batch, batch
 from midcourse.learn.layout import Layout
-from midcourse.learn.network import Network
+from midcourse.learn.network import Network, Output
 
 Off = Callable[[], AbstractContextManager[None]]
+See = Callable[[Batch, Output], None]
 
 
 class Reference:
@@ -39,8 +40,11 @@ class Reference:
         return len(self._logp)
 
     @torch.no_grad()
-    def learn(self, network: Network, layouts: Sequence[Layout], off: Off) -> Iterator[int]:
-        """Run `network` over what of `layouts` is not known yet, inside `off()`; yields the tokens of each pass."""
+    def learn(self, network: Network, layouts: Sequence[Layout], off: Off, see: See | None = None) -> Iterator[int]:
+        """Run `network` over what of `layouts` is not known yet, inside `off()`; yields the tokens of each pass.
+
+        `see` is shown what each pass gave.
+        """
         for layout in layouts:
             keys = _keys(layout)
             known = self._hidden if self.keeps_hidden else self._logp
@@ -53,6 +57,8 @@ class Reference:
                 if not torch.isfinite(output.logp_T).all():
                     where = nonfinite.culprits(layout.examples, lambda alone: _sound(network, alone))
                     raise TrainingError(f"the reference's log-probabilities are not finite {where}")
+            if see is not None:
+                see(made, output)
             counts = [len(placed.segment) for placed in layout.segments]
             for key, logp_t in zip(keys, torch.split(output.logp_T, counts), strict=True):
                 self._logp[key] = logp_t.clone()

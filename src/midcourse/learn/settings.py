@@ -108,6 +108,9 @@ class TrainSettings(BaseModel):
     """Where one steer chooses what another rejects after the same tokens: say so, stop, or leave both out."""
     trim: bool = True
     """Leave out of a rejected run what it and its correction end with (not under ddpo or sft_gamma, which weigh it)."""
+    similarity: Literal["auto", "on", "off"] = "auto"
+    """Score how alike both sides of each steer are to the model (CHES), before training: where the reference is
+    computed in any case (auto), also where that takes a pass of its own (on), or never."""
     displacement: float = Field(default=1.0, ge=0)
     """Alarm when a correction is so many nats less likely than before training (all its tokens together); 0: never."""
     self_check: bool = True

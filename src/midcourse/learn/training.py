@@ -31,6 +31,7 @@ from midcourse.learn import (
     trackers,
     weights,
 )
+from midcourse.learn.ches import Similarity
 from midcourse.learn.held_out import HeldOut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import build
@@ -38,7 +39,7 @@ from midcourse.learn.metrics import metrics as measured
 from midcourse.learn.network import Network
 from midcourse.learn.progress import Progress, Report, silent
 from midcourse.learn.recipe import Recipe
-from midcourse.learn.reference import Reference
+from midcourse.learn.reference import Reference, See
 from midcourse.learn.settings import OUTSIDE, TrainSettings
 from midcourse.learn.stop import Stop
 from midcourse.trace.tree import Trace
@@ -116,6 +117,7 @@ class _Run:
         self.settings = settings.training if isinstance(settings, Recipe) else settings
         self.notices: list[str] = []
         self.seconds: dict[str, float] = {}
+        self.similarity = Similarity()
 
     def tell(self, note: str) -> None:
         self.notices.append(note)
@@ -163,9 +165,10 @@ class _Run:
         reference = self._reference(reference, network)
         again = recompute.layers(network.decoder) if settings.gradient_checkpointing else nullcontext()
         with precision.computing(loaded.model, dtype), again:
-            if reference is not None:
-                self._learn_reference(reference, network, examples)
-                self._learn_reference(reference, network, held)  # apart: to look at more may not change a bit
+            self._look(reference, network, examples, self._scored(reference))
+            self._look(reference, network, held)  # apart: to look at more may not change a bit
+            if self.similarity.notice:
+                self.tell(self.similarity.notice)
             trainer = self._loop(network, examples, held, reference, checkpoint)
             trainer.finish()
         if settings.full:
@@ -176,7 +179,7 @@ class _Run:
 
         self.seconds["total"] = time.perf_counter() - started
         metrics = measured(trainer, loaded, examples, layouts, dtype, self.seconds, self.notices)
-        metrics["cut"] = [cut.entry for cut in cuts]
+        metrics |= {"cut": [cut.entry for cut in cuts], "similarity": self.similarity.metrics()}
         self._save(metrics)
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
 
@@ -230,16 +233,29 @@ class _Run:
             given.head = network.head_weights()
         return given
 
-    def _learn_reference(self, reference: Reference, network: Network, examples: Sequence[Example]) -> None:
+    def _scored(self, reference: Reference | None) -> See | None:
+        """Where the sides of steers are compared, if they are: with the reference's pass, or in one of its own."""
+        paired = "rejected" in expression.sides(self.settings.terms)
+        free = reference is not None and self.settings.similarity == "auto"
+        return self.similarity.see if paired and (free or self.settings.similarity == "on") else None
+
+    def _look(
+        self, reference: Reference | None, network: Network, examples: Sequence[Example], see: See | None = None
+    ) -> None:
+        """One pass before training over what the reference does not know yet; `see` is shown what it gives."""
         started = time.perf_counter()
         model: Any = self.loaded.model
 
         def off() -> AbstractContextManager[None]:
             return adapters.switched_off(model) if self.loaded.has_adapter else nullcontext()
 
+        if reference is None:
+            if see is None:
+                return
+            reference = Reference()  # nobody asks it anything
         packs = packing.packs(examples, self.settings.max_tokens, by_rows=network.way == "rows")
         model.eval()
-        for step, _ in enumerate(reference.learn(network, packs, off), 1):
+        for step, _ in enumerate(reference.learn(network, packs, off, see), 1):
             self.report(Progress("reference", step=step, steps=len(packs)))
         self.seconds["reference"] = self.seconds.get("reference", 0.0) + time.perf_counter() - started
 
