@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any
@@ -42,15 +42,15 @@ def fused(model: nn.Module) -> Iterator[None]:
 
 def _gated(module: Any) -> bool:
     """Whether the module's forward pass is that formula with that function, and nobody has put another in its place."""
-    if "forward" in vars(module) or not hasattr(module, "gate_proj") or not _formula(type(module)):
+    if "forward" in vars(module) or not hasattr(module, "gate_proj") or not _formula(type(module).forward):
         return False
     return isinstance(module.act_fn, nn.SiLU) or type(module.act_fn).__name__ == "SiLUActivation"
 
 
 @cache
-def _formula(kind: Any) -> bool:
+def _formula(forward: Callable[..., Any]) -> bool:
     try:
-        source = inspect.getsource(kind.forward)
+        source = inspect.getsource(forward)
     except (OSError, TypeError):  # there is none
         return False
     return FORWARD.fullmatch(" ".join(source.split())) is not None
