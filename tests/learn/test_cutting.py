@@ -37,7 +37,9 @@ def test_pieces_hold_everything_once_and_fit(max_tokens: int, by_rows: bool, see
         for piece in made:
             layout = build([piece])
             size = rows.size(layout) if by_rows else len(layout)
-            assert size <= max_tokens or len(Pieces(layout, by_rows=by_rows).units) == 1
+            found = Pieces(layout, by_rows=by_rows)
+            largest = max(found.cost(unit, set()) for unit in found.units)
+            assert size <= (max_tokens if largest <= max_tokens else largest * 5 // 4)
             assert all(s.whole == (len(o) if len(s) < len(o) else None) for s, o in _originals(piece, example))
 
 
@@ -69,11 +71,18 @@ def test_little_context_is_computed_twice() -> None:
     assert sum(sizes) < 1.5 * whole
 
 
-def test_long_texts_are_cut_by_tokens() -> None:
+def test_what_does_not_fit_in_any_case_still_shares_its_context() -> None:
+    """Scoring cuts no context: steers beyond `max_tokens` go together, not each with all that comes before it."""
+    found = examples([sample.trace(0, steers=60, length=4)], ALL)
+    whole = len(build(found))
+    sizes = [len(build([piece])) for piece in cut(found[0], 100)]
+    assert len(sizes) < 10
+    assert max(sizes) < whole
+
+
+def test_a_path_that_is_too_long_is_not_cut_here() -> None:
     (text,) = texts([list(range(3, 90))])
-    made = cut(text, 86)
-    assert made == [text]
-    assert len(cut(text, 40)) > 1
+    assert cut(text, 40) == [text], "half of its tokens need more context than that"
 
 
 def _gradient(network: Network, found: list[Example], max_tokens: int, objective: str) -> tuple[int, dict[str, Tensor]]:

@@ -20,6 +20,8 @@ from midcourse.learn import rows as rows_of
 from midcourse.learn.items import Example, Segment, Slice
 from midcourse.learn.layout import Layout, build
 
+SPARE = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -38,6 +40,8 @@ class Unit:
 def cut(example: Example, max_tokens: int, *, by_rows: bool = False) -> list[Example]:
     """`example` in pieces whose layouts have at most `max_tokens` rows each, where its units allow that.
 
+    A unit that has more by itself takes others with it that add at most a `SPARE`th to its context.
+
     With `by_rows` every run is fed with its own copy of its context, and counts so; then nothing but steers is told
     apart, for a second piece of the accepted tokens would cost their context again.
     """
@@ -46,14 +50,15 @@ def cut(example: Example, max_tokens: int, *, by_rows: bool = False) -> list[Exa
         return [example]
     found = Pieces(layout, by_rows=by_rows)
     pieces: list[list[Unit]] = []
-    size = max_tokens + 1
+    size = limit = 0
     rows: set[int] = set()
     for unit in found.units:
         more = found.cost(unit, rows)
-        if size + more > max_tokens:
+        if not pieces or size + more > limit:
             pieces.append([])
             size, rows = 0, set()
             more = found.cost(unit, rows)
+            limit = max_tokens if more <= max_tokens else more + more // SPARE
         pieces[-1].append(unit)
         size += more
         found.mark(unit, rows)
