@@ -76,6 +76,27 @@ def test_patience_ends(tmp_path: Path) -> None:
     assert result.metrics["epochs"][-1]["epoch"] == pytest.approx(steps[-1] / 3)
 
 
+def test_a_run_that_stopped_early_stops_there_again(tmp_path: Path) -> None:
+    """Patience is in the checkpoint: resumed from the last one, it ends at the same step with the same weights."""
+    settings = TrainSettings(
+        **FAST | {"learning_rate": 2e-2, "epochs": 30}, eval_every=2, patience=2, checkpoint_every=3, keep_checkpoints=1
+    )
+
+    def once(**options: Any) -> tuple[TrainResult, Any]:
+        loaded = sample.loaded()
+        return train(loaded, sample.traces(6), settings, tmp_path, held_out=HELD, **options), loaded
+
+    (one, first), (two, second) = once(), once(resume=True)
+    assert any("resuming after" in note for note in two.notices)
+    assert one.metrics["steps"] == two.metrics["steps"]
+    assert one.metrics["held_out"]["stopped_early"]
+    assert two.metrics["held_out"]["stopped_early"]
+    steps = [[line["step"] for line in run.metrics["held_out"]["evaluations"]] for run in (one, two)]
+    assert steps[0] == steps[1]
+    for value, again in zip(first.model.parameters(), second.model.parameters(), strict=True):
+        assert torch.equal(value, again)
+
+
 def test_a_share_is_held_out_of_the_traces(tmp_path: Path) -> None:
     result, _ = run(tmp_path, held_out=(), hold_out=0.4)
     assert (result.metrics["traces"], result.metrics["held_out"]["traces"]) == (4, 2)

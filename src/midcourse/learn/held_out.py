@@ -36,7 +36,7 @@ class HeldOut:
         self.packs = packing.packs(found, settings.max_tokens, by_rows=network.way == "rows")
         trained = expression.sides(settings.terms)
         total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in found)
-        self.weight = total or sum(example.trace.weight for example in found)
+        self.weight = total or sum({example.number: example.trace.weight for example in found}.values())
         self.history: list[dict[str, Any]] = []
         self.stopped_early = False
 

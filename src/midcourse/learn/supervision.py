@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from midcourse.errors import UserError
-from midcourse.learn import changes, contradictions, expression, items, similar
+from midcourse.learn import changes, contradictions, expression, items, long, similar, split
 from midcourse.learn.items import Example, Side
 from midcourse.learn.settings import TrainSettings
 from midcourse.trace.tree import Trace
@@ -52,6 +52,36 @@ def find(
         if near := similar.near(found):
             tell(similar.notice(near, len(steers)))
     return _as_set(found, settings)
+
+
+def divided(
+    traces: Sequence[Trace],
+    places: Sequence[str],
+    given: Sequence[Trace],
+    settings: TrainSettings,
+    context_length: int,
+    tell: Callable[[str], None],
+) -> tuple[Sequence[Trace], Sequence[str], list[Example]]:
+    """The traces to train on with their places, and what is held out: `given`, and a share of `traces` if that is set.
+
+    Raises `UserError` where there is nothing to look at in what is held out.
+    """
+    held = list(given)
+    if settings.hold_out:
+        kept, out = split.split(traces, settings.hold_out)
+        held += [traces[number] for number in out]
+        places = [places[number] for number in kept] if places else places
+        traces = [traces[number] for number in kept]
+    found, cuts = long.shorten(held_out(held, settings), settings.max_tokens, context_length, settings.long)
+    if cuts:
+        tell(f"held out: {long.notice(cuts)}")
+    if held and not found:
+        raise UserError(f"there are no steers in the {len(held)} traces that are held out")
+    if same := split.shared(traces, held):
+        tell(f"{same} of {len(held)} held-out traces answer a conversation that is trained on: they tell little")
+    if not found and (settings.eval_every or settings.patience):
+        tell("eval_every and patience are set and ignored: nothing is held out (--held-out, --hold-out)")
+    return traces, places, found
 
 
 def held_out(traces: Sequence[Trace], settings: TrainSettings) -> list[Example]:

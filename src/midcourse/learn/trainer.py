@@ -146,7 +146,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.report(Progress("note", note=held.sentence()))
         numbers = {f"eval_{name}": value for name, value in found.items() if isinstance(value, float)}
         self.log({name: value for name, value in numbers.items() if name not in ("eval_epoch", "eval_seconds")})
-        if held.improved and self.settings.keep_best:
+        if held.improved and self.settings.keep_best and self.is_world_process_zero():
             weights.keep(self.model, self.best, state.global_step)
         done = state.global_step == state.max_steps
         if held.exhausted and not done:

@@ -25,7 +25,6 @@ from midcourse.learn import (
     precision,
     recompute,
     record,
-    split,
     start,
     supervision,
     trackers,
@@ -136,7 +135,9 @@ class _Run:
         started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
         trackers.check(settings.report_to)
-        traces, places, held = self._split(list(traces), places, list(held_out))
+        traces, places, held = supervision.divided(
+            list(traces), places, list(held_out), settings, loaded.context_length, self.tell
+        )
         examples = supervision.find(traces, settings, unrelated, self.tell, places)
         examples, cuts = long.shorten(examples, settings.max_tokens, loaded.context_length, settings.long)
         if cuts:
@@ -182,31 +183,6 @@ class _Run:
         metrics |= {"cut": [cut.entry for cut in cuts], "similarity": self.similarity.metrics()}
         self._save(metrics)
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
-
-    def _split(
-        self, traces: list[Trace], places: Sequence[str], given: Sequence[Trace]
-    ) -> tuple[list[Trace], Sequence[str], list[Example]]:
-        """The traces to train on with their places, and what is held out: `given`, and a share of `traces`."""
-        settings = self.settings
-        held = list(given)
-        if settings.hold_out:
-            kept, out = split.split(traces, settings.hold_out)
-            held += [traces[number] for number in out]
-            places = [places[number] for number in kept] if places else places
-            traces = [traces[number] for number in kept]
-        found = supervision.held_out(held, settings)
-        found, cuts = long.shorten(found, settings.max_tokens, self.loaded.context_length, settings.long)
-        if cuts:
-            self.tell(f"held out: {long.notice(cuts)}")
-        if held and not found:
-            raise UserError(f"there are no steers in the {len(held)} traces that are held out")
-        if same := split.shared(traces, held):
-            self.tell(
-                f"{same} of {len(held)} held-out traces answer a conversation that is trained on: they tell little"
-            )
-        if not found and (settings.eval_every or settings.patience):
-            self.tell("eval_every and patience are set and ignored: nothing is held out (--held-out, --hold-out)")
-        return traces, places, found
 
     def _network(self, examples: Sequence[Example]) -> Network:
         started = time.perf_counter()
