@@ -57,6 +57,8 @@ def test_the_shared_end_is_not_rejected(chosen: list[int], rejected: list[int], 
     after, cut = trimmed(before)
     assert sides(after[0]) == [chosen, left]
     assert cut == (left != rejected)
+    after, _ = trimmed(before, both=True)
+    assert sides(after[0]) == [chosen[: max(1, len(chosen) - len(rejected) + len(left))], left]
 
 
 def test_an_end_over_several_spans_and_runs() -> None:
@@ -87,11 +89,11 @@ def test_training_trims_and_tells() -> None:
     body = list(range(50, 59))
     traces = [pair([30, *body, 70], [40, *body, 71]), pair([31, 5], [40, 5])]
     notes: list[str] = []
-    found = find(traces, TrainSettings(objective="dpo"), (), notes.append)
+    found = find(traces, TrainSettings(objective="dpo", trim="rejected"), (), notes.append)
     assert sides(found[1]) == [[31, 5], [40]]
-    assert notes[0] == "rejected runs cut before an end that their correction shares: 1"
+    assert notes[0] == "runs cut before an end that both sides share: 1"
     assert "nearly identical sides in 1 of 2 steers" in notes[1]
-    untouched = find(traces, TrainSettings(objective="dpo", trim=False), (), notes.append)
+    untouched = find(traces, TrainSettings(objective="dpo"), (), notes.append)
     assert sides(untouched[1]) == [[31, 5], [40, 5]]
 
 

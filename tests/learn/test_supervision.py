@@ -32,7 +32,7 @@ def test_the_horizon_counts_what_trimming_leaves() -> None:
     span = trace.branch(at, [8, 9, 5, 6, 7], "model")
     trace.steer(at, [4, 5, 6, 7], [Run(span.id, 2, 7)])
     for horizon, expected in ((0, [8, 9]), (3, [8, 9]), (1, [8])):
-        (example,), _ = _find([trace], objective="dpo", horizon=horizon)
+        (example,), _ = _find([trace], objective="dpo", trim="rejected", horizon=horizon)
         assert [ids(example, one) for one in example.segments] == [[4, 5, 6, 7], expected]
 
 

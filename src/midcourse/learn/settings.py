@@ -106,8 +106,9 @@ class TrainSettings(BaseModel):
     """Seeds the adapter, the order of the traces and dropout."""
     contradictions: Literal["warn", "error", "drop"] = "warn"
     """Where one steer chooses what another rejects after the same tokens: say so, stop, or leave both out."""
-    trim: bool = True
-    """Leave out of a rejected run what it and its correction end with (not under ddpo or sft_gamma, which weigh it)."""
+    trim: Literal["none", "rejected", "both"] = "none"  # docs/log.md, "Shared ends"
+    """Leave out what a correction and its rejected run end with: of the rejected run, or of both (not under ddpo or
+    sft_gamma, which weigh it)."""
     similarity: Literal["auto", "on", "off"] = "auto"
     """Score how alike both sides of each steer are to the model (CHES), before training: where the reference is
     computed in any case (auto), also where that takes a pass of its own (on), or never."""

@@ -2,8 +2,8 @@
 
 Where a correction and what it replaces share most of their tokens, lowering the one lowers the other (likelihood
 displacement: arXiv 2402.13228, 2410.08847). What they share at their *beginning* never counts: a steer's runs are
-trimmed when it is made. What they share at their *end* was no mistake either: `trimmed` leaves it out of the rejected
-side, and of that alone, because it is part of what the person typed. What is left and still nearly the same is told.
+trimmed when it is made. What they share at their *end* was no mistake either: `trimmed` can leave it out: of the
+rejected side alone, because it is part of what the person typed, or of both. What is nearly the same then is told.
 """
 
 from __future__ import annotations
@@ -31,14 +31,19 @@ class Near(NamedTuple):
         return f"{self.example.name}, steer {self.steer} ({self.edits} of {self.tokens} tokens)"
 
 
-def trimmed(examples: Sequence[Example]) -> tuple[list[Example], int]:
-    """`examples` whose rejected runs lack the end that they share with the correction, and how many were cut.
+def trimmed(examples: Sequence[Example], *, both: bool = False) -> tuple[list[Example], int]:
+    """`examples` whose rejected runs lack the end that they share with the correction, and how many runs were cut.
 
-    At least one token stays.
+    With `both` the correction lacks it, too: as much as it shares with all of its rejected runs. At least one token
+    of each run stays.
     """
     found, cut = [], 0
     for example in examples:
-        shared = {id(one): _shared_end(example, chosen, one) for chosen, one in pairs(example)}
+        shared: dict[int, int] = {}
+        for chosen, one in pairs(example):
+            shared[id(one)] = end = _shared_end(example, chosen, one)
+            if both:
+                shared[id(chosen)] = min(end, len(chosen) - 1, shared.get(id(chosen), end))
         segments = tuple(one.first(len(one) - shared.get(id(one), 0)) for one in example.segments)
         cut += sum(one is not two for one, two in zip(segments, example.segments, strict=True))
         found.append(replace(example, segments=segments))

@@ -45,10 +45,11 @@ def find(
     for note in settings.ignored:
         tell(note)
     if "rejected" in sides:
-        if settings.trim and not any(term.name == "ddpo" for term in settings.terms):  # there, it counts on both sides
-            found, cut = similar.trimmed(found)
+        weighed = settings.sft_gamma != 1 or any(term.name == "ddpo" for term in settings.terms)
+        if settings.trim != "none" and not weighed:  # otherwise what both sides share counts, but less
+            found, cut = similar.trimmed(found, both=settings.trim == "both")
             if cut:
-                tell(f"rejected runs cut before an end that their correction shares: {cut}")
+                tell(f"runs cut before an end that both sides share: {cut}")
         if near := similar.near(found):
             tell(similar.notice(near, len(steers)))
     return _as_set(found, settings)
