@@ -136,10 +136,11 @@ def add_lora(
     return loaded
 
 
-def save(loaded: Loaded, folder: Path) -> None:
+def save(loaded: Loaded, folder: Path, weights: dict[str, Any] | None = None) -> None:
     """Write the adapter, or the whole model if it has none, into `folder`; each file is there whole or not at all.
 
-    Other files in `folder` stay. Raises `DiskError` when it cannot be written.
+    `weights` are written in place of the model's own. Other files in `folder` stay.
+    Raises `DiskError` when it cannot be written.
     """
     with saving(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +152,7 @@ def save(loaded: Loaded, folder: Path) -> None:
                 loaded.model.save_pretrained(part, save_embedding_layers=False)
                 (part / "README.md").unlink(missing_ok=True)  # an empty model card
             else:
-                loaded.model.save_pretrained(part)
+                loaded.model.save_pretrained(part, state_dict=weights)
                 loaded.tokenizer.tokenizer.save_pretrained(part)
             # the configuration last: with it the folder becomes a model
             for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):

@@ -3,6 +3,7 @@
     MidcourseError                exit 1: something went wrong that the user did not cause
     ├── StoreError                the database is busy or out of reach, or a trace contradicts what is stored
     ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
+    ├── ElsewhereError            another process of the same run has said what is wrong
     ├── Stopped                   exit 130: training was asked to stop, and can be resumed
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
@@ -34,6 +35,14 @@ class StoreError(MidcourseError):
 
 class TrainingError(MidcourseError):
     """Training cannot go on; what was saved before stays."""
+
+
+class ElsewhereError(MidcourseError):
+    """Another process of the same run has failed with `exit_code`, and says why."""
+
+    def __init__(self, exit_code: int) -> None:
+        self.exit_code = exit_code
+        super().__init__("another process of this run has said what is wrong")
 
 
 class Stopped(MidcourseError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from midcourse import bundled
+from midcourse import bundled, quantized
 from midcourse.adapters import add_lora, attach, lora_layers, save, switched_off
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
@@ -213,13 +214,17 @@ def load(
     dtype: DType = "auto",
     device: str = "auto",
     attention: str = "sdpa",
+    quantize: quantized.Bits | None = None,
 ) -> Loaded:
     """Load a causal language model and its tokenizer, in eval mode, no gradients wanted.
 
     `dtype` auto is bfloat16 where the device multiplies it faster than float32, else float32. `device` auto is the
-    best one there is. `attention` is an implementation of transformers; a model that lacks it takes `eager`.
+    best one there is. `attention` is an implementation of transformers; a model that lacks it takes `eager`. With
+    `quantize` the matrices of the layers are held in so few bits, and everything else in float32.
     Raises `ModelError`.
     """
+    if quantize is not None:
+        quantized.ready(quantize, device, _device(device))
     where = resolve(name)
     with quick_imports():
         import torch
@@ -230,12 +235,15 @@ def load(
 
     device_ = _device(device)
     dtype_ = _dtype(dtype, device_)
+    options: dict[str, Any] = {"dtype": dtype_, "use_safetensors": True, "trust_remote_code": False}
+    if quantize is not None:
+        options["quantization_config"], options["device_map"] = quantized.config(quantize, dtype_), {"": device_}
+        options["dtype"] = dtype_ = torch.float32
     tokenizer = load_tokenizer(where)
     quiet = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         config = AutoConfig.from_pretrained(where, trust_remote_code=False)
-        options: dict[str, Any] = {"dtype": dtype_, "use_safetensors": True, "trust_remote_code": False}
         try:
             model = AutoModelForCausalLM.from_pretrained(where, config=config, attn_implementation=attention, **options)
         except ValueError as error:
@@ -249,8 +257,12 @@ def load(
         if quiet:
             logging.enable_progress_bar()
     model.requires_grad_(False)
+    if quantize is None:
+        model = model.to(device_)
+    else:
+        quantized.keep_gradients(model)
     loaded = Loaded(
-        model.to(device_).eval(),
+        model.eval(),
         tokenizer,
         name,
         None,
@@ -280,20 +292,35 @@ def _why_not(where: str, name: str, error: BaseException) -> str:
 def _device(name: str) -> torch.device:
     import torch
 
-    if name != "auto":
-        try:
-            device = torch.device(name)
-            torch.empty(0, device=device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise ModelError(f"the device {name!r} cannot be used: {first_line(error)}") from error
-        return device
+    if name == "auto":
+        return best_device()
+    try:
+        device = _own(torch.device(name))
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ModelError(f"the device {name!r} cannot be used: {first_line(error)}") from error
+    return device
+
+
+def best_device() -> torch.device:
+    """The best device there is; where a launcher started a process for each, this process's own."""
+    import torch
+
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        return _own(torch.device("cuda"))
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    if torch.xpu.is_available():
-        return torch.device("xpu")
-    return torch.device("cpu")
+    return _own(torch.device("xpu")) if torch.xpu.is_available() else torch.device("cpu")
+
+
+def _own(device: torch.device) -> torch.device:
+    """The one of several like `device` that a launcher meant this process to have."""
+    import torch
+
+    local = os.environ.get("LOCAL_RANK")
+    if local is None or str(device) not in ("cuda", "xpu"):
+        return device
+    return torch.device(device.type, int(local) % getattr(torch, device.type).device_count())
 
 
 def _dtype(name: DType, device: torch.device) -> torch.dtype:

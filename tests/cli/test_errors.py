@@ -167,3 +167,17 @@ def test_contradictory_steers_are_named_with_file_line_and_answer(mc: Callable[.
     assert f"{file}:1: steer 0 chooses what {file}:2, answer 0, steer 0 rejects after the same tokens" in ran.err
     assert f"{file}:2, answer 0: steer 0 chooses what {file}:1, steer 0 rejects" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_launcher_is_for_training_alone(mc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    ran = mc("verify", "--store", "sqlite:///none.db")
+    assert (ran.code, ran.out) == (2, "")
+    assert "2 processes were started, and only `train` shares its work" in ran.err
+
+
+def test_other_processes_say_who_they_are(mc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANK", "1")
+    ran = mc("train", "--traces", "none.jsonl", "--output", "none", "--learning-rate=-1")
+    assert ran.code == 2
+    assert ran.err.startswith("process 1: error: --learning-rate")

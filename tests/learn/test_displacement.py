@@ -32,7 +32,7 @@ def chosen(changes: list[float], *, reference: bool = True) -> Runs:
 
 
 def see(one: Displacement, changes: list[float], epoch: int, layout: Layout = LAYOUT, **options: bool) -> str | None:
-    return one.see(layout, chosen(changes, **options), epoch=epoch, step=10 * epoch)
+    return one.see(one.read(layout, chosen(changes, **options)), epoch=epoch, step=10 * epoch)
 
 
 def test_the_first_alarm_is_told_once_and_names_the_steers() -> None:

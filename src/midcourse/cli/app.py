@@ -17,9 +17,9 @@ from rich.panel import Panel
 from rich.text import Text
 
 from midcourse import __version__
-from midcourse.cli.console import Terminal, say
+from midcourse.cli.console import Terminal, rank, say
 from midcourse.config import problems
-from midcourse.errors import MidcourseError
+from midcourse.errors import ElsewhereError, MidcourseError, UserError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 INTERRUPTED = 130
@@ -107,9 +107,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code instead of leaving."""
     _quiet_libraries()
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        _alone(given)
         result = app(
-            sys.argv[1:] if arguments is None else list(arguments),
+            given,
             exit_on_error=False,
             print_error=False,
             result_action="return_value",
@@ -118,6 +120,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # what nobody takes is found here, not when we have left
     except CycloptsError as error:
         return _fail(_usage(error), 2)
+    except ElsewhereError as error:
+        return error.exit_code
     except MidcourseError as error:
         return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
@@ -134,6 +138,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return _fail(f"{error.filename}: {error.strerror}", 2)
         raise
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
+
+
+def _alone(arguments: Sequence[str]) -> None:
+    """Raises `UserError` where a launcher starts several times what one process does."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count > 1 and arguments and arguments[0] != "train" and arguments[0] in {name for name, *_ in COMMANDS}:
+        raise UserError(f"{count} processes were started, and only `train` shares its work; start this one by itself")
 
 
 def _let_go(stream: TextIO) -> None:
@@ -156,10 +167,10 @@ def _usage(error: CycloptsError) -> str:
 
 def _fail(message: str, code: int) -> int:
     with suppress(OSError, AttributeError):  # a standard error that is closed or full hears nothing
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not rank():
             say(Panel(Text(message), title="error", title_align="left", border_style="red"))
         else:
-            sys.stderr.write(f"error: {message}\n")
+            sys.stderr.write(f"{f'process {rank()}: ' if rank() else ''}error: {message}\n")
     if sys.stderr is not None and not sys.stderr.closed:
         _let_go(sys.stderr)
     return code

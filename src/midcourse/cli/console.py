@@ -27,8 +27,15 @@ class Terminal(Console):
 _stderr = Terminal(stderr=True, highlight=False, markup=False)
 
 
+def rank() -> int:
+    """Which of the processes this is that a launcher (`accelerate launch`, `torchrun`) started; 0 without one."""
+    return int(os.environ.get("RANK", "0"))
+
+
 def say(what: RenderableType) -> None:
-    """Tell the person at the terminal something that is not a result."""
+    """Tell the person at the terminal something that is not a result. Of several processes only the first speaks."""
+    if rank():
+        return
     _stderr.print(what, soft_wrap=isinstance(what, str))
 
 
@@ -58,7 +65,9 @@ def bars() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def result(value: dict[str, Any], lines: RenderableType | None = None, *, as_json: bool) -> None:
-    """Print a command's result: as one JSON object, or as lines for a person."""
+    """Print a command's result: as one JSON object, or as lines for a person. The first process speaks for all."""
+    if rank():
+        return
     if as_json:
         sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
     else:

@@ -67,12 +67,14 @@ def train(
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models
+    from midcourse.learn import processes, sharding
     from midcourse.learn.training import train as run
 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
-    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=recipe.device)
+    device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
+    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
     try:
         with stopping() as stop, line() as report, redirect_stdout(sys.stderr):  # trackers talk
             done = run(
@@ -98,6 +100,7 @@ def train(
         f"the adapter is in {output}"
     )
     result(metrics, lines, as_json=json)
+    processes.leave()
     return 0
 
 

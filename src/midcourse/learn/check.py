@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from midcourse import quantized
 from midcourse.errors import ContextError, TrainingError
 from midcourse.hub import first_line
 from midcourse.learn import rows
@@ -20,6 +21,7 @@ from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
 from midcourse.learn.network import Network, Way
 
+WAYS: tuple[Way, ...] = ("flex", "tree", "mask", "rows")  # from fast to certain
 ROW_TOKENS = 512  # what the row-wise side of the check may cost; one segment at least
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-3, torch.bfloat16: 0.2, torch.float16: 0.05}  # nats a token
 
@@ -66,7 +68,7 @@ def choose(model: nn.Module, examples: Sequence[Example]) -> Checked:
 
 def _ways(device: torch.device) -> tuple[Way, ...]:
     """From fast to certain."""
-    return ("flex", "tree", "mask", "rows") if device.type == "cuda" else ("tree", "mask", "rows")
+    return WAYS if device.type == "cuda" else WAYS[1:]
 
 
 def _differentiate(network: Network, examples: Sequence[Example]) -> None:
@@ -106,8 +108,7 @@ def compare(network: Network, examples: Sequence[Example]) -> tuple[float, float
             raise TrainingError(f"{name}: the untrained model gives {placed.segment.side} tokens no finite probability")
         here_t = packed_T[starts[number] : starts[number] + counts[number]]
         worst = max(worst, (here_t - row_t).abs().mean().item())
-    dtype = network.causal.get_input_embeddings().weight.dtype
-    return worst, TOLERANCE.get(dtype, 1e-3)
+    return worst, TOLERANCE.get(quantized.numbers(network.causal), 1e-3)
 
 
 def _sample(examples: Sequence[Example]) -> list[Example]:

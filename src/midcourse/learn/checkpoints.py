@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from midcourse.atomic import saving, writing
-from midcourse.errors import ConfigError, DiskError, Problem
+from midcourse.errors import ConfigError, DiskError, Problem, UserError
 from midcourse.learn.items import Example
 
 FOLDER = "checkpoints"
@@ -66,6 +67,15 @@ def begin(output: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
     except OSError as error:
         raise DiskError(f"{output} cannot be written: {error.strerror or error}") from error
     return None
+
+
+def visible(checkpoint: Path | None) -> None:
+    """Raise `UserError` where a checkpoint that the main process found cannot be read by this one."""
+    if checkpoint is not None and not checkpoint.is_dir():
+        raise UserError(
+            f"{checkpoint} is not to be seen on {platform.node()}: to resume on several machines, the output folder "
+            "must be one that all of them share"
+        )
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any], where: str) -> list[Problem]:

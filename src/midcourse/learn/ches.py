@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -68,6 +69,11 @@ class Similarity:
                 self.scores.append(
                     Score(score, example.number, placed.segment.steer, placed.segment.which, example.name)
                 )
+
+    def hear(self, scores: Iterable[Sequence[Score]]) -> None:
+        """Take the scores of several processes for those that were seen."""
+        found = {(one.trace, one.steer, one.which): one for some in scores for one in some}
+        self.scores = [found[key] for key in sorted(found)]
 
     @property
     def notice(self) -> str | None:

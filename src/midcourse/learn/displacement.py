@@ -34,14 +34,20 @@ class Displacement:
         self._below: dict[int, int] = {}  # by epoch, how many were seen beyond the threshold
         self._first: dict[str, Any] | None = None
 
-    def see(self, layout: Layout, chosen: Runs, *, epoch: int, step: int) -> str | None:
-        """Take in one pack, whose corrections `chosen` are in the layout's order; the alarm if this is the first."""
+    def read(self, layout: Layout, chosen: Runs) -> list[tuple[Key, float]]:
+        """The corrections of one pack, `chosen` in the layout's order, with their log-probabilities or ratios."""
         segments = [placed for placed in layout.segments if placed.segment.side == "chosen"]
         value_R = chosen.logp_R() if chosen.ref_T is None else chosen.ratio_R()
-        fallen = []
+        found = []
         for placed, value in zip(segments, value_R.tolist(), strict=True):
             assert placed.segment.steer is not None
-            key = (layout.examples[placed.example].number, placed.segment.steer)
+            found.append(((layout.examples[placed.example].number, placed.segment.steer), value))
+        return found
+
+    def see(self, corrections: Sequence[tuple[Key, float]], *, epoch: int, step: int) -> str | None:
+        """Take in what `read` gave; the alarm if this is the first."""
+        fallen = []
+        for key, value in corrections:
             change = value if self.compared else value - self._start.setdefault(key, value)
             self._change[key] = change
             if self.threshold and change < -self.threshold:

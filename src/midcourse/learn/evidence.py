@@ -147,6 +147,12 @@ class Tally:
                 self.kl += held.kl_T.sum().item()
                 self.kl_rows += len(held.kl_T)
 
+    def add_up(self, other: Tally) -> None:
+        """Count what another tally has counted, but for its steps."""
+        for name in self.__slots__:
+            if name != "steps":
+                setattr(self, name, getattr(self, name) + getattr(other, name))
+
     def means(self, *, compared: bool) -> dict[str, float | None]:
         """Means; None where nothing was counted. With `compared`, margins and changes are against the reference."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
+from midcourse.learn import deepspeed
 from midcourse.learn.evidence import Tally
 from midcourse.learn.progress import Progress
 from midcourse.learn.trackers import Interval
@@ -23,6 +24,8 @@ class Follow(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Look at what is held out as it is before training, then start the clock."""
+        if self.trainer.is_deepspeed_enabled:
+            deepspeed.enter_by(self.trainer.network.model, self.trainer.model_wrapped)
         if self.trainer.held_out is not None and not self.trainer.held_out.history:
             self.trainer.evaluate()
         self.trainer.run_started = time.perf_counter()
@@ -42,7 +45,7 @@ class Follow(TrainerCallback):  # type: ignore[misc]
         trainer = self.trainer
         every = trainer.settings.checkpoint_every
         control.should_save = bool(every) and state.global_step % every == 0
-        if trainer.stop.asked and state.global_step < state.max_steps:
+        if trainer.asked and state.global_step < state.max_steps:
             control.should_save = control.should_training_stop = trainer.stopped = True
         look = trainer.settings.eval_every or len(trainer.steps)
         last = state.global_step == state.max_steps

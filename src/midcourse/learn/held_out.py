@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from midcourse.errors import UserError
-from midcourse.learn import evidence, expression, packing, supervision
+from midcourse.learn import evidence, expression, packing, sharding, supervision
 from midcourse.learn.batch import batch
 from midcourse.learn.evidence import Tally
 from midcourse.learn.items import Example
+from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network
+from midcourse.learn.objectives import Evidence
+from midcourse.learn.processes import ALONE, Processes, divide
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
 
@@ -30,9 +35,15 @@ class HeldOut:
     """Held-out examples and what each evaluation of them came to, the first one before training."""
 
     def __init__(
-        self, network: Network, found: Sequence[Example], settings: TrainSettings, reference: Reference | None
+        self,
+        network: Network,
+        found: Sequence[Example],
+        settings: TrainSettings,
+        reference: Reference | None,
+        everyone: Processes = ALONE,
     ) -> None:
         self.network, self.examples, self.settings, self.reference = network, found, settings, reference
+        self.everyone = everyone
         self.packs = packing.packs(found, settings.max_tokens, by_rows=network.way == "rows")
         trained = expression.sides(settings.terms)
         total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in found)
@@ -44,19 +55,25 @@ class HeldOut:
     def evaluate(self, step: int, epoch: float, report: Callable[[int, int], None]) -> dict[str, Any]:
         """Look at the model as it is now; what it came to is the last of `history`."""
         started = time.perf_counter()
-        tally, margins = Tally(), []
+        mine, margins = Tally(), list[float]()
         self.network.model.eval()
-        for number, layout in enumerate(self.packs, 1):
-            made = batch(layout, self.network.device)
-            with self.network.attending():
-                found = evidence.gather(self.network, made, self.network(made), self.reference, self.settings.terms)
-                loss = evidence.total(found, self.settings.terms, self.settings.constants) / self.weight
-            tally.add(found, loss.item())
-            pairs = found.pairs
-            margins.append(found.chosen.logp_R()[pairs.chosen_P] - found.rejected.logp_R()[pairs.rejected_P])
-            report(number, len(self.packs))
-        tally.steps = 1
-        margin_P = torch.cat(margins)
+        shares = divide([len(pack) for pack in self.packs], self.everyone.count)
+        share = shares[self.everyone.rank]
+        longest = max(map(len, shares)) if sharding.is_divided(self.network.model) else len(share)
+        for number in range(longest):
+            layout = self.packs[share[number]] if number < len(share) else self.packs[0]  # the others need our weights
+            found, loss = sharding.inside(self.network.model, partial(self._look, layout))
+            if number < len(share):
+                mine.add(found, loss.item())
+                pairs = found.pairs
+                margin_P = found.chosen.logp_R()[pairs.chosen_P] - found.rejected.logp_R()[pairs.rejected_P]
+                margins += margin_P.tolist()
+            report(number + 1, longest)
+        tally = Tally(steps=1)
+        margin_P = torch.zeros(0, dtype=torch.float64)
+        for other, theirs in self.everyone.gather((mine, margins)):
+            tally.add_up(other)
+            margin_P = torch.cat([margin_P, torch.tensor(theirs, dtype=torch.float64)])
         means = tally.means(compared=self.reference is not None)
         if len(margin_P):
             means |= {"margin": margin_P.mean().item(), "accuracy": (margin_P > 0).double().mean().item()}
@@ -68,6 +85,12 @@ class HeldOut:
             )
         self.history.append(found_now)
         return found_now
+
+    def _look(self, layout: Layout) -> tuple[Evidence, Tensor]:
+        made = batch(layout, self.network.device)
+        with self.network.attending():
+            found = evidence.gather(self.network, made, self.network(made), self.reference, self.settings.terms)
+            return found, evidence.total(found, self.settings.terms, self.settings.constants) / self.weight
 
     @property
     def best(self) -> dict[str, Any] | None:

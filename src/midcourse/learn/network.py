@@ -32,6 +32,7 @@ from midcourse.learn.attention import tree_attention
 from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.head import frozen_logp
 from midcourse.learn.recompute import recomputed
+from midcourse.learn.sharding import inside
 
 Way = Literal["flex", "tree", "mask", "rows"]
 CHUNK_ELEMENTS = 1 << 24  # logits of a chunk: 64 MiB in float32; with fewer rows the matrix product is slower
@@ -66,6 +67,9 @@ class Network:
 
     def __call__(self, batch: Batch) -> Output:
         """Log-probabilities of all targets of `batch`, differentiable."""
+        return inside(self.model, lambda: self._output(batch))
+
+    def _output(self, batch: Batch) -> Output:
         if self.way == "rows":
             hidden_RD, index_T = rows.hidden(self, batch)
         else:
@@ -133,6 +137,9 @@ class Network:
         """
         if len(index_K) == 0:
             return hidden_RD.new_zeros(0, dtype=torch.float32)
+        return inside(self.model, lambda: self._kl(hidden_RD, index_K, ref_KD, head))
+
+    def _kl(self, hidden_RD: Tensor, index_K: Tensor, ref_KD: Tensor, head: dict[str, Tensor] | None) -> Tensor:
         size = max(1, CHUNK_ELEMENTS // self.vocabulary // 4)
         parts = []
         for hidden_CD, ref_CD in zip(torch.split(hidden_RD[index_K], size), torch.split(ref_KD, size), strict=True):
@@ -157,6 +164,9 @@ class Network:
 
     def head_weights(self) -> dict[str, Tensor]:
         """A copy of the output layer's weights, by their names in the model."""
+        return inside(self.model, self._head_weights)
+
+    def _head_weights(self) -> dict[str, Tensor]:
         head = self.causal.get_output_embeddings()
         return {
             f"{name}.{key}" if name else key: value.detach().clone()

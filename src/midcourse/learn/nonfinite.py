@@ -17,12 +17,13 @@ import torch
 from torch import Tensor
 
 from midcourse.atomic import saving
-from midcourse.errors import DiskError, TrainingError
+from midcourse.errors import DiskError, ElsewhereError, MidcourseError, TrainingError
 from midcourse.learn import checkpoints
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
 
 if TYPE_CHECKING:
+    from midcourse.learn.part import Part
     from midcourse.learn.trainer import SteerTrainer
 
 SHOWN = 5  # how many traces and steers a message names
@@ -32,7 +33,7 @@ Sound = Callable[[Layout], bool]
 
 def finite(tensors: Iterable[Tensor | None]) -> bool:
     """Whether all numbers are finite; one look at the device."""
-    present = [tensor for tensor in tensors if tensor is not None]
+    present = [getattr(tensor, "_local_tensor", tensor) for tensor in tensors if tensor is not None]
     return not present or bool(torch.isfinite(torch.stack([n.cpu() for n in torch._foreach_norm(present)])).all())
 
 
@@ -44,11 +45,8 @@ def culprits(examples: Sequence[Example], sound: Sound) -> str:
     return "in " + _some([_with_steers(example, sound) for example in guilty], len(examples))
 
 
-def stopped(trainer: SteerTrainer, what: str, layouts: Sequence[Layout]) -> TrainingError:
-    """The error for a step of `layouts` whose loss or gradient (`what`) is not finite.
-
-    Nothing of the step has been applied. What has been trained until then is kept, if it is sound.
-    """
+def where(trainer: SteerTrainer, what: str, layouts: Sequence[Layout]) -> str:
+    """Which traces of `layouts` have a loss or gradient (`what`) that is not finite, in words."""
 
     def sound(layout: Layout) -> bool:
         with torch.enable_grad() if gradients else torch.no_grad(), trainer.network.attending():
@@ -61,10 +59,22 @@ def stopped(trainer: SteerTrainer, what: str, layouts: Sequence[Layout]) -> Trai
 
     gradients = what == "gradient"
     trained = [weight for weight in trainer.model.parameters() if weight.requires_grad]
-    examples = [example for layout in layouts for example in layout.examples]
-    where = culprits(examples, sound)
+    return culprits([example for layout in layouts for example in layout.examples], sound)
+
+
+def stopped(trainer: SteerTrainer, parts: Sequence[Part]) -> MidcourseError:
+    """The error for a step of which something is not finite in some of its `parts`, one for each process.
+
+    Nothing of the step has been applied. What has been trained until then is kept, if it is sound.
+    """
+    trained = [weight for weight in trainer.model.parameters() if weight.requires_grad]
     step = trainer.state.global_step
-    return TrainingError(f"the {what} is not finite at step {step + 1}, {where}. {_kept(trainer, trained, step)}")
+    bad = [part for part in parts if part.what]
+    kept = _kept(trainer, trained, step)
+    if not trainer.everyone.main:
+        return ElsewhereError(TrainingError.exit_code)
+    found = "; ".join(part.where for part in bad)
+    return TrainingError(f"the {bad[0].what} is not finite at step {step + 1}, {found}. {kept}")
 
 
 def _with_steers(example: Example, sound: Sound) -> str:
@@ -95,7 +105,7 @@ def _kept(trainer: SteerTrainer, trained: Sequence[Tensor], step: int) -> str:
 def _last_good(trainer: SteerTrainer, trained: Sequence[Tensor], step: int) -> Iterator[str]:
     if not step:
         yield "Nothing was trained."
-    elif not finite(trained):
+    elif trainer.everyone.most(not finite(trained)):
         yield f"The trained weights themselves are not finite since step {step}, so they are not kept."
     else:
         folder = trainer.output / checkpoints.LAST_GOOD
@@ -103,13 +113,15 @@ def _last_good(trainer: SteerTrainer, trained: Sequence[Tensor], step: int) -> I
         try:
             with saving(folder):
                 trainer._save(str(part))
-                shutil.rmtree(folder, ignore_errors=True)
-                os.replace(part, folder)
+                if trainer.everyone.main:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.replace(part, folder)
             yield f"What was trained until step {step} is in {folder}."
         except DiskError as error:
             yield f"What was trained until step {step} is lost: {error}."
         finally:
-            shutil.rmtree(part.parent, ignore_errors=True)
+            if trainer.everyone.main:
+                shutil.rmtree(part.parent, ignore_errors=True)
 
 
 def _last_checkpoint(trainer: SteerTrainer) -> Iterator[str]:

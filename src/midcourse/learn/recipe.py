@@ -7,7 +7,7 @@ is a recipe with what the run met (`record.py`) beside it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class Recipe(TrainSettings):
     """Leave out lines with problems instead of stopping."""
     device: str = "auto"
     """Where to compute: cpu, cuda, cuda:1, mps, xpu; auto takes the best there is."""
+    quantize: Literal["4bit", "8bit"] | None = None
+    """Hold the frozen weights in 4 or 8 bits (QLoRA), where CUDA is; needs the extra `qlora`."""
     threads: int = Field(default=0, ge=0)
     """Processor threads; 0 leaves it to torch. The last bits of a result depend on it."""
 

@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from midcourse.errors import TrainingError
-from midcourse.learn import nonfinite
+from midcourse.learn import nonfinite, sharding
 from midcourse.learn.batch import Batch, batch
 from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network, Output
 
 Off = Callable[[], AbstractContextManager[None]]
 See = Callable[[Batch, Output], None]
+Told = tuple[dict[bytes, Tensor], dict[bytes, Tensor]]  # log-probabilities and hidden states by content
 
 
 class Reference:
@@ -41,21 +42,19 @@ class Reference:
 
     @torch.no_grad()
     def learn(self, network: Network, layouts: Sequence[Layout], off: Off, see: See | None = None) -> Iterator[int]:
-        """Run `network` over what of `layouts` is not known yet, inside `off()`; yields the tokens of each pass.
+        """Run `network` over all of `layouts`, inside `off()`; yields the tokens of each pass.
 
         `see` is shown what each pass gave.
         """
         for layout in layouts:
             keys = _keys(layout)
-            known = self._hidden if self.keeps_hidden else self._logp
-            if all(key in known for key in keys):
-                yield 0
-                continue
             made = batch(layout, network.device)
             with off():
                 output = network(made)
                 if not torch.isfinite(output.logp_T).all():
-                    where = nonfinite.culprits(layout.examples, lambda alone: _sound(network, alone))
+                    where = "in " + "; ".join(example.name for example in layout.examples)
+                    if not sharding.is_divided(network.model):  # where a pass needs all processes
+                        where = nonfinite.culprits(layout.examples, lambda alone: _sound(network, alone))
                     raise TrainingError(f"the reference's log-probabilities are not finite {where}")
             if see is not None:
                 see(made, output)
@@ -67,6 +66,22 @@ class Reference:
                 for key, hidden_tD in zip(keys, torch.split(hidden_TD, counts), strict=True):
                     self._hidden[key] = hidden_tD.clone()
             yield len(layout)
+
+    def knows(self, layout: Layout) -> bool:
+        """Whether there is nothing in `layout` to learn."""
+        known = self._hidden if self.keeps_hidden else self._logp
+        return all(key in known for key in _keys(layout))
+
+    def told(self, layouts: Sequence[Layout]) -> Told:
+        """What is known of `layouts`, on the CPU, for another process."""
+        keys = {key for layout in layouts for key in _keys(layout)}
+        logp = {key: self._logp[key].cpu() for key in keys}
+        return logp, {key: self._hidden[key].cpu() for key in keys} if self.keeps_hidden else {}
+
+    def hear(self, told: Told, device: torch.device) -> None:
+        """Take what another process found."""
+        for mine, theirs in zip((self._logp, self._hidden), told, strict=True):
+            mine |= {key: value.to(device) for key, value in theirs.items() if key not in mine}
 
     def logp(self, batch: Batch) -> Tensor:
         """The reference's log-probability of each target of `batch`, (T,)."""

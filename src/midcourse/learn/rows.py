@@ -14,6 +14,7 @@ from torch import Tensor
 
 from midcourse.learn.batch import Batch
 from midcourse.learn.layout import Layout
+from midcourse.learn.sharding import inside
 
 if TYPE_CHECKING:
     from midcourse.learn.network import Network
@@ -34,6 +35,10 @@ def size(layout: Layout) -> int:
 
 def logprobs(network: Network, batch: Batch) -> Tensor:
     """Log-probability of each target, (T,), differentiable, by the model's own forward pass over each sequence."""
+    return inside(network.model, lambda: _logprobs(network, batch))
+
+
+def _logprobs(network: Network, batch: Batch) -> Tensor:
     parts = []
     picks = "logits_to_keep" in inspect.signature(type(network.causal).forward).parameters
     for ids_1L, at_t, token_t in _inputs(batch):

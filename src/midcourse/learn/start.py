@@ -30,12 +30,14 @@ def summary(
     what = "all weights" if settings.full else f"adapter of rank {settings.lora_rank}"
     if not settings.full and loaded.adapter not in (None, "new"):
         what = f"the adapter {loaded.adapter}"
+    count = recorded.get("processes", 1)
+    shared = f" · {count} processes" if count > 1 else ""
     revision = recorded["revision"]
     parts = {
         "model": f"{loaded.name}{f' at {revision[:12]}' if revision else ''} · weights {recorded['weights'][:8]} · "
         f"tokenizer {recorded['tokenizer'][:8]} · context {loaded.context_length:,}",
         "computing": f"{recorded['dtype']} on {recorded['device']}, {_count(recorded['threads'], 'thread')} · "
-        f"attention: {recorded['way']}",
+        f"attention: {recorded['way']}{shared}",
         "data": f"{supervision.steers(examples)} steers in {len({one.number for one in examples})} traces · "
         f"{sum(map(len, layouts)):,} tokens an epoch ({sum(map(rows.size, layouts)):,} row by row)",
         "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "

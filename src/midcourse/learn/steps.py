@@ -7,30 +7,42 @@ from collections.abc import Sequence
 
 from torch.utils.data import Dataset
 
-from midcourse.learn import packing
+from midcourse.learn import packing, rows
 from midcourse.learn.cutting import cut
 from midcourse.learn.items import Example
-from midcourse.learn.layout import Layout
+from midcourse.learn.layout import Layout, build
+from midcourse.learn.processes import Processes, divide
 from midcourse.learn.settings import TrainSettings
 
 
 class Steps(Dataset[list[Layout]]):
-    """The optimizer steps of the current `epoch`, each as its packs."""
+    """The optimizer steps of the current `epoch`, each as the packs that this process runs of it; there may be none."""
 
-    def __init__(self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool) -> None:
+    def __init__(
+        self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool, everyone: Processes
+    ) -> None:
         self.pieces = [cut(example, settings.max_tokens, by_rows=by_rows) for example in examples]
         self.notice = _notice(self.pieces, settings.max_tokens)
         self.settings = settings
         self.by_rows = by_rows
         self.epoch = 0
+        self.everyone = everyone
 
     def __len__(self) -> int:
         return math.ceil(len(self.pieces) / self.settings.batch)
+
+    def smallest(self) -> Layout:
+        """The cheapest pass through the model that there is."""
+        return min((build([piece]) for some in self.pieces for piece in some), key=len)
 
     def __getitem__(self, number: int) -> list[Layout]:
         settings = self.settings
         order = packing.steps(len(self.pieces), settings.batch, seed=settings.seed, epoch=self.epoch)
         chosen = [piece for place in sorted(order[number]) for piece in self.pieces[place]]
+        if self.everyone.count > 1:
+            layouts = [build([piece]) for piece in chosen]
+            costs = [rows.size(layout) if self.by_rows else len(layout) for layout in layouts]
+            chosen = [chosen[place] for place in divide(costs, self.everyone.count)[self.everyone.rank]]
         return packing.fill(chosen, settings.max_tokens, by_rows=self.by_rows)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,18 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
-from midcourse.learn import checkpoints, evidence, expression, nonfinite, rows, trackers, weights
+from midcourse.learn import (
+    checkpoints,
+    deepspeed,
+    evidence,
+    expression,
+    gathered,
+    nonfinite,
+    rows,
+    sharding,
+    trackers,
+    weights,
+)
 from midcourse.learn.arguments import arguments
 from midcourse.learn.batch import batch
 from midcourse.learn.displacement import Displacement
@@ -29,6 +41,8 @@ from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.network import Network
 from midcourse.learn.objectives import Evidence
+from midcourse.learn.part import Part
+from midcourse.learn.processes import ALONE, Processes, trained, undivided
 from midcourse.learn.progress import Progress, Report
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
@@ -52,6 +66,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         reference: Reference | None,
         stop: Stop | None = None,
         held_out: HeldOut | None = None,
+        everyone: Processes = ALONE,
     ) -> None:
         self.network = network
         self.settings = settings
@@ -60,10 +75,14 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.reference = reference
         self.held_out = held_out
         self.stop = stop or Stop()
+        self.asked = False  # of any of the processes
         self.stopped = False  # because it was asked for
-        self.steps = Steps(examples, settings, by_rows=network.way == "rows")
-        trained = expression.sides(settings.terms)  # what is only watched changes nothing
-        total = sum(evidence.weight(s for s in example.segments if s.side in trained) for example in examples)
+        self.everyone = everyone
+        self.divided = sharding.is_divided(network.model)
+        self.gathers = self.divided and settings.full
+        self.steps = Steps(examples, settings, by_rows=network.way == "rows", everyone=everyone)
+        sides = expression.sides(settings.terms)  # what is only watched changes nothing
+        total = sum(evidence.weight(s for s in example.segments if s.side in sides) for example in examples)
         alone = sum(
             {one.number: one.trace.weight for one in examples}.values()
         )  # no steers: nothing but accepted tokens or text
@@ -76,18 +95,24 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.seconds = 0.0  # of the current epoch, in a run before this one
         self.history: list[dict[str, Any]] = []
         self.epoch_started = self.run_started = time.perf_counter()
-        args = arguments(settings, output, network.device, len(self.steps))
-        assert args.device is not None  # looks for devices; only then is their number known
-        args._n_gpu = 1  # the model is where it was loaded, and no replicas are made of it
-        super().__init__(
-            model=network.model,
-            args=args,
-            train_dataset=self.steps,
-            callbacks=[Follow(self)],
-        )
+        with undivided():
+            args = arguments(settings, output, network.device, len(self.steps))
+            assert args.device is not None  # looks for devices; only then is their number known
+            args._n_gpu = 1  # the model is where it was loaded, and no replicas are made of it
+            super().__init__(
+                model=network.model,
+                args=args,
+                train_dataset=self.steps,
+                callbacks=[Follow(self)],
+            )
+        deepspeed.check(self.accelerator)
+        self.divided = self.divided or self.is_deepspeed_enabled
         self.remove_callback(PrinterCallback)
         trackers.name_runs(self.callback_handler.callbacks, settings, output)
         self.accelerator.device_placement = False
+        self.accelerator.prepare_model = lambda model, **_: model  # gradients are added up by us: see training_step
+        if everyone.rank:
+            torch.manual_seed(settings.seed + everyone.rank)  # another dropout in each process
 
     def _move_model_to_device(self, model: nn.Module, device: torch.device) -> None:
         """The model stays where it was loaded: on the second GPU, say, or divided over several."""
@@ -97,34 +122,77 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         return DataLoader(self.steps, batch_size=1, shuffle=False, collate_fn=lambda items: items[0])
 
     def training_step(self, model: nn.Module, inputs: list[Layout], num_items_in_batch: Any = None) -> Tensor:  # noqa: ARG002
-        """Forward and backward over the packs of one optimizer step; returns the step's loss."""
+        """Forward and backward over this process's packs of one optimizer step; returns the loss of the whole step.
+
+        Afterwards the gradients are those of the whole step, in every process.
+        """
         _only_adapter_dropout(model)
-        step_loss = 0.0
-        for layout in inputs:
+        passes = self.everyone.most(len(inputs)) if self.divided else len(inputs)
+        part = Part()
+        for number, layout in enumerate(inputs, 1):
             with self.network.attending():
                 found, loss = self.loss(layout)
                 if not torch.isfinite(loss):
-                    raise nonfinite.stopped(self, "loss", [layout])
-                self.accelerator.backward(loss)
-            step_loss += loss.item()
-            self.tally.add(found, loss.item())
-            alarm = self.displacement.see(
-                layout, found.chosen, epoch=self.steps.epoch + 1, step=self.state.global_step + 1
-            )
-            if alarm:
-                self.tell(alarm)
-            self.tokens += rows.size(layout) if self.network.way == "rows" else len(layout)
-        if not nonfinite.finite(weight.grad for weight in self.model.parameters()):
-            raise nonfinite.stopped(self, "gradient", inputs)
-        self.tally.steps += 1
-        return torch.tensor(step_loss, device=self.args.device)
+                    part.wrong("loss", [layout])
+                if part.what is None or self.divided:
+                    self._backward(loss, last=number == passes)
+            part.tally.add(found, loss.item())
+            part.corrections += self.displacement.read(layout, found.chosen)
+            part.tokens += rows.size(layout) if self.network.way == "rows" else len(layout)
+        for number in range(len(inputs) + 1, passes + 1):
+            self._stand_by(last=number == passes)
+        if part.what is None and not nonfinite.finite(weight.grad for weight in self.model.parameters()):
+            part.wrong("gradient", inputs)
+        part.asked = self.stop.asked
+        loss_of_all = self._together(part)
+        if self.is_deepspeed_enabled:
+            self.model_wrapped.step()
+        else:
+            self.everyone.add_up(trained(self.network.model))
+        return torch.tensor(loss_of_all, device=self.args.device)
 
     def loss(self, layout: Layout) -> tuple[Evidence, Tensor]:
         """What one pack gives, and its part of the step's loss."""
         made = batch(layout, self.network.device)
         terms = self.settings.terms
-        found = evidence.gather(self.network, made, self.network(made), self.reference, terms)
-        return found, evidence.total(found, terms, self.settings.constants) / self.normaliser
+
+        def compute() -> tuple[Evidence, Tensor]:
+            found = evidence.gather(self.network, made, self.network(made), self.reference, terms)
+            return found, evidence.total(found, terms, self.settings.constants) / self.normaliser
+
+        return sharding.inside(self.network.model, compute)
+
+    def _backward(self, loss: Tensor, *, last: bool) -> None:
+        if self.is_deepspeed_enabled:
+            deepspeed.backward(self.model_wrapped, loss, self.everyone.count, last=last)
+        else:
+            self.accelerator.backward(loss * self.everyone.count if self.gathers else loss)  # they are averaged
+
+    def _stand_by(self, *, last: bool) -> None:
+        """Help the processes that have more packs than this one, which can't go on alone: the smallest, for nothing."""
+        made = batch(self.steps.smallest(), self.network.device)
+        with self.network.attending():
+            self._backward(
+                0.0 * sharding.inside(self.network.model, lambda: self.network(made).logp_T.sum()), last=last
+            )
+
+    def _together(self, mine: Part) -> float:
+        """Count what all processes found in this step; returns the step's loss. Raises `TrainingError`."""
+        if mine.what is not None and not self.divided:
+            mine.where = nonfinite.where(self, mine.what, mine.layouts)
+        mine.layouts = []
+        parts = self.everyone.gather(mine)
+        if any(part.what for part in parts):
+            raise nonfinite.stopped(self, parts)
+        before, epoch, step = self.tally.loss, self.steps.epoch + 1, self.state.global_step + 1
+        for part in parts:
+            self.tally.add_up(part.tally)
+            self.tokens += part.tokens
+            if alarm := self.displacement.see(part.corrections, epoch=epoch, step=step):
+                self.tell(alarm)
+        self.tally.steps += 1
+        self.asked = any(part.asked for part in parts)
+        return self.tally.loss - before
 
     def tell(self, note: str) -> None:
         """Tell the person, and keep it for the run's notices."""
@@ -143,16 +211,17 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
             self.report(Progress("held out", step=step, steps=steps))
 
         found = held.evaluate(state.global_step, round(float(state.epoch or 0), 3), report)
+        asked = self.everyone.most(self.stop.asked)
         self.report(Progress("note", note=held.sentence()))
         numbers = {f"eval_{name}": value for name, value in found.items() if isinstance(value, float)}
         self.log({name: value for name, value in numbers.items() if name not in ("eval_epoch", "eval_seconds")})
-        if held.improved and self.settings.keep_best and self.is_world_process_zero():
-            weights.keep(self.model, self.best, state.global_step)
+        if held.improved and self.settings.keep_best:
+            weights.keep(self.model, self.best, state.global_step, self.everyone)
         done = state.global_step == state.max_steps
         if held.exhausted and not done:
             held.stopped_early = control.should_training_stop = True
             control.should_save = self.stopped = False  # to go on from here would be to go on for ever
-        elif self.stop.asked and state.global_step and not done:
+        elif asked and state.global_step and not done:
             control.should_save = control.should_training_stop = self.stopped = True
         self.control = self.callback_handler.on_evaluate(self.args, state, control, numbers)
         spent = time.perf_counter() - started
@@ -177,7 +246,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         if held.stopped_early:
             self.tell(f"stopped after step {state.global_step} of {state.max_steps}: nothing better came")
         if self.settings.keep_best and held.best["step"] != state.global_step:
-            weights.take(self.model, self.best, held.best["step"])
+            weights.take(self.model, self.best, held.best["step"], self.everyone)
             self.tell(f"the weights are those after step {held.best['step']}, the best on what is held out")
 
     # ---- trackers ------------------------------------------------------------------------------------------------
@@ -212,14 +281,38 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
             "tokens": self.tokens,
             "seconds": seconds,
         }
-        with checkpoints.making(self.output, name, self.settings.keep_checkpoints) as part:
+        making = checkpoints.making(self.output, name, self.settings.keep_checkpoints)
+        with making if self.everyone.main else nullcontext(checkpoints.partial(self.output) / name) as part:
             super()._save_checkpoint(model, trial)
-            checkpoints.write(part / "progress.json", progress)
+            self.everyone.wait()  # each process has written its random state
+            if self.everyone.main:
+                checkpoints.write(part / "progress.json", progress)
+        self.everyone.wait()
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         assert output_dir is not None
-        extra = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {}
-        self.model.save_pretrained(output_dir, **extra)
+        whole = gathered.weights(self.model) if self.gathers else None
+        extra = {"save_embedding_layers": False} if hasattr(self.model, "peft_config") else {"state_dict": whole}
+        if self.everyone.main:
+            self.model.save_pretrained(output_dir, **extra)
+
+    def _save_optimizer_and_scheduler(self, output_dir: str) -> None:
+        if not self.gathers:
+            super()._save_optimizer_and_scheduler(output_dir)
+            return
+        gathered.save(self.model, self.optimizer, self.lr_scheduler, Path(output_dir), main=self.everyone.main)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        if not self.gathers:
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        gathered.load_weights(self.model, Path(resume_from_checkpoint))
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if not self.gathers or checkpoint is None:
+            super()._load_optimizer_and_scheduler(checkpoint)
+            return
+        gathered.load_rest(self.model, self.optimizer, self.lr_scheduler, Path(checkpoint))
 
     def resume(self, checkpoint: Path) -> None:
         """Take up the history of a checkpoint; the rest is the `Trainer`'s."""

@@ -19,12 +19,16 @@ from midcourse.errors import Stopped, UserError
 from midcourse.learn import (
     check,
     checkpoints,
+    deepspeed,
     expression,
+    gathered,
     long,
     packing,
     precision,
     recompute,
     record,
+    rows,
+    sharding,
     start,
     supervision,
     trackers,
@@ -36,11 +40,13 @@ from midcourse.learn.items import Example
 from midcourse.learn.layout import build
 from midcourse.learn.metrics import metrics as measured
 from midcourse.learn.network import Network
+from midcourse.learn.processes import Processes, divide, join, speaks, trained
 from midcourse.learn.progress import Progress, Report, silent
 from midcourse.learn.recipe import Recipe
 from midcourse.learn.reference import Reference, See
 from midcourse.learn.settings import OUTSIDE, TrainSettings
 from midcourse.learn.stop import Stop
+from midcourse.models import best_device
 from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
@@ -110,7 +116,8 @@ class _Run:
         recorded: Mapping[str, Any],
         stop: Stop,
     ) -> None:
-        self.loaded, self.output, self.report, self.stop = loaded, output, report, stop
+        self.loaded, self.output, self.stop = loaded, output, stop
+        self.report = report if speaks() else silent
         self.origins, self.recorded = origins, recorded
         self.given = settings
         self.settings = settings.training if isinstance(settings, Recipe) else settings
@@ -146,31 +153,38 @@ class _Run:
             raise UserError("nothing to train on: all of it is too long, and `long` is skip")
         layouts = [build([example]) for example in examples]
 
+        everyone = join(device := best_device() if sharding.wanted() else loaded.device)
         identity = checkpoints.identity(
             loaded.name, settings.model_dump(mode="json", exclude=set(OUTSIDE)), [*examples, *held]
         )
-        checkpoint = checkpoints.begin(self.output, identity, resume=resume)
+        checkpoint = everyone.on_main(lambda: checkpoints.begin(self.output, identity, resume=resume))
+        checkpoints.visible(checkpoint)
         before = record.fingerprint(loaded.model)
         weights.prepare(loaded, settings)
-        weights.room(loaded, settings, self.output)
-        network = self._network(examples)
-        dtype = precision.resolve(settings.dtype, network.device)
+        everyone.on_main(lambda: weights.room(loaded, settings, self.output))
+        everyone.agree(trained(loaded.model))
+        dtype = precision.resolve(settings.dtype, device)
+        if sharding.wanted():
+            sharding.shard(loaded.model, device, everyone.count, dtype)
+            loaded.device = device
+        network = self._network(examples, everyone)
         met = record.take(loaded, self.given, dtype=dtype, way=network.way, weights=before, data=str(identity["data"]))
+        met["processes"] = everyone.count
         self.report(
             Progress("note", note=start.summary(loaded, self.given, examples, layouts, met, self.origins, held))
         )
         if different := record.differences(self.recorded, met):
             self.tell(f"this is not the recorded run: {'; '.join(different)}; its weights will be others")
-        record.write(self.output, self.given, met)
+        everyone.on_main(lambda: record.write(self.output, self.given, met))
 
         reference = self._reference(reference, network)
         again = recompute.layers(network.decoder) if settings.gradient_checkpointing else nullcontext()
         with precision.computing(loaded.model, dtype), again:
-            self._look(reference, network, examples, self._scored(reference))
-            self._look(reference, network, held)  # apart: to look at more may not change a bit
+            self._look(reference, network, examples, everyone, self._scored(reference))
+            self._look(reference, network, held, everyone)  # apart: to look at more may not change a bit
             if self.similarity.notice:
                 self.tell(self.similarity.notice)
-            trainer = self._loop(network, examples, held, reference, checkpoint)
+            trainer = self._loop(network, examples, held, reference, checkpoint, everyone)
             trainer.finish()
         if settings.full:
             loaded.model.requires_grad_(False)
@@ -181,10 +195,10 @@ class _Run:
         self.seconds["total"] = time.perf_counter() - started
         metrics = measured(trainer, loaded, examples, layouts, dtype, self.seconds, self.notices)
         metrics |= {"cut": [cut.entry for cut in cuts], "similarity": self.similarity.metrics()}
-        self._save(metrics)
+        self._save(metrics, everyone)
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
 
-    def _network(self, examples: Sequence[Example]) -> Network:
+    def _network(self, examples: Sequence[Example], everyone: Processes) -> Network:
         started = time.perf_counter()
         if not self.settings.self_check:
             return Network(self.loaded.model)
@@ -195,7 +209,7 @@ class _Run:
             f"self-check: packed equals rows within {checked.difference:.1e} nats a token ({checked.network.way})"
         )
         self.seconds["check"] = time.perf_counter() - started
-        return checked.network
+        return Network(self.loaded.model, max(everyone.gather(checked.network.way), key=check.WAYS.index))
 
     def _reference(self, given: Reference | None, network: Network) -> Reference | None:
         """`given` where it can be used, a new one where it cannot, None where nothing is compared with it."""
@@ -216,7 +230,12 @@ class _Run:
         return self.similarity.see if paired and (free or self.settings.similarity == "on") else None
 
     def _look(
-        self, reference: Reference | None, network: Network, examples: Sequence[Example], see: See | None = None
+        self,
+        reference: Reference | None,
+        network: Network,
+        examples: Sequence[Example],
+        everyone: Processes,
+        see: See | None = None,
     ) -> None:
         """One pass before training over what the reference does not know yet; `see` is shown what it gives."""
         started = time.perf_counter()
@@ -229,10 +248,21 @@ class _Run:
             if see is None:
                 return
             reference = Reference()  # nobody asks it anything
-        packs = packing.packs(examples, self.settings.max_tokens, by_rows=network.way == "rows")
+        by_rows = network.way == "rows"
+        packs = packing.packs(examples, self.settings.max_tokens, by_rows=by_rows)
+        packs = [pack for pack in packs if not reference.knows(pack)]
+        costs = [rows.size(pack) if by_rows else len(pack) for pack in packs]
+        mine = [packs[place] for place in divide(costs, everyone.count)[everyone.rank]]
+        if sharding.is_divided(model):  # a pass is one of all processes
+            mine += packs[:1] * (everyone.most(len(mine)) - len(mine))
         model.eval()
-        for step, _ in enumerate(reference.learn(network, packs, off, see), 1):
-            self.report(Progress("reference", step=step, steps=len(packs)))
+        for step, _ in enumerate(reference.learn(network, mine, off, see), 1):
+            self.report(Progress("reference", step=step, steps=len(mine)))
+        if everyone.count > 1:
+            for told in everyone.gather(reference.told(mine)):
+                reference.hear(told, network.device)
+            if see is not None:
+                self.similarity.hear(everyone.gather(self.similarity.scores))
         self.seconds["reference"] = self.seconds.get("reference", 0.0) + time.perf_counter() - started
 
     def _loop(
@@ -242,13 +272,13 @@ class _Run:
         held: Sequence[Example],
         reference: Reference | None,
         checkpoint: Path | None,
+        everyone: Processes,
     ) -> SteerTrainer:
         from midcourse.learn.trainer import SteerTrainer
 
-        watched = HeldOut(network, held, self.settings, reference) if held else None
-        trainer = SteerTrainer(
-            network, examples, self.settings, self.output, self.report, reference, self.stop, watched
-        )
+        watched = HeldOut(network, held, self.settings, reference, everyone) if held else None
+        common = (network, examples, self.settings, self.output, self.report, reference, self.stop)
+        trainer = SteerTrainer(*common, watched, everyone)
         if trainer.steps.notice:
             self.tell(trainer.steps.notice)
         if checkpoint is not None:
@@ -259,11 +289,19 @@ class _Run:
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finally:
             self.stop.heard = False
+            if trainer.is_deepspeed_enabled:
+                deepspeed.leave(self.loaded.model)
         if trainer.stopped:
             state = trainer.state
             raise Stopped(f"stopped after step {state.global_step} of {state.max_steps}, with a checkpoint")
         return trainer
 
-    def _save(self, metrics: dict[str, Any]) -> None:
-        adapters.save(self.loaded, self.output)
-        checkpoints.write(self.output / "metrics.json", metrics)
+    def _save(self, metrics: dict[str, Any], everyone: Processes) -> None:
+        model: Any = self.loaded.model
+        whole = gathered.weights(model) if self.settings.full and sharding.is_divided(model) else None
+
+        def save() -> None:
+            adapters.save(self.loaded, self.output, whole)
+            checkpoints.write(self.output / "metrics.json", metrics)
+
+        everyone.on_main(save)

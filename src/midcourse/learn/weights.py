@@ -14,6 +14,8 @@ from safetensors.torch import save_file
 from midcourse import adapters
 from midcourse.atomic import saving
 from midcourse.errors import DiskError, UserError
+from midcourse.learn import gathered
+from midcourse.learn.processes import ALONE, Processes
 from midcourse.learn.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ def prepare(loaded: Loaded, settings: TrainSettings) -> None:
     if settings.full:
         if loaded.has_adapter:
             raise UserError("full fine-tuning of a model with an adapter: merge the adapter first, or leave it out")
+        if getattr(loaded.model, "quantization_method", None) is not None:
+            raise UserError("weights that are held in few bits cannot be trained: leave --full or --quantize out")
         loaded.model.float().requires_grad_(True)  # a step of training is less than bfloat16 can tell apart
         loaded.dtype = torch.float32
         return
@@ -41,9 +45,13 @@ def count(loaded: Loaded) -> int:
     return sum(weight.numel() for weight in loaded.model.parameters() if weight.requires_grad)
 
 
-def keep(model: torch.nn.Module, file: Path, step: int) -> None:
+def keep(model: torch.nn.Module, file: Path, step: int, everyone: Processes = ALONE) -> None:
     """Write the trained weights and the step that they are of into `file`, whole or not at all. Raises `DiskError`."""
-    found = {name: weight.detach().cpu().contiguous() for name, weight in _trained(model)}
+    found = {name: gathered.whole(weight).detach().cpu().contiguous() for name, weight in _trained(model)}
+    everyone.on_main(lambda: _write(found, file, step))
+
+
+def _write(found: dict[str, torch.Tensor], file: Path, step: int) -> None:
     part = file.with_name(f".{file.name}.part")
     with saving(file):
         try:
@@ -57,12 +65,17 @@ def keep(model: torch.nn.Module, file: Path, step: int) -> None:
 
 
 @torch.no_grad()
-def take(model: torch.nn.Module, file: Path, step: int) -> None:
+def take(model: torch.nn.Module, file: Path, step: int, everyone: Processes = ALONE) -> None:
     """Put the weights that `keep` wrote after `step` back into the model."""
-    with safe_open(file, "pt") as kept:
-        assert kept.metadata() == {"step": str(step)}, "the best weights are of another step"
-        for name, weight in _trained(model):
-            weight.copy_(kept.get_tensor(name))
+
+    def read() -> dict[str, torch.Tensor]:
+        with safe_open(file, "pt") as kept:
+            assert kept.metadata() == {"step": str(step)}, "the best weights are of another step"
+            return {name: kept.get_tensor(name) for name, _ in _trained(model)}
+
+    found = everyone.on_main(read)
+    for name, weight in _trained(model):
+        weight.copy_(gathered.like(weight, found[name]))
 
 
 def _trained(model: torch.nn.Module) -> list[tuple[str, torch.nn.Parameter]]:
