@@ -2,8 +2,8 @@
 
 Where a correction and what it replaces share most of their tokens, lowering the one lowers the other (likelihood
 displacement: arXiv 2402.13228, 2410.08847). What they share at their *beginning* never counts: a steer's runs are
-trimmed when it is made. What they share at their *end* was no mistake either: `trimmed` can leave it out: of the
-rejected side alone, because it is part of what the person typed, or of both. What is nearly the same then is told.
+trimmed when it is made. What they share at their *end* was no mistake either. `trimmed` can leave it out, of
+the rejected side alone or of both. What is nearly the same then is told.
 """
 
 from __future__ import annotations
