@@ -154,6 +154,8 @@ class _Run:
         layouts = [build([example]) for example in examples]
 
         everyone = join(device := best_device() if sharding.wanted() else loaded.device)
+        if everyone.count > settings.batch:
+            self.tell(f"{everyone.count} processes share steps of {settings.batch} traces: some have nothing to do")
         identity = checkpoints.identity(
             loaded.name, settings.model_dump(mode="json", exclude=set(OUTSIDE)), [*examples, *held]
         )
