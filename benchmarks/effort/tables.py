@@ -85,7 +85,7 @@ def tuning(rows: Sequence[Row]) -> str:
         by.setdefault((row["method"], choice["learning_rate"], choice["steps"], choice["loss"]), {})[row["task"]] = row
     body = []
     for (method, rate, steps, loss), found in sorted(by.items()):
-        marks = [f"{r['pass_rate']:.0%} · {r['share']:.0%}" if (r := found.get(task)) else "–" for task in tasks]
+        marks = [_tried(found[task]) if task in found else "–" for task in tasks]
         body.append([method, f"{rate:g}", f"{steps}{f', {loss}' if loss else ''}", *marks])
     return _table(["method", "learning rate", "steps", *tasks], body)
 
@@ -108,6 +108,10 @@ def _quality(point: Point) -> str:
     if point.seeds == 1:
         return f"{point.quality:.0%} ({point.typed:.0f})"
     return f"{point.quality:.0%} [{point.low:.0%}–{point.high:.0%}] ({point.typed:.0f})".replace("%–", "–")
+
+
+def _tried(row: Row) -> str:
+    return f"{row['pass_rate']:.0%} · {row['share']:.0%} · {row['kl']:.2f}"
 
 
 def _yes(held: bool | None) -> str:
