@@ -71,7 +71,7 @@ def _panels(
     from matplotlib import pyplot as plt
 
     tasks = [task for task in titles if any(row["task"] == task for row in rows)]
-    columns = min(2, len(tasks)) or 1
+    columns = min(2 if len(tasks) <= 4 else 3, len(tasks)) or 1
     lines = -(-len(tasks) // columns) or 1
     style = {
         "font.size": 10,
