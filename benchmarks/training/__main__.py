@@ -1,6 +1,6 @@
 """An epoch of training on steers against TRL's `DPOTrainer`: seconds and memory, as data, a table and a plot.
 
-    python -m benchmarks.training [--full] [--fresh] [--minutes M] [--memory GB] [--model bundled]
+    python -m benchmarks.training [--full] [--fresh] [--minutes M] [--memory GB]
 
 The default takes about ten minutes of two cores, `--full` about an hour and a half. Each measurement is a process of
 its own; both sides take turns. Finished ones are kept in runs/benchmark-training.json, so a killed run goes on where it
@@ -35,7 +35,6 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--memory", type=float, default=float("inf"))
-    parser.add_argument("--model", default="bundled")
     given = parser.parse_args()
     if given.fresh:
         KEPT.unlink(missing_ok=True)
@@ -46,11 +45,10 @@ def main() -> None:
                 if time.monotonic() - started > 60 * given.minutes:
                     sys.stderr.write("time is up; the same command goes on from here\n")
                     raise SystemExit(3)
-                results.add(step, run(step, given.model, given.memory))
+                results.add(step, run(step, given.memory))
     from benchmarks.training import report
 
-    shapes = {(cell.shape, cell.dtype) for cell in grid(full=given.full)}
-    report.write([one for cell, one in results.items() if (cell.shape, cell.dtype) in shapes])
+    report.write(results.of(grid(full=given.full)))
 
 
 def attempts(cell: Cell, results: Results) -> Iterator[Cell]:
@@ -67,14 +65,12 @@ def attempts(cell: Cell, results: Results) -> Iterator[Cell]:
         yield dataclasses.replace(cell, recompute=True)
 
 
-def run(cell: Cell, model: str, memory: float) -> dict[str, Any]:
+def run(cell: Cell, memory: float) -> dict[str, Any]:
     """Measure `cell` in a new process that may have `memory` GB, or what is free."""
     sys.stderr.write(f"{cell.side:9} {cell.shape.length}/{cell.shape.steers}x{cell.shape.traces} {cell.dtype} ")
     sys.stderr.write(f"batch {cell.batch}, recomputing ... " if cell.recompute else f"batch {cell.batch} ... ")
     sys.stderr.flush()
-    asked = json.dumps(
-        {**dataclasses.asdict(cell), "model": model, "memory": int(min(memory * 1e9, free_bytes() - SPARE))}
-    )
+    asked = json.dumps({**dataclasses.asdict(cell), "memory": int(min(memory * 1e9, free_bytes() - SPARE))})
     command = [sys.executable, "-m", "benchmarks.training.child", asked]
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Both sides on one shape; `batches` are what TRL is tried with, from small to large."""
+    """Both sides on one shape; `batches` are what TRL is tried with, from small to large; none: ours alone."""
 
     shape: Shape
     dtype: str = "float32"
@@ -66,32 +66,27 @@ STEERS = tuple(Shape(2048, steers) for steers in (4, 8, 16, 32, 64, 128))  # gro
 TRACES = tuple(Shape(512, 16, traces) for traces in (1, 2, 4, 8))  # growth with traces
 QUICK = (
     Comparison(Shape(256, 4), batches=(1, 2)),
-    Comparison(Shape(1024, 32), limit=8_000),
+    Comparison(Shape(1024, 32)),
+    *(Comparison(shape, batches=(), ours=2) for shape in STEERS[3::2]),
 )
 FULL = (
-    Comparison(Shape(256, 4), batches=(1, 2), theirs=2),
-    Comparison(Shape(1024, 32), batches=(1, 2), limit=24_000),
-    Comparison(Shape(2048, 100)),
-    Comparison(Shape(1024, 32), "bfloat16"),
+    Comparison(Shape(1024, 32), batches=(1, 2)),
+    Comparison(Shape(2048, 100), ours=2),
+    Comparison(Shape(256, 4), batches=(1, 2)),
+    Comparison(Shape(2048, 32), limit=5_000),
+    Comparison(Shape(2048, 128), limit=5_000),
+    Comparison(Shape(1024, 32), "bfloat16", ours=2, limit=5_000),
+    *(Comparison(shape, batches=(), ours=2) for shape in (*STEERS, *TRACES)),
     Comparison(Shape(4096, 128), ours=2),
-    Comparison(Shape(2048, 100), "bfloat16"),
-    Comparison(Shape(2048, 32)),
-    Comparison(Shape(2048, 128)),
+    Comparison(Shape(2048, 100), "bfloat16", ours=2, limit=5_000),
+    Comparison(Shape(1024, 4), ours=2),
     Comparison(Shape(4096, 32), ours=2),
-    Comparison(Shape(1024, 4)),
 )
 
 
 def grid(*, full: bool) -> list[Cell]:
     """All cells in the order in which they are measured, each once."""
-    compared = [cell for comparison in (FULL if full else QUICK) for cell in comparison.cells()]
-    alone = [
-        Cell("midcourse", shape, repeat=repeat)
-        for shapes in ((STEERS, TRACES) if full else (STEERS[3::2],))
-        for repeat in range(3 if full else 2)
-        for shape in shapes
-    ]
-    return list(dict.fromkeys([*compared, *alone]))
+    return list(dict.fromkeys(cell for comparison in (FULL if full else QUICK) for cell in comparison.cells()))
 
 
 class Results:
@@ -113,9 +108,10 @@ class Results:
     def get(self, cell: Cell) -> dict[str, Any] | None:
         return self.found.get(cell.key)
 
-    def items(self) -> list[tuple[Cell, dict[str, Any]]]:
-        """All that was measured, in that order."""
-        return [(_cell(one["cell"]), one) for one in self.found.values()]
+    def of(self, cells: Iterable[Cell]) -> list[dict[str, Any]]:
+        """What was measured of `cells`, also where TRL had to recompute, in the order in which it was measured."""
+        wanted = {one.key for cell in cells for one in (cell, replace(cell, recompute=True))}
+        return [one for key, one in self.found.items() if key in wanted]
 
     def add(self, cell: Cell, result: dict[str, Any]) -> None:
         """Keep it, and write the file anew, whole."""
@@ -125,10 +121,6 @@ class Results:
         part = self.file.with_suffix(".part")
         part.write_text(json.dumps({"cells": list(self.found.values())}, indent=1) + "\n", encoding="utf-8")
         os.replace(part, self.file)
-
-
-def _cell(facts: dict[str, Any]) -> Cell:
-    return Cell(**{**facts, "shape": Shape(*facts["shape"])})
 
 
 def _digest() -> str:

@@ -15,6 +15,8 @@ from typing import Any
 from benchmarks.training import machine
 from benchmarks.training.pairs import Shape
 
+MODEL = "bundled"
+
 
 def main() -> None:
     """Print the result as the last line."""
@@ -35,15 +37,15 @@ def measure(cell: dict[str, Any]) -> dict[str, Any]:
     import torch
 
     torch.set_num_threads(machine.threads())
-    shape, model, dtype = Shape(*cell["shape"]), cell.get("model", "bundled"), cell["dtype"]
+    shape, dtype = Shape(*cell["shape"]), cell["dtype"]
     if cell["side"] == "midcourse":
         from benchmarks.training import ours
 
-        return ours.measure(model, shape, dtype)
+        return ours.measure(MODEL, shape, dtype)
     from benchmarks.training import theirs
 
     recompute = cell.get("recompute", False)
-    return theirs.measure(model, shape, dtype, cell["batch"], cell["limit"], recompute=recompute)
+    return theirs.measure(MODEL, shape, dtype, cell["batch"], cell["limit"], recompute=recompute)
 
 
 if __name__ == "__main__":

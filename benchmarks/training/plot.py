@@ -76,6 +76,7 @@ def _memory(axes: Any, rows: Sequence[tuple[Row, Side, Side]]) -> None:
         _say(axes, words, (ours.peak / 1e9, place + 0.19), (5, 0), color=OURS)
     axes.margins(x=0.12)
     axes.set_xlabel("GB", color=GREY)
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_yticks([])
     axes.set_ylim(len(rows) - 0.5, -0.8)
 

@@ -74,18 +74,19 @@ def _comparison(rows: Sequence[Row]) -> str:
         "reference pass": lambda _, theirs, ours: f"{number(theirs.reference)} · {number(ours.reference)}",
         "ratio with it": lambda _, theirs, ours: f"{number(theirs.whole / ours.whole)} ×",
     }
-    sides = [(row, row.theirs, row.ours) for row in rows if row.ours and row.theirs]
-    return table(list(columns), [[write(*one) for write in columns.values()] for one in sides])
+    return _sides(columns, rows)
 
 
 def _memory(rows: Sequence[Row]) -> str:
-    lines = []
-    for row in rows:
-        if (ours := row.ours) and (theirs := row.theirs):
-            share = f"{ours.peak / theirs.peak:.2f}"
-            peaks = [f"{side.peak / 1e9:.2f} ({side.above / 1e9:.2f})" for side in (theirs, ours)]
-            lines.append([name(row.shape), row.dtype, *peaks, share, f"{ours.above / theirs.above:.2f}"])
-    return table(["trace", "dtype", "TRL", "Midcourse", "share", "share without the loaded model"], lines)
+    columns: dict[str, Callable[[Row, Side, Side], str]] = {
+        "trace": lambda row, _, __: name(row.shape),
+        "dtype": lambda row, _, __: row.dtype,
+        "TRL": lambda _, theirs, __: f"{theirs.peak / 1e9:.2f} ({theirs.above / 1e9:.2f})",
+        "Midcourse": lambda _, __, ours: f"{ours.peak / 1e9:.2f} ({ours.above / 1e9:.2f})",
+        "share": lambda _, theirs, ours: f"{ours.peak / theirs.peak:.2f}",
+        "share without the loaded model": lambda _, theirs, ours: f"{ours.above / theirs.above:.2f}",
+    }
+    return _sides(columns, rows)
 
 
 def _growth(rows: Sequence[Row], shapes: Sequence[Shape], what: str) -> str:
@@ -108,19 +109,23 @@ def _growth(rows: Sequence[Row], shapes: Sequence[Shape], what: str) -> str:
 
 
 def _limit(rows: Sequence[Row]) -> str:
-    lines = [
-        [
-            name(row.shape),
-            row.dtype,
-            number(row.ours.operations / 1e9),
-            number(row.ours.operations / row.ours.seconds / 1e9),
-            number(row.ours.product_rate / 1e9),
-            f"{row.ours.fraction:.0%}",
-        ]
-        for row in rows
-        if row.ours and row.theirs
-    ]
-    return table(["trace", "dtype", "GFLOP needed", "GFLOP/s reached", "GFLOP/s of matrix products", "reached"], lines)
+    """The last column: the ratio of an epoch that did nothing but its matrix products at their full speed."""
+    columns: dict[str, Callable[[Row, Side, Side], str]] = {
+        "trace": lambda row, _, __: name(row.shape),
+        "dtype": lambda row, _, __: row.dtype,
+        "GFLOP needed": lambda _, __, ours: number(ours.operations / 1e9),
+        "GFLOP/s reached": lambda _, __, ours: number(ours.operations / ours.seconds / 1e9),
+        "GFLOP/s of matrix products": lambda _, __, ours: number(ours.product_rate / 1e9),
+        "reached": lambda _, __, ours: f"{ours.fraction:.0%}",
+        "ratio to TRL at 100 %": lambda _, theirs, ours: f"{number(theirs.seconds / ours.seconds / ours.fraction)} ×",
+    }
+    return _sides(columns, rows)
+
+
+def _sides(columns: Mapping[str, Callable[[Row, Side, Side], str]], rows: Sequence[Row]) -> str:
+    """A table with a line for each row of which both sides were measured."""
+    both = [(row, row.theirs, row.ours) for row in rows if row.ours and row.theirs]
+    return table(list(columns), [[write(*one) for write in columns.values()] for one in both])
 
 
 @dataclass(frozen=True)
@@ -151,10 +156,10 @@ def _four_times_the_steers(rows: Mapping[tuple[Shape, str], Row]) -> float | Non
     return many.ours.seconds / few.ours.seconds if few and many and few.ours and many.ours else None
 
 
-def _best_fraction(dtype: str) -> Callable[[Mapping[tuple[Shape, str], Row]], float | None]:
+def _fraction(dtype: str) -> Callable[[Mapping[tuple[Shape, str], Row]], float | None]:
     def measured(rows: Mapping[tuple[Shape, str], Row]) -> float | None:
-        found = [100 * row.ours.fraction for (_, kind), row in rows.items() if kind == dtype and row.ours]
-        return max(found, default=None)
+        row = rows.get((Shape(1024, 32), dtype))
+        return 100 * row.ours.fraction if row and row.ours else None
 
     return measured
 
@@ -165,8 +170,13 @@ TARGETS = (
     Target("2,048 tokens, 100 steers: at least 200 × as fast", _faster(Shape(2048, 100)), least=200),
     Target("peak memory: at most half of TRL's (largest share)", _largest_share, most=0.5, unit=""),
     Target("32 → 128 steers on one trace of 2,048 tokens: at most 2.2 × the time", _four_times_the_steers, most=2.2),
-    Target("at least 50 % of the speed of bfloat16 matrix products", _best_fraction("bfloat16"), least=50, unit=" %"),
-    Target("the same in float32", _best_fraction("float32"), least=50, unit=" %"),
+    Target(
+        "1,024 tokens, 32 steers: at least 50 % of the speed of bfloat16 matrix products",
+        _fraction("bfloat16"),
+        least=50,
+        unit=" %",
+    ),
+    Target("the same in float32", _fraction("float32"), least=50, unit=" %"),
 )
 
 

@@ -4,8 +4,8 @@ Reference log-probabilities are computed once, activations are kept, nothing is 
 order of their lengths, so that hardly anything is padded. All pairs make one optimizer step, as they do with us. TRL's
 tokenization is gone around: it gets the very ids.
 
-An epoch of minutes is not run whole: groups of pairs at evenly spread depths stand for all of them. Before them the
-deepest one warms up and does not count, so that peak memory is that of the whole epoch.
+An epoch of minutes is not run whole: groups of pairs at evenly spread depths stand for all of them. Before them comes
+the deepest group, which does not count: memory is touched for the first time, and its peak is that of a whole epoch.
 """
 
 from __future__ import annotations
@@ -103,15 +103,14 @@ def measure(model: str, shape: Shape, dtype: str, batch: int, limit: int, *, rec
     base = AutoModelForCausalLM.from_pretrained(where, dtype=getattr(torch, dtype), attn_implementation="sdpa")
     rows = pairs(traces(shape, base.config.get_text_config().vocab_size))
     chosen = sample(rows, batch, limit)
-    whole = sum(map(len, chosen)) == len(rows)
-    run = [pair for group in (chosen if whole else [rows[-batch:], *chosen]) for pair in group]
+    run = [pair for group in (rows[-batch:], *chosen) for pair in group]
     products, before = machine.Products(base, dtype), machine.resident_bytes()
     with tempfile.TemporaryDirectory() as folder:
         made = trainer(base, AutoTokenizer.from_pretrained(where), run, dtype, batch, Path(folder), recompute=recompute)
         made.remove_callback(PrinterCallback)
         made.between = products
         found = made.train()
-    steps, reference = (values if whole else values[1:] for values in (made.step_seconds, made.reference_seconds))
+    steps, reference = made.step_seconds[1:], made.reference_seconds[1:]
     groups = -(-len(rows) // batch)
     return {
         "epoch_seconds": sum(steps) / len(steps) * groups,
