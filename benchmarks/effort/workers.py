@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from benchmarks.effort import cell as cells
 from benchmarks.effort.ledger import Ledger, Row
@@ -74,7 +75,7 @@ def words(seconds: float) -> str:
 
 def start(arguments: Sequence[str], workers: int) -> int:
     """Run this program with `arguments` in `workers` processes; the first bad exit code of theirs, or 0."""
-    command = [sys.executable, "-m", "benchmarks.effort", *arguments, "--workers", "1", "--of", str(workers)]
+    command = [sys.executable, str(Path(__file__).parent), *arguments, "--workers", "1", "--of", str(workers)]
     children = [subprocess.Popen(command) for _ in range(workers)]
     try:
         codes = [child.wait() for child in children]
