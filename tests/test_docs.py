@@ -13,7 +13,7 @@ import pytest
 
 from midcourse import config
 from midcourse.cli.app import app
-from midcourse.learn.recipe import Recipe
+from midcourse.learn.run.recipe import Recipe
 from midcourse.trace.files import read
 from tests.tokenizers import EXACT, get
 

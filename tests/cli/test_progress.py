@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from midcourse.cli.progress import drawn, line, words
-from midcourse.learn.progress import Progress
+from midcourse.learn.run.progress import Progress
 
 FULL = Progress(
     "train",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from midcourse.cli.topics import flags
-from midcourse.learn.recipe import TOPICS, Recipe
+from midcourse.learn.run.recipe import TOPICS, Recipe
 from tests.cli.conftest import Ran
 
 

@@ -12,8 +12,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from midcourse.learn import checkpoints
-from midcourse.learn.progress import Progress
+from midcourse.learn.run import checkpoints
+from midcourse.learn.run.progress import Progress
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import TrainResult, train
 from tests.learn import sample

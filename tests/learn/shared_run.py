@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from midcourse.learn import processes
+from midcourse.learn.cluster import processes
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.trainer import SteerTrainer
 from midcourse.learn.training import train

@@ -14,7 +14,7 @@ from midcourse.learn import check
 from midcourse.learn.items import examples
 from tests import architectures, tiny
 from tests.learn import sample
-from tests.learn.test_network import equal
+from tests.learn.compute.test_network import equal
 
 
 @pytest.mark.parametrize("name", architectures.ALL)

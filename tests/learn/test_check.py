@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from midcourse.errors import TrainingError
-from midcourse.learn import attention, check
+from midcourse.learn import check
+from midcourse.learn.compute import attention
 from midcourse.learn.items import examples
 from tests import tiny
 from tests.learn import sample
@@ -46,7 +47,7 @@ def test_a_wrong_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_positions_are_found_and_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    from midcourse.learn import rows
+    from midcourse.learn.compute import rows
 
     monkeypatch.setattr(rows, "logprobs", lambda _, made: torch.zeros(len(made.token_T)))
     with pytest.raises(TrainingError, match="self-check failed"):

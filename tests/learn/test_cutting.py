@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from midcourse import adapters
-from midcourse.learn import evidence, packing, rows
+from midcourse.learn import evidence, packing
 from midcourse.learn.batch import batch
+from midcourse.learn.compute import rows
+from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.cutting import Pieces, cut
 from midcourse.learn.expression import parse
 from midcourse.learn.items import Example, Side, examples, texts
 from midcourse.learn.layout import build
-from midcourse.learn.network import Network, Way
 from midcourse.learn.objectives import Constants
 from midcourse.learn.reference import Reference
 from tests.learn import sample

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from midcourse.learn import evidence, items, packing
 from midcourse.learn.batch import batch
+from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.expression import Term, divergences
 from midcourse.learn.items import Example, Segment, examples
 from midcourse.learn.layout import build
-from midcourse.learn.network import Network, Way
 from midcourse.learn.objectives import OBJECTIVES, Constants
 from midcourse.trace.tree import Run, Trace
 from tests import tiny

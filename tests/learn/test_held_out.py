@@ -115,7 +115,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
 
 
 def network(loaded: Any) -> Any:
-    from midcourse.learn.network import Network
+    from midcourse.learn.compute.network import Network
 
     return Network(loaded.model)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from midcourse.learn.guards.similar import ids
 from midcourse.learn.items import Segment, Slice, examples, within
 from midcourse.learn.layout import build
-from midcourse.learn.similar import ids
 from midcourse.trace.tree import Run
 from tests.learn import sample
 

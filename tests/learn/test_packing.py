@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midcourse.learn import rows
+from midcourse.learn.compute import rows
 from midcourse.learn.items import Example, examples, texts
 from midcourse.learn.layout import build
 from midcourse.learn.packing import packs, steps

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from midcourse.errors import ConfigError
-from midcourse.learn import checkpoints
+from midcourse.learn.run import checkpoints
 from tests.learn import killed_run
 
 

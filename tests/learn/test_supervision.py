@@ -6,9 +6,9 @@ import pytest
 
 from midcourse.errors import UserError
 from midcourse.learn import supervision
+from midcourse.learn.guards.similar import ids
 from midcourse.learn.items import Example
 from midcourse.learn.settings import TrainSettings
-from midcourse.learn.similar import ids
 from midcourse.trace.tree import Run, Trace
 from tests.learn import sample
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from midcourse.learn.compute.network import Network
 from midcourse.learn.items import examples
-from midcourse.learn.network import Network
-from midcourse.learn.progress import silent
+from midcourse.learn.run.progress import silent
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.trainer import SteerTrainer
 from tests import tiny

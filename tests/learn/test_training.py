@@ -10,7 +10,7 @@ import torch
 
 from midcourse import adapters
 from midcourse.errors import ContextError, UserError
-from midcourse.learn.progress import Progress
+from midcourse.learn.run.progress import Progress
 from midcourse.learn.score import score
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import train

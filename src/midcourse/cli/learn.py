@@ -20,7 +20,7 @@ from midcourse.cli.signals import stopping
 from midcourse.cli.sources import load_places, load_traces
 from midcourse.cli.topics import flags
 from midcourse.errors import Stopped, UserError
-from midcourse.learn.recipe import TOPICS, Recipe
+from midcourse.learn.run.recipe import TOPICS, Recipe
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def train(
     if recipe.traces is None:
         raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
     if recipe.report_to:
-        from midcourse.learn import trackers
+        from midcourse.learn.run import trackers
 
         trackers.check(recipe.report_to)
     whole = recipe.long == "error"
@@ -67,7 +67,7 @@ def train(
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models
-    from midcourse.learn import processes, sharding
+    from midcourse.learn.cluster import processes, sharding
     from midcourse.learn.training import train as run
 
     if recipe.threads:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from midcourse.learn.progress import Progress, Report
+from midcourse.learn.run.progress import Progress, Report
 
 BAR = 10  # the shortest bar that is one
 SHARE, SECONDS = 0.1, 30.0  # how often there is a line where there is no terminal

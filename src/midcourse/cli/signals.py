@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from midcourse.learn.stop import Stop
+from midcourse.learn.run.stop import Stop
 
 
 @contextmanager

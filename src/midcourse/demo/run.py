@@ -20,7 +20,7 @@ from midcourse import models
 from midcourse.demo.notes import Note, check, draw
 from midcourse.demo.settings import DemoSettings
 from midcourse.engine.hf import TransformersEngine
-from midcourse.learn.progress import Progress
+from midcourse.learn.run.progress import Progress
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import TrainResult, train
 from midcourse.measure import report

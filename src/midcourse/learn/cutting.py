@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from midcourse.learn import rows as rows_of
+from midcourse.learn.compute import rows as rows_of
 from midcourse.learn.items import Example, Segment, Slice
 from midcourse.learn.layout import Layout, build
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from midcourse.learn.batch import Batch
+from midcourse.learn.compute.network import Network, Output
 from midcourse.learn.expression import Term, divergences
 from midcourse.learn.items import Segment, Side
 from midcourse.learn.layout import Placed
-from midcourse.learn.network import Network, Output
 from midcourse.learn.objectives import OBJECTIVES, Constants, Evidence, Runs
 from midcourse.learn.reference import Reference
 

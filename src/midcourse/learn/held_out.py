@@ -17,14 +17,15 @@ import torch
 from torch import Tensor
 
 from midcourse.errors import UserError
-from midcourse.learn import evidence, expression, packing, sharding, supervision
+from midcourse.learn import evidence, expression, packing, supervision
 from midcourse.learn.batch import batch
+from midcourse.learn.cluster import sharding
+from midcourse.learn.cluster.processes import ALONE, Processes, divide
+from midcourse.learn.compute.network import Network
 from midcourse.learn.evidence import Tally
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
-from midcourse.learn.network import Network
 from midcourse.learn.objectives import Evidence
-from midcourse.learn.processes import ALONE, Processes, divide
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
 

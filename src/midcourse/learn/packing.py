@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from midcourse.learn import rows
+from midcourse.learn.compute import rows
 from midcourse.learn.cutting import cut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build

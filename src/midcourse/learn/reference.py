@@ -15,10 +15,11 @@ import torch
 from torch import Tensor
 
 from midcourse.errors import TrainingError
-from midcourse.learn import nonfinite, sharding
 from midcourse.learn.batch import Batch, batch
+from midcourse.learn.cluster import sharding
+from midcourse.learn.compute.network import Network, Output
+from midcourse.learn.guards import nonfinite
 from midcourse.learn.layout import Layout
-from midcourse.learn.network import Network, Output
 
 Off = Callable[[], AbstractContextManager[None]]
 See = Callable[[Batch, Output], None]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from midcourse.learn import check, items, packing
-from midcourse.learn import rows as row_wise
 from midcourse.learn.batch import batch
+from midcourse.learn.compute import rows as row_wise
+from midcourse.learn.compute.network import Network
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
-from midcourse.learn.network import Network
 from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 
 from torch.utils.data import Dataset
 
-from midcourse.learn import packing, rows
+from midcourse.learn import packing
+from midcourse.learn.cluster.processes import Processes, divide
+from midcourse.learn.compute import rows
 from midcourse.learn.cutting import cut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
-from midcourse.learn.processes import Processes, divide
 from midcourse.learn.settings import TrainSettings
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from midcourse.errors import UserError
-from midcourse.learn import changes, contradictions, expression, items, long, similar, split
+from midcourse.learn import changes, expression, items, long, split
+from midcourse.learn.guards import contradictions, similar
 from midcourse.learn.items import Example, Side
 from midcourse.learn.settings import TrainSettings
 from midcourse.trace.tree import Trace

@@ -19,36 +19,29 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
-from midcourse.learn import (
-    checkpoints,
-    deepspeed,
-    evidence,
-    expression,
-    gathered,
-    nonfinite,
-    rows,
-    sharding,
-    trackers,
-    weights,
-)
-from midcourse.learn.arguments import arguments
+from midcourse.learn import evidence, expression, weights
 from midcourse.learn.batch import batch
-from midcourse.learn.displacement import Displacement
+from midcourse.learn.cluster import deepspeed, gathered, sharding
+from midcourse.learn.cluster.part import Part
+from midcourse.learn.cluster.processes import ALONE, Processes, trained, undivided
+from midcourse.learn.compute import rows
+from midcourse.learn.compute.network import Network
 from midcourse.learn.evidence import Tally
-from midcourse.learn.follow import Follow
+from midcourse.learn.guards import nonfinite
+from midcourse.learn.guards.displacement import Displacement
 from midcourse.learn.held_out import HeldOut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
-from midcourse.learn.network import Network
 from midcourse.learn.objectives import Evidence
-from midcourse.learn.part import Part
-from midcourse.learn.processes import ALONE, Processes, trained, undivided
-from midcourse.learn.progress import Progress, Report
 from midcourse.learn.reference import Reference
+from midcourse.learn.run import checkpoints, trackers
+from midcourse.learn.run.arguments import arguments
+from midcourse.learn.run.follow import Follow
+from midcourse.learn.run.progress import Progress, Report
+from midcourse.learn.run.stop import Stop
+from midcourse.learn.run.trackers import Interval
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.steps import Steps
-from midcourse.learn.stop import Stop
-from midcourse.learn.trackers import Interval
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]

@@ -16,36 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from midcourse import adapters
 from midcourse.errors import Stopped, UserError
-from midcourse.learn import (
-    check,
-    checkpoints,
-    deepspeed,
-    expression,
-    gathered,
-    long,
-    packing,
-    precision,
-    recompute,
-    record,
-    rows,
-    sharding,
-    start,
-    supervision,
-    trackers,
-    weights,
-)
-from midcourse.learn.ches import Similarity
+from midcourse.learn import check, expression, long, packing, supervision, weights
+from midcourse.learn.cluster import deepspeed, gathered, sharding
+from midcourse.learn.cluster.processes import Processes, divide, join, speaks, trained
+from midcourse.learn.compute import precision, recompute, rows
+from midcourse.learn.compute.network import Network
+from midcourse.learn.guards.ches import Similarity
 from midcourse.learn.held_out import HeldOut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import build
-from midcourse.learn.metrics import metrics as measured
-from midcourse.learn.network import Network
-from midcourse.learn.processes import Processes, divide, join, speaks, trained
-from midcourse.learn.progress import Progress, Report, silent
-from midcourse.learn.recipe import Recipe
 from midcourse.learn.reference import Reference, See
+from midcourse.learn.run import checkpoints, record, start, trackers
+from midcourse.learn.run.metrics import metrics as measured
+from midcourse.learn.run.progress import Progress, Report, silent
+from midcourse.learn.run.recipe import Recipe
+from midcourse.learn.run.stop import Stop
 from midcourse.learn.settings import OUTSIDE, TrainSettings
-from midcourse.learn.stop import Stop
 from midcourse.models import best_device
 from midcourse.trace.tree import Trace
 

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from midcourse import adapters
 from midcourse.atomic import saving
 from midcourse.errors import DiskError, UserError
-from midcourse.learn import gathered
-from midcourse.learn.processes import ALONE, Processes
+from midcourse.learn.cluster import gathered
+from midcourse.learn.cluster.processes import ALONE, Processes
 from midcourse.learn.settings import TrainSettings
 
 if TYPE_CHECKING:

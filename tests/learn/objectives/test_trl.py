@@ -18,10 +18,10 @@ from torch import Tensor
 
 from midcourse.learn import evidence
 from midcourse.learn.batch import Batch, batch
+from midcourse.learn.compute.network import Network
 from midcourse.learn.expression import Term
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
-from midcourse.learn.network import Network
 from midcourse.learn.objectives import Constants
 from midcourse.learn.reference import Reference
 from midcourse.trace.tree import Run
