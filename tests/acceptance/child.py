@@ -9,11 +9,13 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Self
 
 from tests.ran import Ran
@@ -128,6 +130,12 @@ class Terminal:
             assert self.read(), f"it ended before {pattern!r} was shown: {self.shown[-500:]}"
         taken, self.shown = self.shown[: found.end()], self.shown[found.end() :]
         return taken
+
+    def press_ctrl_c(self) -> None:
+        """SIGINT once the command waits for a line: Python's `input` keeps one that falls between prompt and read."""
+        state = Path(f"/proc/{self.child.pid}/stat")
+        until(lambda: state.read_text().rpartition(") ")[2].startswith("S"), self.child)
+        self.child.send_signal(signal.SIGINT)
 
     def finish(self) -> tuple[int, str]:
         """Read to the end; the exit code and what was shown."""

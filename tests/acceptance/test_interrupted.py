@@ -37,7 +37,7 @@ def test_ctrl_c(model: Path, cards: Path, many: Path, tmp_path: Path) -> None:
 
     def importing() -> None:
         interrupt(
-            lambda: log.exists() and log.stat().st_size > 500_000, "import", "--model", model, many, "--store", store
+            lambda: log.exists() and log.stat().st_size > 50_000, "import", "--model", model, many, "--store", store
         )
         assert child.run("verify", "--store", store, "--json").json["traces"] == 0
 
@@ -142,9 +142,9 @@ def test_ctrl_c_in_a_session_stops_the_model_and_twice_at_the_prompt_leaves(mode
         terminal.wait("steer( \\(ended\\))?> ")
         terminal.type("+ right")
         terminal.wait("steer( \\(ended\\))?> ")
-        terminal.child.send_signal(signal.SIGINT)
+        terminal.press_ctrl_c()
         terminal.wait(":quit leaves[^>]*> ")
-        terminal.child.send_signal(signal.SIGINT)
+        terminal.press_ctrl_c()
         code, shown = terminal.finish()
         assert code == 130
         assert "Traceback" not in shown
