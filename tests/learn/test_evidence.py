@@ -21,6 +21,7 @@ from midcourse.learn.expression import Term, divergences
 from midcourse.learn.items import Example, Segment, examples
 from midcourse.learn.layout import build
 from midcourse.learn.objectives import OBJECTIVES, Constants
+from midcourse.learn.tally import Tally
 from midcourse.trace.tree import Run, Trace
 from tests import tiny
 from tests.learn import sample
@@ -203,7 +204,7 @@ def test_swapped_sides_flip_the_margin() -> None:
     swapped = evidence.Evidence(PLAIN.rejected, PLAIN.chosen, PLAIN.marked, PLAIN.accepted, PLAIN.text)
 
     def margin(found: evidence.Evidence) -> float:
-        tally = evidence.Tally()
+        tally = Tally()
         tally.add(found, 0.0)
         value = tally.means(compared=True)["margin"]
         assert value is not None

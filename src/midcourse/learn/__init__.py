@@ -15,7 +15,8 @@ check.py        packed = rows, checked on the user's own data
 reference.py    what the model thought before
 objectives/     the losses, by name
 expression.py   "dpo + 0.5*sft" → terms
-evidence.py     log-probabilities → what losses take and people watch
+evidence.py     log-probabilities → what losses take
+tally.py        evidence → what people watch
 guards/         bad steers, falling corrections, numbers that are not finite
 settings.py     everything that can be set
 weights.py      the weights that a run trains

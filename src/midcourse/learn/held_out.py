@@ -22,12 +22,12 @@ from midcourse.learn.batch import batch
 from midcourse.learn.cluster import sharding
 from midcourse.learn.cluster.processes import ALONE, Processes, divide
 from midcourse.learn.compute.network import Network
-from midcourse.learn.evidence import Tally
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.objectives import Evidence
 from midcourse.learn.reference import Reference
 from midcourse.learn.settings import TrainSettings
+from midcourse.learn.tally import Tally
 
 SMALLER_IS_BETTER = {"loss"}
 

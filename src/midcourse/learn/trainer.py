@@ -26,7 +26,6 @@ from midcourse.learn.cluster.part import Part
 from midcourse.learn.cluster.processes import ALONE, Processes, trained, undivided
 from midcourse.learn.compute import rows
 from midcourse.learn.compute.network import Network
-from midcourse.learn.evidence import Tally
 from midcourse.learn.guards import nonfinite
 from midcourse.learn.guards.displacement import Displacement
 from midcourse.learn.held_out import HeldOut
@@ -42,6 +41,7 @@ from midcourse.learn.run.stop import Stop
 from midcourse.learn.run.trackers import Interval
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.steps import Steps
+from midcourse.learn.tally import Tally
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from midcourse.learn.evidence import Tally
 from midcourse.learn.layout import Layout
+from midcourse.learn.tally import Tally
 
 
 @dataclass(slots=True)

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, partial
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from midcourse.learn.compute.instead import instead
 
 FORWARD = re.compile(
     r"def forward\(self, (\w+)(?:: torch\.Tensor)?\)(?: -> torch\.Tensor)?: "
@@ -27,17 +29,9 @@ FORWARD = re.compile(
 )
 
 
-@contextmanager
-def fused(model: nn.Module) -> Iterator[None]:
+def fused(model: nn.Module) -> AbstractContextManager[None]:
     """Inside, the gated layers of `model` run as above."""
-    layers: list[Any] = [module for module in model.modules() if _gated(module)]
-    for layer in layers:
-        layer.forward = partial(_forward, layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
+    return instead([module for module in model.modules() if _gated(module)], _forward)
 
 
 def _gated(module: Any) -> bool:

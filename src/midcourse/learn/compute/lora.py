@@ -14,9 +14,7 @@ Legend: N rows, I and O widths of input and output, r rank.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -24,20 +22,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from midcourse.learn.compute.instead import instead
 
-@contextmanager
-def fused(model: nn.Module) -> Iterator[None]:
+
+def fused(model: nn.Module) -> AbstractContextManager[None]:
     """Inside, the LoRA layers of `model` run as above where they are plain, else as PEFT runs them."""
     from peft.tuners.lora import Linear
 
-    layers: list[Any] = [module for module in model.modules() if type(module) is Linear and _untouched(module)]
-    for layer in layers:
-        layer.forward = partial(_forward, layer)
-    try:
-        yield
-    finally:
-        for layer in layers:
-            del layer.forward
+    return instead([module for module in model.modules() if type(module) is Linear and _untouched(module)], _forward)
 
 
 def _untouched(layer: Any) -> bool:

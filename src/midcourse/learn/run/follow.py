@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 
 from midcourse.learn.cluster import deepspeed
-from midcourse.learn.evidence import Tally
 from midcourse.learn.run.progress import Progress
 from midcourse.learn.run.trackers import Interval
+from midcourse.learn.tally import Tally
 
 if TYPE_CHECKING:
     from midcourse.learn.trainer import SteerTrainer

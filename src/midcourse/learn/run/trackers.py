@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from midcourse.errors import ConfigError, Problem
-from midcourse.learn.evidence import Tally
 from midcourse.learn.settings import TrainSettings
+from midcourse.learn.tally import Tally
 
 PROJECT = "midcourse"
 PACKAGES = {
