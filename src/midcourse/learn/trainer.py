@@ -76,9 +76,8 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.steps = Steps(examples, settings, by_rows=network.way == "rows", everyone=everyone)
         sides = expression.sides(settings.terms)  # what is only watched changes nothing
         total = sum(evidence.weight(s for s in example.segments if s.side in sides) for example in examples)
-        alone = sum(
-            {one.number: one.trace.weight for one in examples}.values()
-        )  # no steers: nothing but accepted tokens or text
+        # without steers, with accepted tokens or text alone, each trace counts once, however many pieces it is cut into
+        alone = sum({one.number: one.trace.weight for one in examples}.values())
         self.normaliser = (total or alone) / len(self.steps)
         self.tally = Tally()
         self.interval = Interval(self.tally, 0, 0.0)
