@@ -40,7 +40,7 @@ def main() -> int:
     if options.command == "tune":
         from benchmarks.effort import tune
 
-        tune.choose(Ledger(options.results), options.tasks or tasks.NAMES)
+        tune.choose(Ledger(options.results, options.data), options.tasks or tasks.NAMES)
         return 0
     return _report(options)
 
@@ -92,11 +92,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no cell that would end later")
     parser.add_argument("--results", type=Path, default=ROOT / "runs" / "effort", help="folder of the finished cells")
     parser.add_argument(
-        "--data", type=Path, default=ROOT / "docs" / "data" / "effort.jsonl", help="cells in it count as done"
+        "--data", type=Path, help="cells in it count as done; default: docs/data/effort.jsonl, or effort-tuning.jsonl"
     )
     parser.add_argument("--anew", action="store_true", help="count only cells in --results as done")
     parser.add_argument("--of", type=int, default=0, help=argparse.SUPPRESS)  # how many share the work
-    return parser.parse_args()
+    options = parser.parse_args()
+    name = "effort-tuning" if options.command == "tune" else "effort"
+    options.data = options.data or ROOT / "docs" / "data" / f"{name}.jsonl"
+    return options
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 A kind says what a person types and what is done with it:
 - `steers`: answers of the base model, corrected in place; trained with `objective`;
-- `rounds`: the same, but each budget's new steers go to the model that was trained on those of the budget before;
+- `rounds`: the same, but after some tokens the model is trained, and the next steers correct what it writes then;
 - `rewrites`: whole answers, typed anew, as the task's author would; `sft` on them;
 - `retyped`: the answers that steering ends with, but every token of them typed; `sft` on them;
 - `whole dpo`: the same whole answers against the base model's own, with TRL's DPOTrainer;
@@ -43,7 +43,6 @@ METHODS = (
     DEFAULT,
     REWRITES,
     BATCH,
-    RETYPED,
     Method("sft", "steers, sft alone", "steers", "sft"),
     Method("dpo+sft", "steers, dpo + sft", "steers", "dpo + sft"),
     Method("dpo+sft+accepted", "steers, dpo + sft + 0.3 accepted", "steers", "dpo + sft + 0.3 accepted"),
@@ -51,8 +50,9 @@ METHODS = (
     Method("prompt", "steered answers in the prompt", "prompt"),
 )
 
-# tried where the methods above fall short, by their names on the command line; tuned as steers in one batch are
+# tried where the methods above raise a question, by their names on the command line; tuned as what they vary is
 EXTRAS = (
+    RETYPED,
     Method("anchored", "steers, anchored", "steers", "sft + accepted + 0.1 anchor"),
     Method("dpop", "steers, dpop + sft + 0.3 accepted", "steers", "dpop + sft + 0.3 accepted"),
 )

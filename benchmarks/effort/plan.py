@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -26,22 +26,23 @@ Split = Literal["dev", "held-out"]
 class Sizes:
     """How much is measured, on what."""
 
-    budgets: tuple[int, ...] = (100, 250, 600, 1500)
+    budgets: tuple[int, ...] = (100, 250, 500, 1000)
+    rounds: tuple[int, ...] = (50, 100, 175, 250, 375, 500, 750, 1000)  # typed tokens at which the model is trained
     seeds: tuple[int, ...] = (0, 1, 2)
     answers: int = 32  # held-out prompts that are answered
     steered: int = 16  # the first of them are steered as well
     unrelated: int = 16  # prompts on which drift is measured
     unrelated_tokens: int = 32
-    pool: int = 160  # training prompts
-    round: int = 48  # answers that are steered in one round at most
+    pool: int = 128  # training prompts
+    round: int = 16  # answers that are steered in one round at most
     rank: int = 16
     batch: int = 2
     model: str = "bundled"
 
 
 FULL = Sizes()
-QUICK = Sizes(budgets=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40, round=20)
-TUNING = Sizes(budgets=(250,), seeds=(1000,), answers=32, steered=0, unrelated=6)
+QUICK = Sizes(budgets=(100, 250), rounds=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40)
+TUNING = Sizes(budgets=(250,), rounds=(50, 100, 175, 250), seeds=(1000,), answers=32, steered=0, unrelated=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +74,18 @@ class Cell:
     @property
     def claim(self) -> str:
         """What a worker has to hold: rounds build on each other, so they are one worker's."""
-        return self._name(0) + "-" + self._hash(self.sizes.budgets) if self.method.kind == "rounds" else self.key
+        return self._name(0) + "-" + self._hash(self.sizes.rounds) if self.method.kind == "rounds" else self.key
 
     @property
     def earlier(self) -> tuple[int, ...]:
-        """The budgets up to this one."""
-        return tuple(budget for budget in self.sizes.budgets if budget <= self.budget)
+        """The rounds up to this budget, each by the tokens typed until its end."""
+        return tuple(mark for mark in self.sizes.rounds if mark <= self.budget)
 
     def settings(self) -> dict[str, Any]:
         """All that the result depends on, but for the budgets."""
-        sizes = {name: value for name, value in asdict(self.sizes).items() if name not in ("budgets", "seeds")}
+        sizes = {
+            name: value for name, value in asdict(self.sizes).items() if name not in ("budgets", "rounds", "seeds")
+        }
         return {
             "protocol": PROTOCOL,
             "prompts": fingerprint(self.task, self.split, self.seed, self.sizes.pool, self.sizes.answers),
@@ -96,7 +99,7 @@ class Cell:
         return name.replace(" ", "_")
 
     def _hash(self, budgets: Sequence[int]) -> str:
-        """Only rounds depend on the budgets before."""
+        """Only rounds depend on what came before."""
         past = list(budgets) if self.method.kind == "rounds" else [self.budget]
         settings = {**self.settings(), "budgets": past}
         settings.pop("label")
@@ -115,7 +118,7 @@ def fingerprint(task: str, split: Split, seed: int, pool: int, answers: int) -> 
 # ---- the grid ----------------------------------------------------------------------------------------------------
 
 FIRST = (BASE, DEFAULT, REWRITES)
-SECOND = (BATCH, RETYPED)
+SECOND = (BATCH,)
 
 
 def grid(names: Sequence[str], sizes: Sizes, methods: Sequence[Method] = METHODS) -> list[Cell]:
@@ -136,35 +139,31 @@ def grid(names: Sequence[str], sizes: Sizes, methods: Sequence[Method] = METHODS
 def tuned() -> dict[str, Choice]:
     """What tuning chose for each method."""
     found = json.loads(TUNED.read_text(encoding="utf-8"))
-    found |= {method.name: found[BATCH.name] for method in EXTRAS}
-    found[RETYPED.name] = found[REWRITES.name]
+    found |= {method.name: found[REWRITES.name if method is RETYPED else BATCH.name] for method in EXTRAS}
     return {method.name: Choice(**found.get(method.name, {})) for method in (*METHODS, *EXTRAS)}
 
 
 # ---- tuning ------------------------------------------------------------------------------------------------------
 
-RATES = (2e-4, 4e-4, 8e-4)
-STEPS = (40, 80)
-DPO_RATES = (5e-5, 1e-4, 2e-4, 5e-4)
-DPO_LOSSES = ("sigmoid", "sigmoid + sft")
+BATCHES = (Choice(4e-4, 40), Choice(8e-4, 40), Choice(4e-4, 80))
+ROUNDS = (Choice(4e-4, 20), Choice(4e-4, 40), Choice(8e-4, 20))  # of each round
+WHOLE_DPO = tuple(Choice(rate, 40, loss) for loss in ("sigmoid", "sigmoid + sft") for rate in (1e-4, 2e-4, 4e-4))
 
 
-def candidates(method: Method) -> Iterator[Choice]:
-    """What is tried; rounds take what is found for one batch of the same objective, `retyped` what is for rewrites."""
-    if method.kind == "whole dpo":
-        yield from (Choice(rate, STEPS[0], loss) for loss in DPO_LOSSES for rate in DPO_RATES)
-    elif method.trains and method.kind not in ("rounds", "retyped"):
-        yield from (Choice(rate, steps) for steps in STEPS for rate in RATES)
+def candidates(method: Method) -> tuple[Choice, ...]:
+    """What is tried; the extras take what is found for the methods they belong to."""
+    if method in EXTRAS or not method.trains:
+        return ()
+    return {"whole dpo": WHOLE_DPO, "rounds": ROUNDS}.get(method.kind, BATCHES)
 
 
 def tuning(names: Sequence[str], methods: Sequence[Method] = METHODS, sizes: Sizes = TUNING) -> list[Cell]:
     """The cells of which the best choice is taken: one budget, a seed of their own, the dev split."""
     (budget,), (seed,) = sizes.budgets, sizes.seeds
-    return [
+    cells = [
         Cell(task, method, budget, seed, choice, sizes, "dev")
-        for steps in STEPS
         for task in names
         for method in methods
         for choice in candidates(method)
-        if choice.steps == steps
     ]
+    return sorted(cells, key=lambda cell: cell.choice.steps)

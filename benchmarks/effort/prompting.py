@@ -23,8 +23,7 @@ def shots(traces: Sequence[Trace], tok: Any, longest: Sequence[Message], room: i
         if not trace.finished:
             continue
         answer = to_text(tok, [token for token in trace.answer(trace.head) if token not in tok.end_ids])
-        turns = [message for message in trace.messages if message["role"] != "system"]
-        more = [*taken, *turns, {"role": "assistant", "content": answer}]
+        more = [*taken, trace.messages[-1], {"role": "assistant", "content": answer}]
         if len(tok.prompt(ask(more, longest))) + room > CONTEXT:
             break
         taken = more

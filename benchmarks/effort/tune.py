@@ -21,12 +21,10 @@ DATA = Path(__file__).resolve().parents[2] / "docs" / "data" / "effort-tuning.js
 
 
 def choose(ledger: Ledger, names: Sequence[str], data: Path = DATA, tuned: Path = plan.TUNED) -> None:
-    """Write the choices for which every task has been measured, and the measurements beside the docs."""
+    """Write what is best so far, and all measurements beside the docs."""
     rows = [row for row in ledger.rows() if row["split"] == "dev"]
     chosen = {method.name: asdict(plan.tuned()[method.name]) for method in plan.METHODS if method.trains}
     chosen |= {name: asdict(choice) for name, choice in best(rows, names).items()}
-    chosen[plan.DEFAULT.name] = chosen[plan.BATCH.name]  # the same objective
-    chosen[plan.RETYPED.name] = chosen[plan.REWRITES.name]
     with writing(tuned) as file:
         json.dump(dict(sorted(chosen.items())), file, indent=2)
         file.write("\n")
@@ -34,19 +32,27 @@ def choose(ledger: Ledger, names: Sequence[str], data: Path = DATA, tuned: Path 
 
 
 def best(rows: Sequence[Row], names: Sequence[str]) -> dict[str, plan.Choice]:
-    """For each method the choice that drifts least, of those whose mean quality over `names` is the best one's."""
+    """For each method the choice that drifts least, of those whose mean quality is the best one's.
+
+    The mean is over those of the tasks `names` on which all of the method's candidates have been tried.
+    """
     found: dict[str, plan.Choice] = {}
     for method in plan.METHODS:
-        scored = []
-        for choice in plan.candidates(method):
-            mine = [row for row in rows if row["method"] == method.name and row["choice"] == asdict(choice)]
-            by_task = {row["task"]: quality(row) for row in mine}
-            if all(name in by_task for name in names):
-                drift = mean(row["kl"] for row in mine if row["task"] in names)
-                scored.append((mean(by_task[name] for name in names), drift, choice))
-        if scored:
-            enough = max(quality for quality, _, _ in scored) - NOISE
-            found[method.name] = min((one for one in scored if one[0] >= enough), key=lambda one: one[1])[2]
+        tried = {(row["task"], plan.Choice(**row["choice"])): row for row in rows if row["method"] == method.name}
+        choices = plan.candidates(method)
+        known = [name for name in names if choices and all((name, choice) in tried for choice in choices)]
+        if not known:
+            continue
+        scored = [
+            (
+                mean(quality(tried[name, choice]) for name in known),
+                mean(tried[name, choice]["kl"] for name in known),
+                choice,
+            )
+            for choice in choices
+        ]
+        enough = max(quality for quality, _, _ in scored) - NOISE
+        found[method.name] = min((one for one in scored if one[0] >= enough), key=lambda one: one[1])[2]
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from benchmarks.effort.tasks.british import FRAMES, NAMES, WORDS, British, Text
+from benchmarks.effort.tasks.british import FRAMES, NAMES, PLAIN, WORDS, British, Text
 from benchmarks.effort.tasks.task import SPLITS
 
 from tests.effort.scripted import erring, steered
@@ -51,7 +51,7 @@ def test_every_word_appears_in_every_split():
 
 
 def test_splits_share_no_sentence_and_no_name():
-    for table in (FRAMES, {split: NAMES[split].split() for split in SPLITS}):
+    for table in (FRAMES, PLAIN, {split: NAMES[split].split() for split in SPLITS}):
         train, dev, held_out = (set(table[split]) for split in SPLITS)
         assert not train & dev
         assert not train & held_out

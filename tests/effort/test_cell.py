@@ -36,6 +36,7 @@ def bench(bundled_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench
         LlamaForCausalLM(config).save_pretrained(folder)
     sizes = Sizes(
         budgets=(30, 60),
+        rounds=(30, 60),
         answers=3,
         steered=2,
         unrelated=2,

@@ -4,8 +4,9 @@
 
     Nobody had asked Ruth about the lorry. Everyone liked the torch very much. …
 
-The prompt shows a text in which nothing is to be done, so the model copies, and misses most of the words. Splits share
-no sentence and no name; the list of words is the rule, and the same in all of them.
+The prompt shows a text in which nothing is to be done, so the model copies, and misses most of the words. A text has
+80 tokens and six wrong words: a case for corrections rather than for typing it anew. Splits share no sentence and no
+name; the list of words is the rule, and the same in all of them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from midcourse.steerers import Steerer
 from midcourse.trace import Message
 from midcourse.trace.text import Tokenizer
 
-SENTENCES = 4
+SENTENCES = 10
+AMERICAN = 6  # of them have a word that is to be replaced
 
 WORDS = {
     "truck": "lorry",
@@ -61,6 +63,7 @@ FRAMES: dict[Split, tuple[str, ...]] = {
     ),
     "dev": (
         "The whole street knew the {word}.",
+        "{who} came back for the {word}.",
         "{who} had paid for the {word} in May.",
         "Without the {word} it was a quiet day.",
         "Nothing was wrong with the {word}.",
@@ -75,6 +78,38 @@ FRAMES: dict[Split, tuple[str, ...]] = {
         "They put a sign on the {word}.",
         "{who} laughed and pointed at the {word}.",
         "It rained on the {word} all night.",
+    ),
+}
+
+PLAIN: dict[Split, tuple[str, ...]] = {
+    "train": (
+        "It was a cold day in March.",
+        "{who} was not at home.",
+        "Nobody said a word for a while.",
+        "The shop on the corner had closed.",
+        "{who} made tea and opened the window.",
+        "There were two letters on the table.",
+        "We waited until it was dark.",
+        "{who} played the piano next door.",
+        "The dog slept under the tree.",
+        "Some people walked by and smiled.",
+    ),
+    "dev": (
+        "The clock in the hall had stopped.",
+        "{who} sang an old song.",
+        "It was too late for the bus.",
+        "All the lights were on.",
+        "{who} did not know what to say.",
+    ),
+    "held-out": (
+        "The sky was grey and low.",
+        "{who} closed the book and stood up.",
+        "A bell rang somewhere in the town.",
+        "There was snow on the roofs.",
+        "{who} told the story again.",
+        "The train was full of students.",
+        "Nothing happened on Sunday.",
+        "{who} bought bread and some apples.",
     ),
 }
 
@@ -94,7 +129,7 @@ class British:
 
     name = "british"
     title = "texts for British readers (wording)"
-    limit = 80
+    limit = 160
 
     def prompts(self, split: Split, seed: int, count: int) -> list[Prompt]:
         """Texts; words take turns, so all of them appear equally often."""
@@ -102,13 +137,16 @@ class British:
         words: list[str] = []
         made = []
         for i in range(count):
+            frames = [*rng.sample(FRAMES[split], AMERICAN), *rng.sample(PLAIN[split], SENTENCES - AMERICAN)]
+            rng.shuffle(frames)
             sentences = []
-            for frame in rng.sample(FRAMES[split], SENTENCES):
+            for frame in frames:
                 words = words or rng.sample(list(WORDS), len(WORDS))
-                sentences.append((frame, rng.choice(NAMES[split].split()), words.pop()))
+                word = words.pop() if "{word}" in frame else ""
+                sentences.append((frame, rng.choice(NAMES[split].split()), word))
             text = Text(
                 " ".join(frame.format(who=who, word=word) for frame, who, word in sentences),
-                " ".join(frame.format(who=who, word=WORDS[word]) for frame, who, word in sentences),
+                " ".join(frame.format(who=who, word=WORDS.get(word, "")) for frame, who, word in sentences),
             )
             made.append(Prompt(f"{self.name}-{split}-{seed}-{i}", _messages(text.american), text))
         return made
