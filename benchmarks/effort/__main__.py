@@ -33,7 +33,7 @@ def main() -> int:
         code = workers.start(arguments, options.workers)
     else:
         names = options.tasks or (tasks.NAMES[:1] if options.quick else tasks.NAMES)
-        chosen = [methods.named(name) for name in options.methods] if options.methods else None
+        chosen = [one for name in options.methods or () for one in methods.group(name)] or None
         code = _work(options, names, chosen)
     if code or options.of:
         return code

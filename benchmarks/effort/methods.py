@@ -45,19 +45,49 @@ METHODS = (
     BATCH,
     Method("sft", "steers, sft alone", "steers", "sft"),
     Method("dpo+sft", "steers, dpo + sft", "steers", "dpo + sft"),
-    Method("dpo+sft+accepted", "steers, dpo + sft + 0.3 accepted", "steers", "dpo + sft + 0.3 accepted"),
+    Method("dpo+sft+accepted", "steers, dpo + sft + accepted", "steers", "dpo + sft + accepted"),
     Method("whole-dpo", "whole answers, TRL's DPO", "whole dpo"),
     Method("prompt", "steered answers in the prompt", "prompt"),
 )
 
-# tried where the methods above raise a question, by their names on the command line; tuned as what they vary is
-EXTRAS = (
-    RETYPED,
-    Method("anchored", "steers, anchored", "steers", "sft + accepted + 0.1 anchor"),
-    Method("dpop", "steers, dpop + sft + 0.3 accepted", "steers", "dpop + sft + 0.3 accepted"),
+# what steers in one batch are trained with, compared on a task at a time: `--methods objectives`
+OBJECTIVES = tuple(
+    Method(expression.replace(" ", ""), f"steers, {expression}", "steers", expression)
+    for expression in (
+        "sft + 0.1 accepted",
+        "sft + 0.3 accepted",
+        "dpo + sft + 0.3 accepted",
+        *(
+            f"{pairs} + sft + accepted"
+            for pairs in (
+                "0.3 dpo",
+                "robust",
+                "ipo",
+                "hinge",
+                "ddpo",
+                "dpop",
+                "bdpo",
+                "listwise",
+                "tdpo1",
+                "tdpo2",
+                "simpo",
+                "0.1 orpo",
+                "unlikelihood_all",
+            )
+        ),
+        "sft + accepted + 0.1 anchor",
+    )
 )
+
+# tried where the methods above raise a question, by their names on the command line; tuned as what they vary is
+EXTRAS = (RETYPED, *OBJECTIVES)
 
 
 def named(name: str) -> Method:
     """The method called `name`; raises `KeyError`."""
     return {method.name: method for method in (*METHODS, *EXTRAS)}[name]
+
+
+def group(name: str) -> tuple[Method, ...]:
+    """All of `OBJECTIVES` for "objectives", else the method called `name`; raises `KeyError`."""
+    return OBJECTIVES if name == "objectives" else (named(name),)

@@ -63,6 +63,7 @@ def parts(rows: Sequence[Row], titles: dict[str, str]) -> dict[str, str]:
         "quality": "\n\n".join(tables.quality(rows, task) for task in there),
         "needed": "\n\n".join(tables.needed(rows, task) for task in there),
         "drift": "\n\n".join(tables.drift(rows, task) for task in there),
+        "objectives": tables.objectives(rows),
         "tuning": tables.tuning(read(tune.DATA)) if tune.DATA.exists() else "",
     }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from statistics import mean
 
 from benchmarks.effort.ledger import Row
-from benchmarks.effort.methods import BASE, EXTRAS, METHODS
+from benchmarks.effort.methods import BASE, METHODS, OBJECTIVES, RETYPED
 from benchmarks.effort.verdicts import Point, Verdict, curve
 
 
@@ -76,6 +77,31 @@ def efforts(found: Sequence[Verdict]) -> str:
     return _table(["task", *(f"{budget:,} tokens" for budget in budgets)], body)
 
 
+def objectives(rows: Sequence[Row]) -> str:
+    """Every objective, in one batch: pass rate, share of right parts, drift; a column a task.
+
+    Only budgets and seeds at which one of them was tried count, so all stand on the same cells.
+    """
+    names = {method.name for method in OBJECTIVES}
+    tried = {(row["task"], row["budget"], row["seed"]) for row in rows if row["method"] in names}
+    cells = sorted({(task, budget) for task, budget, _ in tried})
+    body = []
+    for method in (*(method for method in METHODS if method.kind == "steers"), *OBJECTIVES):
+        marks = []
+        for task, budget in cells:
+            mine = [
+                row
+                for row in rows
+                if (row["method"], row["task"], row["budget"]) == (method.name, task, budget)
+                and (task, budget, row["seed"]) in tried
+            ]
+            means = [mean(row[name] for row in mine) for name in ("pass_rate", "share", "kl")] if mine else []
+            marks.append(f"{means[0]:.0%} · {means[1]:.0%} · {means[2]:.2f} ({len(mine)})" if means else "–")
+        if any(mark != "–" for mark in marks):
+            body.append([f"`{method.objective}`", *marks])
+    return _table(["objective", *(f"{task}, {budget:,} tokens" for task, budget in cells)], body) if body else ""
+
+
 def tuning(rows: Sequence[Row]) -> str:
     """What was tried on the dev split: a line a method and choice, a column a task."""
     tasks = sorted({row["task"] for row in rows})
@@ -93,7 +119,7 @@ def tuning(rows: Sequence[Row]) -> str:
 def _by_budget(rows: Sequence[Row], task: str, say: Callable[[Point], str]) -> str:
     budgets = sorted({row["budget"] for row in rows if row["task"] == task and row["method"] != BASE.name})
     body = []
-    for method in (*METHODS, *EXTRAS):
+    for method in (*METHODS, RETYPED):
         points = {point.budget: point for point in curve(rows, task, method.name)}
         if method is BASE:
             body += (

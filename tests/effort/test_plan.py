@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 from benchmarks.effort import plan, tasks
-from benchmarks.effort.methods import BASE, BATCH, DEFAULT, METHODS, REWRITES, named
+from benchmarks.effort.methods import BASE, BATCH, DEFAULT, METHODS, REWRITES, group, named
 from benchmarks.effort.plan import FULL, Cell, Choice
+
+from midcourse.learn.expression import parse
 
 CELL = Cell("cards", BATCH, 250, 0, Choice(1e-3, 40), FULL)
 
@@ -25,6 +27,13 @@ def test_the_default_and_rewrites_come_first_seed_by_seed() -> None:
     assert {cell.seed for cell in cells[:first]} == {0}
     rounds = [cell.budget for cell in cells if cell.method is DEFAULT and cell.seed == 1 and cell.task == "cards"]
     assert rounds == sorted(rounds), "each round needs the one before"
+
+
+def test_every_objective_of_a_method_can_be_read() -> None:
+    assert all(parse(method.objective) for method in group("objectives"))
+    assert group("rounds") == (DEFAULT,)
+    with pytest.raises(KeyError):
+        group("objective")
 
 
 def test_every_trained_method_is_tuned() -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from benchmarks.effort import plan, plots, report, tables, tasks, tune, verdicts
 from benchmarks.effort.ledger import Ledger, collect, read
-from benchmarks.effort.methods import BASE, BATCH, METHODS, REWRITES
+from benchmarks.effort.methods import BASE, BATCH, METHODS, OBJECTIVES, REWRITES, Method
 from benchmarks.effort.plan import Choice
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,6 +89,23 @@ def test_a_part_of_a_grid_can_be_shown(tmp_path: Path) -> None:
     assert "cards" in report.words(some)
     plots.quality(some, TITLES, tmp_path / "some.png")
     assert (tmp_path / "some.png").exists()
+
+
+def test_objectives_stand_beside_the_default_on_the_same_cells() -> None:
+    tried = [cell for cell in plan.grid(["cards"], plan.FULL, OBJECTIVES) if cell.budget == 250 and cell.seed < 2]
+    rows = [{**row, "pass_rate": 0.5, "share": 0.75, "kl": 0.1} for row in finished_as(tried, BATCH)]
+    table = tables.objectives([*ALL, *rows])
+    assert len(table.splitlines()) == 2 + 4 + len(OBJECTIVES)
+    assert "| objective | cards, 250 tokens |" in table
+    assert "| `ipo + sft + accepted` | 50% · 75% · 0.10 (2) |" in table
+    assert "(3)" not in table, "seeds at which only the others were tried"
+    assert tables.objectives(ALL) == ""
+
+
+def finished_as(cells: list[plan.Cell], rank_of: Method) -> list[dict[str, Any]]:
+    """Rows for cells whose methods have no rank of their own."""
+    rows = finished([replace(cell, method=rank_of) for cell in cells])
+    return [{**row, "key": cell.key, "method": cell.method.name} for row, cell in zip(rows, cells, strict=True)]
 
 
 def test_what_never_gets_there_is_said() -> None:
