@@ -26,12 +26,12 @@ from midcourse.models import attach
 from midcourse.trace import files
 from midcourse.trace.tree import Message, Trace
 
-LEAST, MOST = 2, 40  # epochs, however many answers there are
+LEAST, MOST = 2, 40  # epochs, however many answers there are; a round goes on from the one before and has at least 1
 
 
-def epochs(answers: int, batch: int, steps: int) -> int:
+def epochs(answers: int, batch: int, steps: int, least: int = LEAST) -> int:
     """How many epochs come nearest to `steps` optimizer steps, few or many answers being what they are."""
-    return min(MOST, max(LEAST, math.ceil(steps / math.ceil(answers / batch))))
+    return min(MOST, max(least, math.ceil(steps / math.ceil(answers / batch))))
 
 
 def run(bench: Bench, cell: Cell) -> Row:
@@ -101,7 +101,8 @@ class _Run:
         traces = budget.whole(self.bench.rewritten(self.cell), self.cell.budget)
         with self.clock("train"):
             if traces:
-                whole.train(self.bench, self.cell, traces, self.epochs(len(traces), self.cell.choice.steps))
+                cell = self.cell
+                whole.train(self.bench, cell, traces, epochs(len(traces), cell.sizes.batch, cell.choice.steps))
         return traces, []
 
     def _prompt(self) -> tuple[list[Trace], list[Message]]:
@@ -155,7 +156,7 @@ class _Run:
             return
         settings = TrainSettings(
             objective=cell.method.objective,
-            epochs=self.epochs(len(traces), steps),
+            epochs=epochs(len(traces), cell.sizes.batch, steps, 1 if folder else LEAST),
             learning_rate=cell.choice.learning_rate,
             batch=cell.sizes.batch,
             lora_rank=cell.sizes.rank,
@@ -168,10 +169,6 @@ class _Run:
         anchors = self.bench.anchors() if "anchor" in cell.method.objective else ()
         place = folder or self.bench.ledger.place / "adapters" / str(os.getpid())
         train(self.bench.loaded, traces, settings, place, unrelated=anchors)
-
-    def epochs(self, answers: int, steps: int) -> int:
-        """As `epochs`, for this cell's batch."""
-        return epochs(answers, self.cell.sizes.batch, steps)
 
     @contextmanager
     def clock(self, name: str) -> Iterator[None]:

@@ -33,8 +33,8 @@ class Sizes:
     steered: int = 16  # the first of them are steered as well
     unrelated: int = 16  # prompts on which drift is measured
     unrelated_tokens: int = 32
-    pool: int = 128  # training prompts
-    round: int = 16  # answers that are steered in one round at most
+    pool: int = 160  # training prompts
+    round: int = 24  # answers that are steered in one round at most
     rank: int = 16
     batch: int = 2
     model: str = "bundled"
@@ -42,7 +42,9 @@ class Sizes:
 
 FULL = Sizes()
 QUICK = Sizes(budgets=(100, 250), rounds=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40)
-TUNING = Sizes(budgets=(250,), rounds=(50, 100, 175, 250), seeds=(1000,), answers=32, steered=0, unrelated=6)
+TUNING = Sizes(
+    budgets=(250,), rounds=(50, 100, 175, 250), seeds=(1000,), steered=0, unrelated=6, pool=128, round=16
+)
 
 
 @dataclass(frozen=True, slots=True)
