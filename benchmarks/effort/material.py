@@ -132,7 +132,7 @@ class Bench:
                     with writing(path) as file:
                         json.dump(texts, file)
             with self.loaded.without_adapter():
-                self._unrelated = texts, [drift.logprobs(self.loaded, text) for text in texts]
+                self._unrelated = texts, drift.logprobs(self.loaded, texts)
         return self._unrelated
 
     def anchors(self) -> list[list[int]]:

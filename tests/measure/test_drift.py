@@ -62,6 +62,39 @@ def test_drift_is_the_mean_over_tokens_of_all_texts(name: str) -> None:
     assert moved.perplexity_after == pytest.approx(float(now.gather(1, own).mean().neg().exp()), rel=1e-4)
 
 
+@pytest.mark.parametrize("name", tiny.ATTENTION)
+def test_texts_that_share_a_pass_are_those_texts_one_at_a_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = loaded(adapter=True, name=name)
+    texts = [
+        drift.Text(tiny.ids(length, seed=length), [*range(first, length)])
+        for length, first in ((33, 5), (40, 39), (9, 1), (40, 20), (21, 20))
+    ]
+    together, moved = drift.logprobs(one, texts), drift.moved(one, texts)
+    monkeypatch.setattr(drift, "TOKENS", 1)
+    for given, alone in zip(together, texts, strict=True):
+        torch.testing.assert_close(given, drift.logprobs(one, [alone])[0], rtol=1e-4, atol=1e-5)
+    apart = drift.moved(one, texts, base=together)
+    assert moved is not None
+    assert apart is not None
+    assert apart.tokens == moved.tokens
+    assert apart.perplexity_after == pytest.approx(moved.perplexity_after, rel=1e-5)
+    assert drift.moved(one, texts) == drift.moved(one, texts[::-1])
+
+
+@pytest.mark.parametrize(("places", "tokens", "sizes"), [(20, 1000, [3, 1]), (1000, 29, [2, 1, 1]), (1, 1, [1] * 4)])
+def test_a_group_keeps_to_both_bounds(
+    monkeypatch: pytest.MonkeyPatch, places: int, tokens: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr(drift, "PLACES", places)
+    monkeypatch.setattr(drift, "TOKENS", tokens)
+    texts = [
+        drift.Text([*range(length)], [*range(1, 1 + count)]) for length, count in ((30, 9), (12, 6), (8, 3), (15, 7))
+    ]
+    groups = list(drift._groups(texts))
+    assert [len(group) for group in groups] == sizes
+    assert sorted(number for group in groups for number in group) == [0, 1, 2, 3]
+
+
 def test_an_adapter_that_does_nothing_has_not_moved() -> None:
     moved = drift.moved(loaded(adapter=True, strength=0), TEXTS)
     assert moved is not None
