@@ -40,7 +40,7 @@ def evaluate(bench: Bench, cell: Cell, shots: Sequence[Message] = ()) -> dict[st
     if sizes.steered:
         some = prompts[: sizes.steered]
         steerers = [task.steerer(prompt, bench.tok) for prompt in some]
-        traces = steer_batch(bench.engine, asked[: len(some)], steerers, rows=64)
+        traces = steer_batch(bench.engine, asked[: len(some)], steerers, rows=64, known=made[: len(some)])
         took = [effort(trace) for trace in traces]
         found["steers"] = sum(one.steers for one in took) / len(took)
         found["tokens"] = sum(one.tokens for one in took) / len(took)

@@ -61,6 +61,24 @@ def test_a_batch_is_like_one_at_a_time(rows: int) -> None:
     assert [saved[trace.id] for trace in together] == together
 
 
+@pytest.mark.parametrize("length", [1, 12, 200])
+@pytest.mark.parametrize("rows", [2, 32])
+def test_what_the_model_writes_need_not_be_written_again(length: int, rows: int) -> None:
+    """Answers that are known, in whole or how they begin, are steered as if the model wrote them."""
+    rule = copyist(TEXT, WRONG, tail="Hope this helps!")
+    engine = ToyEngine(rule)
+    known = engine.batch([engine.tokenizer.prompt(prompt) for prompt in PROMPTS], Sampling(), max_tokens=length)
+    again = steer_batch(engine, PROMPTS, ORACLES, rows=rows, known=known[:4])
+    assert [story(trace) for trace in again] == [story(trace) for trace in steer_batch(engine, PROMPTS, ORACLES)]
+
+
+def test_a_right_answer_that_is_known_asks_nothing_of_the_model() -> None:
+    knows, other = ToyEngine(copyist(TEXT, {})), ToyEngine(copyist("quite another", {}))
+    known = knows.batch([knows.tokenizer.prompt(prompt) for prompt in PROMPTS], Sampling(), max_tokens=200)
+    traces = steer_batch(other, PROMPTS, Oracle(reference=TEXT), known=known)
+    assert all(trace.finished and not trace.steers for trace in traces)
+
+
 def test_one_steerer_for_all_and_no_prompts() -> None:
     oracle = Oracle(reference=TEXT)
     assert all(trace.finished for trace in steer_batch(ToyEngine(copyist(TEXT, WRONG)), PROMPTS, oracle))

@@ -45,12 +45,14 @@ def steer_batch(
     tags: Sequence[str] = (),
     author: str | None = None,
     progress: Callable[[int], object] | None = None,
+    known: Sequence[Generated] | None = None,
 ) -> list[Trace]:
     """Answer every prompt, steered by `steerers` (one for all, or parallel to `prompts`); traces parallel to `prompts`.
 
     Answer i is sampled with `seed + i`. At most `rows` answers are written at a time. `save` is called as a session
     calls it; `progress` with the number of answers that are done, whenever that grows. An answer for which the context
-    is too short stays unfinished.
+    is too short stays unfinished. `known`, parallel to the first prompts or all, is what `engine.batch` gave for them
+    with the same sampling: it is read and not written again.
     """
     each = list(steerers) if isinstance(steerers, Sequence) else [steerers] * len(prompts)
     assert len(each) == len(prompts), "steerers are parallel to prompts"
@@ -61,13 +63,13 @@ def steer_batch(
         )
         for row, prompt in enumerate(prompts)
     ]
-    queue = list(zip(sessions, each, strict=True))[::-1]
+    before = [*(known or ()), *[None] * (len(prompts) - len(known or ()))]
+    queue = list(zip(sessions, each, before, strict=True))[::-1]
     active: list[_Row] = []
     done = 0
     while queue or active:
         while queue and len(active) < rows:
-            session, steerer = queue.pop()
-            active.append(_Row(session, steerer))
+            active.append(_Row(*queue.pop()))
         _write(engine, active)
         for steerer in {id(row.steerer): row.steerer for row in active}.values():
             steerer.prepare([(row.session, row.attention) for row in active if row.steerer is steerer])
@@ -82,8 +84,8 @@ def steer_batch(
 class _Row:
     """One answer in the batch."""
 
-    def __init__(self, session: Session, steerer: Steerer) -> None:
-        self.session, self.steerer = session, steerer
+    def __init__(self, session: Session, steerer: Steerer, known: Generated | None) -> None:
+        self.session, self.steerer, self.known = session, steerer, known
         self.attention: Attention = steerer.attend(session)
 
     def ids(self) -> list[int]:
@@ -93,23 +95,47 @@ class _Row:
         return engine.context_length - len(self.ids())
 
 
-def _write(engine: BatchWriter, active: Sequence[_Row]) -> None:
-    """Let the model write on in every row whose steerer waits for that, until each has stopped."""
-    waiting = [row for row in active if row.attention.waiting]
-    if not waiting:
-        return
-    read = [0] * len(waiting)
+class _Run:
+    """What is written in one row until its steerer acts: first what is known already, then what the model writes."""
 
-    def stop(number: int, ids: list[int]) -> bool:
+    def __init__(self, row: _Row, engine: BatchWriter) -> None:
+        self.row, self.ids, self.logprobs = row, list[int](), list[float]()
+        self.left = min(row.attention.limit, row.room(engine))
+        known, row.known = row.known, None
+        self.over = False
+        if known is not None:
+            for token, logprob in zip(known.ids, known.logprobs, strict=True):
+                if self.over:
+                    break
+                self.ids.append(token)
+                self.logprobs.append(logprob)
+                self.left -= 1
+                self.over = row.attention.reads(token) or token in engine.tokenizer.end_ids or self.left <= 0
+        self._read = 0
+
+    def stop(self, ids: Sequence[int]) -> bool:
+        """Whether the steerer stops the model at the last of the `ids` that it has written."""
         stopped = False
-        for token in ids[read[number] :]:
-            stopped = waiting[number].attention.reads(token)
-        read[number] = len(ids)
+        for token in ids[self._read :]:
+            stopped = self.row.attention.reads(token)
+        self._read = len(ids)
         return stopped
 
-    limits = [min(row.attention.limit, row.room(engine)) for row in waiting]
-    samplings = [row.session.seeded for row in waiting]
-    made = engine.batch([row.ids() for row in waiting], samplings, max_tokens=limits, stop=stop)
-    for number, (row, text) in enumerate(zip(waiting, made, strict=True)):
-        stop(number, list(text.ids))  # an engine need not ask about a row's last token
-        row.session.wrote(text.ids, text.logprobs)
+
+def _write(engine: BatchWriter, active: Sequence[_Row]) -> None:
+    """Let the model write on in every row whose steerer waits for that, until each has stopped."""
+    runs = [_Run(row, engine) for row in active if row.attention.waiting]
+    going = [run for run in runs if not run.over]
+    if going:
+        made = engine.batch(
+            [[*run.row.ids(), *run.ids] for run in going],
+            [run.row.session.seeded for run in going],
+            max_tokens=[run.left for run in going],
+            stop=lambda number, ids: going[number].stop(ids),
+        )
+        for run, text in zip(going, made, strict=True):
+            run.stop(text.ids)  # an engine need not ask about a row's last token
+            run.ids += text.ids
+            run.logprobs += text.logprobs
+    for run in runs:
+        run.row.session.wrote(run.ids, run.logprobs)
