@@ -8,7 +8,7 @@ Each task is about something else that people correct in a model's answers. All 
 | `cards` | a structured format | everything about the house format |
 | `british` | a wording rule with many cases | a word here and there |
 | `replies` | a style rule with few cases | the voice |
-| `invoices` | a procedure | one step in the middle, and what follows from it |
+| `worksheet` | a long procedure | a word here and there, a step in the middle, and what follows from it |
 | `tips` | a length and an ending | where to stop |
 
 A task's prompts come in three splits that share no fact (no name, product, topic, number pair …); only the house rule
@@ -17,12 +17,12 @@ is the same. The same split, seed and count give the same prompts, and a smaller
 
 from benchmarks.effort.tasks.british import British
 from benchmarks.effort.tasks.cards import Cards
-from benchmarks.effort.tasks.invoices import Invoices
 from benchmarks.effort.tasks.replies import Replies
 from benchmarks.effort.tasks.task import Grade, Prompt, Split, Task
 from benchmarks.effort.tasks.tips import Tips
+from benchmarks.effort.tasks.worksheet import Worksheet
 
-TASKS: dict[str, Task] = {task.name: task for task in (Cards(), Invoices(), Replies(), Tips(), British())}
+TASKS: dict[str, Task] = {task.name: task for task in (Cards(), Worksheet(), Replies(), Tips(), British())}
 NAMES = tuple(TASKS)
 
 
