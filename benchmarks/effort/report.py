@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.effort import plan, plots, tables, tasks, tune, verdicts
 from benchmarks.effort.ledger import Row, collect, read
-from benchmarks.effort.methods import BATCH, DEFAULT, EXTRAS, METHODS, RETYPED, REWRITES
+from benchmarks.effort.methods import BATCH, DEFAULT, EXTRAS, METHODS, REWRITES
 
 from midcourse.atomic import writing
 
@@ -51,14 +51,12 @@ def parts(rows: Sequence[Row], titles: dict[str, str]) -> dict[str, str]:
     there = [task for task in titles if any(row["task"] == task for row in rows)]
     found = [verdicts.judge(rows, task) for task in there]
     batch = [verdicts.judge(rows, task, BATCH.name) for task in there]
-    retyped = [verdicts.judge(rows, task, BATCH.name, RETYPED.name) for task in there]
     plot = {name: f"![{said}](images/{file}.png)" if rows else "" for name, (file, said) in PLOTS.items()}
     return {
         **plot,
         "cells": tables.progress(rows, wanted, titles),
         "verdicts": tables.verdicts(found),
         "verdicts of one batch": tables.verdicts(batch),
-        "verdicts against retyped": tables.verdicts(retyped),
         "efforts": tables.efforts(found),
         "quality": "\n\n".join(tables.quality(rows, task) for task in there),
         "needed": "\n\n".join(tables.needed(rows, task) for task in there),
@@ -78,7 +76,7 @@ def between(text: str, name: str, part: str) -> str:
 def words(rows: Sequence[Row]) -> str:
     """The verdicts as they are printed."""
     lines = [f"{len(rows)} cells"]
-    for name, rival in ((DEFAULT.name, REWRITES.name), (BATCH.name, REWRITES.name), (BATCH.name, RETYPED.name)):
+    for name, rival in ((DEFAULT.name, REWRITES.name), (BATCH.name, REWRITES.name)):
         lines.append(f"\n{name} against {rival}:")
         there = [task for task in tasks.NAMES if any(row["task"] == task for row in rows)]
         lines += [verdict_words(verdicts.judge(rows, task, name, rival)) for task in there]
