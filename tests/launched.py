@@ -32,7 +32,12 @@ def launch(
                        "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_ip", "127.0.0.1"],
     }[by]  # fmt: skip
     place = "--master_port" if by == "torchrun" else "--main_process_port"
-    words = [sys.executable, "-m", *launcher, place, port, "-m", *command]
+    return run(*launcher, place, port, "-m", *command, when=when, folder=folder)
+
+
+def run(*command: object, when: Callable[[], bool] | None = None, folder: Path) -> Ran:
+    """Run `python -m COMMAND…`, which starts processes by itself, as `launch` does."""
+    words = [sys.executable, "-m", *command]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer
 
+from midcourse.errors import ElsewhereError, MidcourseError, TrainingError
 from midcourse.learn import evidence, expression, weights
 from midcourse.learn.batch import batch
 from midcourse.learn.cluster import deepspeed, gathered, sharding
@@ -33,7 +34,7 @@ from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.objectives import Evidence
 from midcourse.learn.reference import Reference
-from midcourse.learn.run import checkpoints, trackers
+from midcourse.learn.run import checkpoints, remains, trackers
 from midcourse.learn.run.arguments import arguments
 from midcourse.learn.run.follow import Follow
 from midcourse.learn.run.progress import Progress, Report
@@ -170,12 +171,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
 
     def _together(self, mine: Part) -> float:
         """Count what all processes found in this step; returns the step's loss. Raises `TrainingError`."""
-        if mine.what is not None and not self.divided:
-            mine.where = nonfinite.where(self, mine.what, mine.layouts)
-        mine.layouts = []
         parts = self.everyone.gather(mine)
         if any(part.what for part in parts):
-            raise nonfinite.stopped(self, parts)
+            raise self._not_finite(parts)
         before, epoch, step = self.tally.loss, self.steps.epoch + 1, self.state.global_step + 1
         for part in parts:
             self.tally.add_up(part.tally)
@@ -185,6 +183,28 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.tally.steps += 1
         self.asked = any(part.asked for part in parts)
         return self.tally.loss - before
+
+    def _not_finite(self, parts: Sequence[Part]) -> MidcourseError:
+        """The error for a step of which nothing has been applied; what was trained before is kept, if it is sound."""
+        what, where = nonfinite.found(parts, self._sound)
+        step, everyone = self.state.global_step, self.everyone
+        lost = everyone.most(not nonfinite.finite(trained(self.model)))
+        kept = remains.keep(self.output, step, None if lost else self._save, main=everyone.main)
+        everyone.wait()  # a launcher ends all processes when one leaves
+        if not everyone.main:
+            return ElsewhereError(TrainingError.exit_code)
+        return TrainingError(f"the {what} is not finite at step {step + 1}, {where}. {kept}")
+
+    def _sound(self, what: str, layout: Layout) -> bool:
+        """Whether one pack has a finite loss, or gradient (`what`), in every process: they all look at the same one."""
+        with torch.set_grad_enabled(what == "gradient"), self.network.attending():
+            loss = self.loss(layout)[1]
+            good = bool(torch.isfinite(loss))
+            if loss.requires_grad:
+                self.model.zero_grad()
+                self._backward(loss, last=True)
+                good = good and nonfinite.finite(weight.grad for weight in trained(self.model))
+        return not self.everyone.most(not good)
 
     def tell(self, note: str) -> None:
         """Tell the person, and keep it for the run's notices."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +14,8 @@ from safetensors.torch import load_file
 
 from midcourse.learn.cluster.processes import Processes, divide
 from midcourse.learn.run import checkpoints
-from tests.launched import launch
+from tests.launched import run
 from tests.learn import shared_run
-from tests.ran import Ran
 
 SHARED = ("adapter", "packs", "adapter-sharded", "packs-sharded", "full-sharded")
 
@@ -40,21 +40,10 @@ def test_one_process_is_alone() -> None:
 
 
 @pytest.fixture(scope="module")
-def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("work")
-
-
-@pytest.fixture(scope="module")
-def failed(work: Path) -> tuple[Ran, bool]:
-    """Two processes, one of which fails in its third step; and whether an adapter was left."""
-    ran = launch("tests.learn.shared_run", work, "fails", folder=work / "said-failed")
-    return ran, (work / "fails" / "adapter_model.safetensors").exists()
-
-
-@pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same runs in this process."""
     work = tmp_path_factory.mktemp("alone")
+    (work / "found").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACCELERATE_USE_FSDP", "false")
         for name in ("adapter", "packs", "full"):
@@ -63,23 +52,52 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def shared(work: Path, failed: tuple[Ran, bool]) -> Path:
-    """All runs in two processes, among them the one that had failed, resumed."""
-    ran = launch("tests.learn.shared_run", work, *SHARED, "resumed", folder=work / "said")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All runs of two processes, those that were ended and those that were resumed among them."""
+    work = tmp_path_factory.mktemp("work")
+    ran = run("tests.learn.shared_run", work, folder=work / "said")
     assert ran.code == 0, ran.err
+    assert _failed(work, "well") == {}, ran.err
     return work
+
+
+def _failed(work: Path, launch: str) -> dict[str, int]:
+    found: dict[str, int] = json.loads((work / "launches.json").read_text())[launch]
+    return found
+
+
+def _found(work: Path, name: str, rank: int = 0) -> Any:
+    return torch.load(work / "found" / f"{name}-{rank}.pt")
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(next(folder.glob("*model.safetensors")))
 
 
+def _metrics(folder: Path) -> Any:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def _last(folder: Path) -> Path:
+    found = checkpoints.last(folder)
+    assert found is not None
+    return found
+
+
+def _equal(one: Path, two: Path) -> None:
+    """The weights in both folders are the same to the bit."""
+    before, now = _weights(one), _weights(two)
+    assert before.keys() == now.keys()
+    for name, value in before.items():
+        assert torch.equal(value, now[name]), name
+
+
 @pytest.mark.parametrize("name", SHARED)
 def test_two_processes_have_the_gradients_of_one(shared: Path, alone: Path, name: str) -> None:
     kind = name.partition("-")[0]
-    one = torch.load(alone / kind / "rank-0.pt")["gradients"]
+    one = _found(alone, kind)["gradients"]
     for rank in range(2):
-        two = torch.load(shared / name / f"rank-{rank}.pt")["gradients"]
+        two = _found(shared, name, rank)["gradients"]
         assert one.keys() == two.keys()
         for weight, gradient in one.items():
             error = (two[weight] - gradient).norm() / gradient.norm().clamp_min(1e-12)
@@ -88,18 +106,18 @@ def test_two_processes_have_the_gradients_of_one(shared: Path, alone: Path, name
 
 @pytest.mark.parametrize("name", SHARED)
 def test_two_processes_reach_the_weights_of_one(shared: Path, alone: Path, name: str) -> None:
+    """In the end, where those may be the best, and after the last step."""
     kind = name.partition("-")[0]
-    one, two = _weights(alone / kind), _weights(shared / name)
-    assert one.keys() == two.keys()
-    for weight, value in one.items():  # AdamW's steps of 0.01 look at the gradient's sign, and enlarge rounding
-        torch.testing.assert_close(two[weight], value, rtol=0, atol=1e-9 if kind == "packs" else 2e-4)
+    for one, two in ((alone / kind, shared / name), (_last(alone / kind), _last(shared / name))):
+        before, now = _weights(one), _weights(two)
+        assert before.keys() == now.keys()
+        for weight, value in before.items():  # AdamW's steps look at the gradient's sign, and enlarge rounding
+            torch.testing.assert_close(now[weight], value, rtol=0, atol=1e-9 if kind == "packs" else 2e-4)
 
 
 @pytest.mark.parametrize("name", SHARED)
 def test_what_is_counted_is_counted_over_all(shared: Path, alone: Path, name: str) -> None:
-    one, two = (
-        json.loads((folder / "metrics.json").read_text()) for folder in (alone / name.partition("-")[0], shared / name)
-    )
+    one, two = _metrics(alone / name.partition("-")[0]), _metrics(shared / name)
     assert (one["processes"], two["processes"]) == (1, 2)
     assert (one["steers"], one["steps"]) == (two["steers"], two["steps"])
     for before, now in zip(one["epochs"], two["epochs"], strict=True):
@@ -108,29 +126,55 @@ def test_what_is_counted_is_counted_over_all(shared: Path, alone: Path, name: st
         assert before["tokens"] <= now["tokens"] < 1.2 * before["tokens"]  # beginnings are shared within a process
 
 
-def test_a_process_that_fails_ends_all(failed: tuple[Ran, bool], work: Path) -> None:
-    ran, whole = failed
-    assert ran.code != 0
-    assert "this process fails on purpose" in ran.err
-    assert not whole
+@pytest.mark.parametrize("name", ["packs", "packs-sharded", "full-sharded"])
+def test_the_best_weights_are_what_is_left(shared: Path, alone: Path, name: str) -> None:
+    """Those after the first step, in every process; the last ones are others."""
+    folder = shared / name
+    held, before = (_metrics(one)["held_out"] for one in (folder, alone / name.partition("-")[0]))
+    assert held["best"]["step"] == before["best"]["step"] == 1 < held["evaluations"][-1]["step"]
+    assert [one["loss"] for one in held["evaluations"]] == pytest.approx(
+        [one["loss"] for one in before["evaluations"]], rel=1e-4
+    )
+    for rank in range(2):
+        assert any("those after step 1, the best" in notice for notice in _found(shared, name, rank)["notices"])
+    best, left, last = load_file(folder / "checkpoints" / checkpoints.BEST), _weights(folder), _weights(_last(folder))
+    assert len(left) == len(best)
+    for weight, value in left.items():
+        assert torch.equal(value, best[weight if weight in best else weight.replace(".weight", ".default.weight")]), (
+            weight
+        )
+        assert not torch.equal(value, last[weight]), weight
 
 
-def test_resumed_in_two_processes_is_uninterrupted(shared: Path) -> None:
-    one, two = _weights(shared / "adapter"), _weights(shared / "fails")
-    assert all(torch.equal(value, two[name]) for name, value in one.items())
-    notices = torch.load(shared / "fails" / "rank-0.pt")["notices"]
+def test_a_process_that_fails_ends_all(shared: Path) -> None:
+    for name in ("raises", "killed"):
+        assert _failed(shared, name)
+    assert _found(shared, "raises-sharded", 1)["error"] == ("RuntimeError", 1, "this process fails on purpose")
+    assert not (shared / "found" / "killed-sharded-1.pt").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [("raises", "adapter"), ("raises-sharded", "adapter-sharded"), ("killed-sharded", "full-sharded")],
+)
+def test_resumed_in_two_processes_is_uninterrupted(shared: Path, name: str, whole: str) -> None:
+    """A run that was ended in its third step: the weights that are left, and all that was counted on the way."""
+    notices = _found(shared, f"{name}-resumed")["notices"]
     assert any("resuming after 2 steps" in notice for notice in notices)
+    _equal(shared / name, shared / whole)
+    one, two = (_metrics(shared / folder) for folder in (name, whole))
+    looked = [(one["held_out"] or {}).get("evaluations", []) for one in (one, two)]
+    for again, before in zip(one["epochs"] + looked[0], two["epochs"] + looked[1], strict=True):
+        assert again | {"seconds": 0} == before | {"seconds": 0}
 
 
 def test_sharding_an_adapters_model_changes_nothing(shared: Path) -> None:
-    one, two = _weights(shared / "adapter"), _weights(shared / "adapter-sharded")
-    assert all(torch.equal(value, two[name]) for name, value in one.items())
+    _equal(shared / "adapter", shared / "adapter-sharded")
 
 
 @pytest.mark.parametrize("name", ["adapter", "full-sharded"])
 def test_a_checkpoint_is_whole(shared: Path, name: str) -> None:
-    folder = checkpoints.last(shared / name)
-    assert folder is not None
+    folder = _last(shared / name)
     names = {path.name for path in folder.iterdir()}
     assert {"optimizer.pt", "scheduler.pt", "rng_state_0.pth", "rng_state_1.pth", "progress.json"} <= names
     if name == "full-sharded":
@@ -138,3 +182,27 @@ def test_a_checkpoint_is_whole(shared: Path, name: str) -> None:
         assert {key: value.shape for key, value in saved.items()} == {
             key: value.shape for key, value in _weights(shared / name).items()
         }
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("infinite", "loss"),
+        ("infinite-sharded", "loss"),
+        ("poisoned-sharded", "gradient"),
+        ("poisoned-sharded-full", "gradient"),
+    ],
+)
+def test_a_number_that_is_not_finite_ends_all(shared: Path, name: str, what: str) -> None:
+    """One voice, with the trace among those of all processes; they are still in step, for they made the next runs."""
+    output = shared / name
+    error, code, message = _found(shared, name)["error"]
+    assert (error, code) == ("TrainingError", 1)
+    assert message.startswith(
+        f"the {what} is not finite at step 2, in file.jsonl:3, steers 1, 2. What was trained until "
+    )
+    assert f"until step 1 is in {output / checkpoints.LAST_GOOD}. The last checkpoint is {_last(output)}." in message
+    assert _found(shared, name, 1)["error"][:2] == ("ElsewhereError", 1)
+    assert {path.name for path in output.iterdir()} == {"checkpoints", "run.yaml", checkpoints.LAST_GOOD}
+    assert {path.name for path in (output / "checkpoints").iterdir()} == {"run.json", "checkpoint-1"}
+    _equal(output / checkpoints.LAST_GOOD, output / "checkpoints" / "checkpoint-1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.tally import Tally
 
@@ -13,19 +14,18 @@ from midcourse.learn.tally import Tally
 class Part:
     """Counts, corrections by (trace, steer) with their values, and what was not finite.
 
-    `what` is "loss" or "gradient", of which `layouts`, and `where` in words; `asked` says that this process is to stop.
+    `what` is "loss" or "gradient", of the packs that `examples` were in; `asked` says that this process is to stop.
     """
 
     tally: Tally = field(default_factory=Tally)
     tokens: int = 0
     corrections: list[tuple[tuple[int, int], float]] = field(default_factory=list)
     what: str | None = None
-    where: str = ""
-    layouts: list[Layout] = field(default_factory=list)
+    examples: list[Example] = field(default_factory=list)
     asked: bool = False
 
     def wrong(self, what: str, layouts: Sequence[Layout]) -> None:
         """Note the first thing that is not finite."""
         if self.what is None:
-            names = [example.name for layout in layouts for example in layout.examples]
-            self.what, self.layouts, self.where = what, list(layouts), "in " + "; ".join(names)
+            self.what = what
+            self.examples = [example for layout in layouts for example in layout.examples]

@@ -5,8 +5,8 @@ optimizer and its checkpoints are those of an undivided run. Where all weights a
 divided with them.
 
 Each decoder layer is borrowed when it runs and given back; embedding, last norm and head are borrowed when the model
-is entered. We enter by other ways than its `forward`, so whatever touches weights runs `inside`. A layer that one
-process runs, all must run: they meet to lend.
+is entered, and given back after the backward pass, or at once where there will be none. We enter by other ways than its
+`forward`, so whatever touches weights runs `inside`. A layer that one process runs, all must run: they meet to lend.
 """
 
 from __future__ import annotations
@@ -75,7 +75,19 @@ def inside(model: nn.Module, function: Callable[[], Value]) -> Value:
         found: Value = enter(function)
     finally:
         vars(model)["_midcourse_entered"] = False
+    if not torch.is_grad_enabled():
+        _give_back(model)
     return found
+
+
+def _give_back(model: Any) -> None:
+    """Return what was borrowed without a backward pass that does.
+
+    Otherwise the first to look at the weights would, and where that is the main process alone, writing a checkpoint,
+    the processes would no longer agree on what has to be borrowed.
+    """
+    if hasattr(model, "reshard"):
+        model.reshard()
 
 
 def enter_by(model: nn.Module, entrance: Callable[[Callable[[], Any]], Any] | None) -> None:

@@ -27,7 +27,7 @@ from midcourse.learn.items import Example
 FOLDER = "checkpoints"
 PARTIAL = ".part"
 BEST = "best.safetensors"
-LAST_GOOD = "last-good"  # what was trained before a number was not finite (nonfinite.py)
+LAST_GOOD = "last-good"  # what was trained before a number was not finite (remains.py)
 
 
 def last(output: Path) -> Path | None:
