@@ -36,13 +36,12 @@ from midcourse.learn.objectives import Evidence
 from midcourse.learn.reference import Reference
 from midcourse.learn.run import checkpoints, remains, trackers
 from midcourse.learn.run.arguments import arguments
+from midcourse.learn.run.course import Course
 from midcourse.learn.run.follow import Follow
 from midcourse.learn.run.progress import Progress, Report
 from midcourse.learn.run.stop import Stop
-from midcourse.learn.run.trackers import Interval
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.steps import Steps
-from midcourse.learn.tally import Tally
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]
@@ -69,8 +68,6 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.reference = reference
         self.held_out = held_out
         self.stop = stop or Stop()
-        self.asked = False  # of any of the processes
-        self.stopped = False  # because it was asked for
         self.everyone = everyone
         self.divided = sharding.is_divided(network.model)
         self.gathers = self.divided and settings.full
@@ -80,14 +77,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         # without steers, with accepted tokens or text alone, each trace counts once, however many pieces it is cut into
         alone = sum({one.number: one.trace.weight for one in examples}.values())
         self.normaliser = (total or alone) / len(self.steps)
-        self.tally = Tally()
-        self.interval = Interval(self.tally, 0, 0.0)
+        self.course = Course(compared=reference is not None)
         self.displacement = Displacement(examples, settings.displacement, compared=reference is not None)
         self.notices: list[str] = []
-        self.tokens = 0
-        self.seconds = 0.0  # of the current epoch, in a run before this one
-        self.history: list[dict[str, Any]] = []
-        self.epoch_started = self.run_started = time.perf_counter()
         with undivided():
             args = arguments(settings, output, network.device, len(self.steps))
             assert args.device is not None  # looks for devices; only then is their number known
@@ -96,7 +88,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
                 model=network.model,
                 args=args,
                 train_dataset=self.steps,
-                callbacks=[Follow(self)],
+                callbacks=[
+                    Follow(self.course, self.steps, settings, report, self._begin, looking=held_out is not None)
+                ],
             )
         deepspeed.check(self.accelerator)
         self.divided = self.divided or self.is_deepspeed_enabled
@@ -106,6 +100,13 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.accelerator.prepare_model = lambda model, **_: model  # gradients are added up by us: see training_step
         if everyone.rank:
             torch.manual_seed(settings.seed + everyone.rank)  # another dropout in each process
+
+    def _begin(self) -> None:
+        """Before the first step: by DeepSpeed's engine if there is one, look at what is held out as it is now."""
+        if self.is_deepspeed_enabled:
+            deepspeed.enter_by(self.network.model, self.model_wrapped)
+        if self.held_out is not None and not self.held_out.history:
+            self.evaluate()
 
     def _move_model_to_device(self, model: nn.Module, device: torch.device) -> None:
         """The model stays where it was loaded: on the second GPU, say, or divided over several."""
@@ -174,15 +175,16 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         parts = self.everyone.gather(mine)
         if any(part.what for part in parts):
             raise self._not_finite(parts)
-        before, epoch, step = self.tally.loss, self.steps.epoch + 1, self.state.global_step + 1
+        course, epoch, step = self.course, self.steps.epoch + 1, self.state.global_step + 1
+        before = course.tally.loss
         for part in parts:
-            self.tally.add_up(part.tally)
-            self.tokens += part.tokens
+            course.tally.add_up(part.tally)
+            course.tokens += part.tokens
             if alarm := self.displacement.see(part.corrections, epoch=epoch, step=step):
                 self.tell(alarm)
-        self.tally.steps += 1
-        self.asked = any(part.asked for part in parts)
-        return self.tally.loss - before
+        course.tally.steps += 1
+        course.asked = any(part.asked for part in parts)
+        return course.tally.loss - before
 
     def _not_finite(self, parts: Sequence[Part]) -> MidcourseError:
         """The error for a step of which nothing has been applied; what was trained before is kept, if it is sound."""
@@ -232,13 +234,11 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         done = state.global_step == state.max_steps
         if held.exhausted and not done:
             held.stopped_early = control.should_training_stop = True
-            control.should_save = self.stopped = False  # to go on from here would be to go on for ever
+            control.should_save = self.course.stopped = False  # to go on from here would be to go on for ever
         elif asked and state.global_step and not done:
-            control.should_save = control.should_training_stop = self.stopped = True
+            control.should_save = control.should_training_stop = self.course.stopped = True
         self.control = self.callback_handler.on_evaluate(self.args, state, control, numbers)
-        spent = time.perf_counter() - started
-        self.epoch_started += spent
-        self.run_started += spent
+        self.course.pause(time.perf_counter() - started)
         return numbers
 
     @property
@@ -250,9 +250,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         """Close an epoch that was ended early, and take up the best weights if they are not the last ones."""
         state, held = self.state, self.held_out
         if state.global_step % len(self.steps):
-            seconds = time.perf_counter() - self.epoch_started
-            epoch = {"epoch": state.global_step / len(self.steps), "seconds": seconds, "tokens": self.tokens}
-            self.history.append({**epoch, **self.tally.means(compared=self.reference is not None)})
+            self.course.close(state.global_step / len(self.steps), self.course.seconds)
         if held is None or held.best is None:
             return
         if held.stopped_early:
@@ -268,9 +266,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         if "train_runtime" in logs:  # its last words, whose samples are our steps
             return
         if "learning_rate" in logs:
-            seconds = time.perf_counter() - self.epoch_started
-            compared = self.reference is not None
-            logs = {**self.interval.numbers(self.tally, self.tokens, seconds, compared=compared), **logs}
+            logs = {**self.course.since(), **logs}
         super().log(logs, start_time)
 
     def floating_point_ops(self, inputs: Any) -> int:  # noqa: ARG002
@@ -284,14 +280,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
 
     def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
         name = f"checkpoint-{self.state.global_step}"
-        seconds = time.perf_counter() - self.epoch_started
-        progress = {
-            "history": self.history,
-            "tally": _slots(self.tally),
+        progress = self.course.state() | {
             "displacement": self.displacement.state(),
             "held_out": self.held_out.history if self.held_out else [],
-            "tokens": self.tokens,
-            "seconds": seconds,
         }
         making = checkpoints.making(self.output, name, self.settings.keep_checkpoints)
         with making if self.everyone.main else nullcontext(checkpoints.partial(self.output) / name) as part:
@@ -329,9 +320,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
     def resume(self, checkpoint: Path) -> None:
         """Take up the history of a checkpoint; the rest is the `Trainer`'s."""
         progress = json.loads((checkpoint / "progress.json").read_text(encoding="utf-8"))
-        self.history, self.tokens, self.seconds = progress["history"], progress["tokens"], progress["seconds"]
-        self.tally = Tally(**progress["tally"])
-        self.interval = Interval(self.tally, self.tokens, self.seconds)
+        self.course.restore(progress)
         self.displacement.restore(progress["displacement"])
         if self.held_out is not None:
             self.held_out.history = progress["held_out"]
@@ -343,7 +332,3 @@ def _only_adapter_dropout(model: nn.Module) -> None:
     for name, module in model.named_modules():
         if "lora_dropout" in name:
             module.train()
-
-
-def _slots(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}

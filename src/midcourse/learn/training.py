@@ -279,7 +279,7 @@ class _Run:
             self.stop.heard = False
             if trainer.is_deepspeed_enabled:
                 deepspeed.leave(self.loaded.model)
-        if trainer.stopped:
+        if trainer.course.stopped:
             state = trainer.state
             raise Stopped(f"stopped after step {state.global_step} of {state.max_steps}, with a checkpoint")
         return trainer

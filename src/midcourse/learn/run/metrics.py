@@ -30,7 +30,7 @@ def metrics(
     notices: Sequence[str],
 ) -> dict[str, Any]:
     """Counts, speed, memory and every epoch of a finished run; `seconds` by part, `layouts` one an example."""
-    epochs, settings = trainer.history, trainer.settings
+    epochs, settings = trainer.course.history, trainer.settings
     done = trainer.state.global_step / len(trainer.steps)  # a run may be stopped early, within an epoch
     return {
         "seconds_per_epoch": sum(epoch["seconds"] for epoch in epochs) / done,
