@@ -16,14 +16,19 @@ from midcourse import models
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import train
 
+LONG = 4096  # tokens; the default of max_tokens
 PROBES = 5  # measurements of the matrix products' speed, before and after
 
 
 def settings(shape: Shape, dtype: str, epochs: int = 2) -> TrainSettings:
-    """One optimizer step an epoch, over all pairs; everything else as it comes."""
-    return TrainSettings.model_validate(
-        {"objective": "dpo", "beta": 0.1, "epochs": epochs, "dtype": dtype, "batch": shape.traces}
-    )
+    """One optimizer step an epoch, over all pairs; everything else as it comes.
+
+    But for a trace that is larger than a pack usually is: cut into pieces it would cost its context several times.
+    """
+    given = {"objective": "dpo", "beta": 0.1, "epochs": epochs, "dtype": dtype, "batch": shape.traces}
+    if shape.length >= LONG:
+        given["max_tokens"] = 2 * LONG
+    return TrainSettings.model_validate(given)
 
 
 def measure(model: str, shape: Shape, dtype: str) -> dict[str, Any]:
