@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch.utils.data import Dataset
 
@@ -23,7 +23,7 @@ class Steps(Dataset[list[Layout]]):
         self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool, everyone: Processes
     ) -> None:
         self.pieces = [cut(example, settings.max_tokens, by_rows=by_rows) for example in examples]
-        self.notice = _notice(self.pieces, settings.max_tokens)
+        self.notice = _notice(self.pieces, settings.max_tokens, rows.size if by_rows else len)
         self.settings = settings
         self.by_rows = by_rows
         self.epoch = 0
@@ -47,12 +47,15 @@ class Steps(Dataset[list[Layout]]):
         return packing.fill(chosen, settings.max_tokens, by_rows=self.by_rows)
 
 
-def _notice(pieces: Sequence[Sequence[Example]], max_tokens: int) -> str | None:
-    """What to tell of examples that are cut."""
+def _notice(pieces: Sequence[Sequence[Example]], max_tokens: int, size: Callable[[Layout], int]) -> str | None:
+    """What to tell of examples that are cut, and what it costs."""
     large = [some for some in pieces if len(some) > 1]
     if not large:
         return None
+    computed = sum(size(build([piece])) for some in large for piece in some)
+    whole = [size(build(some)) for some in large]
     return (
         f"{len(large)} of {len(pieces)} traces have more than {max_tokens:,} tokens and go through the model in "
-        f"{sum(map(len, large))} pieces, with the same gradient; a larger max_tokens computes less context twice"
+        f"{sum(map(len, large))} pieces, with the same gradient: {computed:,} tokens instead of {sum(whole):,}; "
+        f"with --max-tokens {max(whole)}, if memory allows, none is cut"
     )
