@@ -5,7 +5,8 @@ runs. WORK/NAME is a run's output; WORK/found/NAME-RANK.pt has what a process sa
 step, what was told, and the error that ended it. WORK/launches.json has the exit codes of the processes that failed.
 
 A name is a kind (`RUNS`, `BROKEN`) and what is done with it: "sharded" divides the weights, "full" trains all of them,
-"resumed" goes on where the run stopped. "raises" and "killed" end the second process at its third step.
+"dpo" has a reference, "resumed" goes on where the run stopped. "raises" and "killed" end the second process at its
+third step.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ PLAN = {
     "killed": ["killed-sharded"],
     "well": [
         *("infinite", "infinite-sharded", "poisoned-sharded", "poisoned-sharded-full"),
+        *("infinite-dpo", "infinite-sharded-dpo"),
         *("adapter", "packs", "adapter-sharded", "packs-sharded", "full-sharded"),
         *("raises-resumed", "raises-sharded-resumed", "killed-sharded-resumed"),
     ],
@@ -85,7 +87,11 @@ def run(work: Path, name: str) -> None:
     try:
         if kind in BROKEN:
             loaded, traces, places = BROKEN[kind](), broken.traces(BROKEN_TRACES), broken.places(BROKEN_TRACES)
-            chosen = {"batch": BROKEN_BATCH, "seed": broken.seed(BROKEN_STEP, BROKEN_TRACES, BROKEN_BATCH)}
+            chosen: dict[str, Any] = {
+                "batch": BROKEN_BATCH,
+                "seed": broken.seed(BROKEN_STEP, BROKEN_TRACES, BROKEN_BATCH),
+            }
+            chosen["objective"] = "dpo" if "dpo" in ways else "sft"
             settings = TrainSettings(**broken.SETTINGS | chosen, self_check=False, full="full" in ways)
         else:
             loaded, traces, places = sample.loaded(dtype=torch.float64), sample.traces(TRACES), []

@@ -14,11 +14,13 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor
 
-from midcourse.errors import TrainingError
+from midcourse.errors import ElsewhereError, TrainingError
 from midcourse.learn.batch import Batch, batch
 from midcourse.learn.cluster import sharding
+from midcourse.learn.cluster.processes import ALONE, Processes
 from midcourse.learn.compute.network import Network, Output
 from midcourse.learn.guards import nonfinite
+from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 
 Off = Callable[[], AbstractContextManager[None]]
@@ -37,6 +39,7 @@ class Reference:
         self.head: dict[str, Tensor] | None = None
         self._logp: dict[bytes, Tensor] = {}
         self._hidden: dict[bytes, Tensor] = {}
+        self._broken: list[Example] = []
 
     def __len__(self) -> int:
         return len(self._logp)
@@ -45,18 +48,18 @@ class Reference:
     def learn(self, network: Network, layouts: Sequence[Layout], off: Off, see: See | None = None) -> Iterator[int]:
         """Run `network` over all of `layouts`, inside `off()`; yields the tokens of each pass.
 
-        `see` is shown what each pass gave.
+        `see` is shown what each pass gave. What is not finite is not kept: `check` says so, and comes next.
         """
         for layout in layouts:
             keys = _keys(layout)
             made = batch(layout, network.device)
             with off():
                 output = network(made)
-                if not torch.isfinite(output.logp_T).all():
-                    where = "in " + "; ".join(example.name for example in layout.examples)
-                    if not sharding.is_divided(network.model):  # where a pass needs all processes
-                        where = nonfinite.culprits(layout.examples, lambda alone: _sound(network, alone))
-                    raise TrainingError(f"the reference's log-probabilities are not finite {where}")
+            if not torch.isfinite(output.logp_T).all():
+                self._broken += layout.examples
+                if sharding.is_divided(network.model):  # the others can't go on alone
+                    continue
+                return
             if see is not None:
                 see(made, output)
             counts = [len(placed.segment) for placed in layout.segments]
@@ -67,6 +70,29 @@ class Reference:
                 for key, hidden_tD in zip(keys, torch.split(hidden_TD, counts), strict=True):
                     self._hidden[key] = hidden_tD.clone()
             yield len(layout)
+
+    @torch.no_grad()
+    def check(self, network: Network, off: Off, everyone: Processes = ALONE) -> None:
+        """Raises `TrainingError` if anything was not finite in any process, and says in which trace.
+
+        All processes look at the traces of all, each at the same one at a time.
+        """
+        broken: list[Example] = []
+        mine, self._broken = self._broken, []
+        for some in everyone.gather(mine):
+            broken += [example for example in some if example not in broken]
+        if not broken:
+            return
+
+        def sound(layout: Layout) -> bool:
+            with off():
+                good = torch.isfinite(network(batch(layout, network.device)).logp_T).all()
+            return not everyone.most(not good)
+
+        where = nonfinite.culprits(broken, sound)
+        if not everyone.main:
+            raise ElsewhereError(TrainingError.exit_code)
+        raise TrainingError(f"the reference's log-probabilities are not finite {where}")
 
     def knows(self, layout: Layout) -> bool:
         """Whether there is nothing in `layout` to learn."""
@@ -91,10 +117,6 @@ class Reference:
     def hidden(self, batch: Batch) -> Tensor:
         """The reference's hidden state before each target of `batch`, (T, D)."""
         return torch.cat([self._hidden[key] for key in _keys(batch.layout)])
-
-
-def _sound(network: Network, layout: Layout) -> bool:
-    return bool(torch.isfinite(network(batch(layout, network.device)).logp_T).all())
 
 
 def _keys(layout: Layout) -> list[bytes]:

@@ -290,6 +290,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
             self.everyone.wait()  # each process has written its random state
             if self.everyone.main:
                 checkpoints.write(part / "progress.json", progress)
+                checkpoints.keep_best(self.output, part)
         self.everyone.wait()
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
@@ -324,6 +325,8 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.displacement.restore(progress["displacement"])
         if self.held_out is not None:
             self.held_out.history = progress["held_out"]
+        if self.everyone.main:
+            checkpoints.take_best(self.output, checkpoint)
 
 
 def _only_adapter_dropout(model: nn.Module) -> None:

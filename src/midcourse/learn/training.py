@@ -246,6 +246,7 @@ class _Run:
         model.eval()
         for step, _ in enumerate(reference.learn(network, mine, off, see), 1):
             self.report(Progress("reference", step=step, steps=len(mine)))
+        reference.check(network, off, everyone)
         if everyone.count > 1:
             for told in everyone.gather(reference.told(mine)):
                 reference.hear(told, network.device)

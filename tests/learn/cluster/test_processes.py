@@ -206,3 +206,11 @@ def test_a_number_that_is_not_finite_ends_all(shared: Path, name: str, what: str
     assert {path.name for path in output.iterdir()} == {"checkpoints", "run.yaml", checkpoints.LAST_GOOD}
     assert {path.name for path in (output / "checkpoints").iterdir()} == {"run.json", "checkpoint-1"}
     _equal(output / checkpoints.LAST_GOOD, output / "checkpoints" / "checkpoint-1")
+
+
+@pytest.mark.parametrize("name", ["infinite-dpo", "infinite-sharded-dpo"])
+def test_a_broken_reference_ends_all(shared: Path, name: str) -> None:
+    """One process meets it, all look for it, and one says so."""
+    error = ("TrainingError", 1, "the reference's log-probabilities are not finite in file.jsonl:3, steers 1, 2")
+    assert _found(shared, name)["error"] == error
+    assert _found(shared, name, 1)["error"][:2] == ("ElsewhereError", 1)

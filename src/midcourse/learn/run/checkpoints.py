@@ -1,7 +1,8 @@
 """Checkpoints that a killed run goes on from, and the promise that it is the same run.
 
     OUTPUT/checkpoints/run.json          what is being trained on what, written before the first step
-    OUTPUT/checkpoints/checkpoint-N/     weights, optimizer, schedule, random state and history after step N
+    OUTPUT/checkpoints/checkpoint-N/     weights, optimizer, schedule, random state and history after step N,
+                                         and what was the best until then
     OUTPUT/checkpoints/best.safetensors  the trained weights when they were best on held-out steers
 
 A checkpoint appears under its name only when it is whole: it is written beside, synced, and renamed.
@@ -116,6 +117,26 @@ def publish(output: Path, name: str, keep: int) -> None:
     whole = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     for old in whole[:-keep]:
         shutil.rmtree(old)
+
+
+def keep_best(output: Path, checkpoint: Path) -> None:
+    """Put the best weights until now into a checkpoint: a run that goes on from there may find others than this one."""
+    _link(output / FOLDER / BEST, checkpoint / BEST)
+
+
+def take_best(output: Path, checkpoint: Path) -> None:
+    """Take up what `keep_best` put there."""
+    _link(checkpoint / BEST, output / FOLDER / BEST)
+
+
+def _link(source: Path, target: Path) -> None:
+    """A file under two names, for it is only ever replaced; a copy where the file system knows no links."""
+    if source.exists():
+        target.unlink(missing_ok=True)
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copyfile(source, target)
 
 
 def partial(output: Path) -> Path:
