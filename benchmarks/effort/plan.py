@@ -147,7 +147,7 @@ def tuned() -> dict[str, Choice]:
 
 BATCHES = (Choice(4e-4, 40), Choice(8e-4, 40), Choice(4e-4, 80))
 ROUNDS = (Choice(4e-4, 20), Choice(4e-4, 40), Choice(8e-4, 20))  # of each round
-WHOLE_DPO = tuple(Choice(rate, 40, loss) for loss in ("sigmoid", "sigmoid + sft") for rate in (1e-4, 2e-4, 4e-4))
+WHOLE_DPO = (Choice(1e-4, 40, "sigmoid"), Choice(2e-4, 40, "sigmoid + sft"), Choice(4e-4, 40, "sigmoid + sft"))
 
 
 def candidates(method: Method) -> tuple[Choice, ...]:
