@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -118,25 +119,36 @@ class _Run:
 
     def _until(self, cell: Cell) -> list[Trace]:
         """All rounds up to the one of `cell`, the last of them loaded; those that were done before are kept on disk."""
-        bench, folder = self.bench, self.bench.ledger.place / "rounds" / cell.key
+        bench, folder = self.bench, self._folder(cell)
         if (folder / "adapter_config.json").exists():
             bench.plain()
             attach(bench.loaded, str(folder))
             return files.read(folder / "traces.jsonl", bench.tok, model=bench.loaded.name).traces
         past, steps = cell.earlier[:-1], cell.choice.steps
+        before: Path | None = None
         if past:
-            traces = self._until(replace(cell, budget=past[-1]))
+            last = replace(cell, budget=past[-1])
+            traces = self._until(last)
             with self.clock("steer"):
                 more = self._steer_on(len(traces), cell.budget - budget.typed(traces))
             traces = [*traces, *more]
+            before = None if budget.typed(more) else self._folder(last)
         else:
             with self.clock("steer"):
                 traces = budget.within(bench.steered(cell), cell.budget)[: cell.sizes.round]
             bench.plain()
         files.write(folder / "traces.jsonl", traces, bench.tok)
+        if before:  # nobody corrected anything, so there is nothing to learn
+            for file in sorted(before.glob("adapter_*"), reverse=True):  # the configuration last: then all is there
+                shutil.copy(file, folder)
+            return traces
         with self.clock("train"):
             self.train(traces, steps, folder, number=len(past))
         return traces
+
+    def _folder(self, cell: Cell) -> Path:
+        """Where the adapter and the answers of a round are kept."""
+        return self.bench.ledger.place / "rounds" / cell.key
 
     def _steer_on(self, done: int, left: int) -> list[Trace]:
         """Steer the next answers with the model as it is now, as many as the budget and a round allow."""

@@ -49,6 +49,16 @@ def bench(bundled_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Bench
     return Bench(Ledger(tmp_path_factory.mktemp("results")), sizes)
 
 
+def test_a_round_without_a_correction_changes_nothing(bench: Bench) -> None:
+    sizes = replace(bench.sizes, pool=1, budgets=(90, 120), rounds=(90, 120))  # nothing is left to read after the first
+    choice = Choice(1e-2, 2)
+    first, second = (cell.run(bench, Cell("cards", DEFAULT, tokens, 0, choice, sizes)) for tokens in sizes.budgets)
+    assert first["typed"] == second["typed"] > 0
+    adapters = [bench.ledger.place / "rounds" / row["key"] / "adapter_model.safetensors" for row in (first, second)]
+    assert adapters[0].read_bytes() == adapters[1].read_bytes()
+    assert (first["kl"], first["sample"]) == (second["kl"], second["sample"])
+
+
 def run(bench: Bench, method: Method, tokens: int = 60, **choice: Any) -> dict[str, Any]:
     choice = {"learning_rate": 1e-2, "steps": 2, **choice} if method.trains else {}
     return cell.run(bench, Cell("cards", method, tokens, 0, Choice(**choice), bench.sizes))
