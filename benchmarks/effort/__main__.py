@@ -49,11 +49,11 @@ def _work(options: argparse.Namespace, names: list[str], methods: list | None) -
     from benchmarks.effort import plan, workers
     from benchmarks.effort.ledger import Ledger
 
-    many = methods or (plan.FIRST if options.quick else plan.METHODS)
+    many = methods or (plan.FIRST if options.quick or options.start else plan.METHODS)
     if options.command == "tune":
         sizes, cells = plan.TUNING, plan.tuning(names, many)
     else:
-        sizes = plan.QUICK if options.quick else plan.FULL
+        sizes = plan.QUICK if options.quick else plan.START if options.start else plan.FULL
         cells = plan.grid(names, sizes, many)
     cells = [
         cell
@@ -84,6 +84,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("command", nargs="?", choices=["run", "tune", "report"], default="run")
     parser.add_argument("--quick", action="store_true", help="one task, one seed, two budgets: within ten minutes")
+    parser.add_argument("--start", action="store_true", help="the first 50 tokens, in rounds of 12 and 25")
     parser.add_argument("--tasks", nargs="+", help="names of tasks; default: all")
     parser.add_argument("--methods", nargs="+", help="names of methods; default: all but the extras")
     parser.add_argument("--seeds", nargs="+", type=int, help="only these seeds")

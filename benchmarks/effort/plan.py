@@ -41,6 +41,7 @@ class Sizes:
 
 
 FULL = Sizes()
+START = Sizes(budgets=(25, 50), rounds=(12, 25, 50))  # how far the first tokens go
 QUICK = Sizes(budgets=(100, 250), rounds=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40)
 TUNING = Sizes(budgets=(250,), rounds=(50, 100, 175, 250), seeds=(1000,), steered=0, unrelated=6, pool=128, round=16)
 
@@ -134,6 +135,11 @@ def grid(names: Sequence[str], sizes: Sizes, methods: Sequence[Method] = METHODS
         for method in group
         if method in methods and (method is BASE) == (budget == 0)
     ]
+
+
+def start(names: Sequence[str]) -> list[Cell]:
+    """The cells of the first tokens: the default against rewrites."""
+    return grid(names, START, FIRST)
 
 
 def tuned() -> dict[str, Choice]:

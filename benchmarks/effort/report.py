@@ -30,6 +30,7 @@ def write(rows: Sequence[Row], docs: Path, data: Path) -> str:
         text = between(text, name, part)
     with writing(page) as file:
         file.write(text)
+    shown, _ = split(shown)
     if shown:
         images = docs / "images"
         plots.first_look(shown, titles, images / "effort.png")
@@ -41,12 +42,20 @@ def write(rows: Sequence[Row], docs: Path, data: Path) -> str:
 
 def current(rows: Sequence[Row]) -> list[Row]:
     """The rows that are cells of the grid as it is now, and not of one before."""
-    keys = {cell.key for cell in plan.grid(tasks.NAMES, plan.FULL, (*METHODS, *EXTRAS))}
+    cells = [*plan.grid(tasks.NAMES, plan.FULL, (*METHODS, *EXTRAS)), *plan.start(tasks.NAMES)]
+    keys = {cell.key for cell in cells}
     return [row for row in rows if row["key"] in keys]
+
+
+def split(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows of the grid, and those of the first tokens; the untouched model is in both."""
+    few = [row for row in rows if row["budget"] in (0, *plan.START.budgets)]
+    return [row for row in rows if row["budget"] not in plan.START.budgets], few
 
 
 def parts(rows: Sequence[Row], titles: dict[str, str]) -> dict[str, str]:
     """Everything that stands between markers, by name."""
+    rows, few = split(rows)
     wanted = [(cell.task, cell.method.name, cell.budget) for cell in plan.grid(tasks.NAMES, plan.FULL)]
     there = [task for task in titles if any(row["task"] == task for row in rows)]
     found = [verdicts.judge(rows, task) for task in there]
@@ -61,6 +70,7 @@ def parts(rows: Sequence[Row], titles: dict[str, str]) -> dict[str, str]:
         "quality": "\n\n".join(tables.quality(rows, task) for task in there),
         "needed": "\n\n".join(tables.needed(rows, task) for task in there),
         "drift": "\n\n".join(tables.drift(rows, task) for task in there),
+        "start": "\n\n".join(tables.quality(few, task) for task in there if _trained(few, task)),
         "objectives": tables.objectives(rows),
         "tuning": tables.tuning(read(tune.DATA)) if tune.DATA.exists() else "",
     }
@@ -102,6 +112,10 @@ def quick(rows: Sequence[Row]) -> str:
     mine = [row for row in rows if row["key"] in {cell.key for cell in plan.grid(tasks.NAMES, plan.QUICK)}]
     there = [task for task in tasks.NAMES if any(row["task"] == task for row in mine)]
     return "\n\n".join([*(tables.quality(mine, task) for task in there), words(mine)])
+
+
+def _trained(rows: Sequence[Row], task: str) -> bool:
+    return any(row["task"] == task and row["budget"] for row in rows)
 
 
 def _yes(held: bool | None) -> str:

@@ -45,6 +45,7 @@ def finished(cells: list[plan.Cell]) -> list[dict[str, Any]]:
 
 
 ALL = finished(plan.grid(tasks.NAMES, plan.FULL))
+FEW = finished([cell for cell in plan.start(tasks.NAMES) if cell.budget])
 
 
 def test_a_report_is_tables_plots_and_the_data_they_are_made_of(tmp_path: Path) -> None:
@@ -79,6 +80,14 @@ def test_the_page_shows_the_data_beside_it() -> None:
         if name != "cells":  # how many there are to be is no part of the data
             again = report.between(again, name, part)
     assert again == page
+
+
+def test_the_first_tokens_are_no_points_of_the_curves() -> None:
+    alone, both = report.parts(ALL, TITLES), report.parts([*ALL, *FEW], TITLES)
+    assert both["start"].count("25 tokens | 50 tokens") == len(tasks.NAMES)
+    assert {name for name in both if both[name] != alone[name]} == {"start"}
+    assert "whole rewrites" in both["start"]
+    assert alone["start"] == ""
 
 
 def test_a_part_of_a_grid_can_be_shown(tmp_path: Path) -> None:
