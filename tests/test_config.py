@@ -51,6 +51,8 @@ def test_every_problem_is_reported_with_its_field(tmp_path: Path) -> None:
         ("1: 2", "mapping"),
         ("\x00", "not YAML"),
         ("epochs: 1\nepochs: 2", "run.yaml:2: not YAML: 'epochs' is there twice"),
+        ("epochs: 1\n? [a, b]\n: 1", "run.yaml:2: not YAML: a key should be a word"),
+        ("name: 2020-13-45", "run.yaml: not YAML: month must be in 1..12; put quotes around a text"),
     ],
 )
 def test_a_broken_file_is_one_clear_error(tmp_path: Path, text: str, says: str) -> None:

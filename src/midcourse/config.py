@@ -52,9 +52,11 @@ class _Loader(yaml.SafeLoader):
     """A key that stands twice in a mapping is an error, not whichever comes last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping; raises `ConstructorError` for a key that is there twice."""
+        """The mapping; raises `ConstructorError` for a key that is there twice, or is no scalar."""
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key should be a word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} is there twice", key.start_mark)
             seen.add(key.value)
@@ -73,6 +75,8 @@ def read(file: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error)
         raise ConfigError([Problem(str(file), f"not YAML: {reason}", line=mark.line + 1 if mark else None)]) from None
+    except ValueError as error:  # what looks like a date and is none
+        raise ConfigError([Problem(str(file), f"not YAML: {error}; put quotes around a text")]) from None
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
@@ -89,7 +93,7 @@ def problems(error: ValidationError, where: str, kind: type[BaseModel] | None = 
         if item["type"] == "extra_forbidden":
             near = get_close_matches(name, kind.model_fields if kind else (), n=1)
             message = "unknown setting" + (f"; did you mean {near[0]!r}?" if near else "")
-        elif item["type"] != "missing" and isinstance(item.get("input"), str | int | float | bool):
+        elif item["type"] not in ("missing", "value_error") and isinstance(item.get("input"), str | int | float | bool):
             message += f" (it is {item['input']!r})"
         found.append(Problem(where, message, field=name or None))
     return found
