@@ -162,8 +162,17 @@ def test_lora_begins_as_the_identity_and_trains_alone(folder: Path) -> None:
 
 
 def test_lora_needs_layers(folder: Path) -> None:
-    with pytest.raises(ModelError, match="no adapter can be put"):
-        models.add_lora(models.load(str(folder)), targets=["no_such_layer"])
+    for names in (["no_such_layer"], ["q_proj", "no_such_layer"], ["q_proj", "all-linear"]):
+        with pytest.raises(ModelError, match=f"is called {names[-1]}; its linear ones are .*q_proj, up_proj, v_proj"):
+            models.add_lora(models.load(str(folder)), targets=names)
+
+
+def test_lora_goes_where_it_is_told(folder: Path) -> None:
+    loaded = models.add_lora(models.load(str(folder)), targets=["q_proj", "layers.1.mlp.up_proj"])
+    layers = {name.partition(".lora_")[0] for name, one in loaded.model.named_parameters() if one.requires_grad}
+    paths = {name.partition("model.layers.")[2] for name in layers}
+    assert {path for path in paths if not path.endswith(".q_proj")} == {"1.mlp.up_proj"}
+    assert len(paths) == loaded.model.config.num_hidden_layers + 1
 
 
 def test_save_and_load(folder: Path, tmp_path: Path) -> None:

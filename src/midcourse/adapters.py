@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from midcourse.models import Loaded
 
 
+ALL_LINEAR = "all-linear"  # PEFT's name for every linear layer but the head
+
+
 @contextmanager
 def switched_off(model: Any) -> Iterator[None]:
     """PEFT switches gradients on when it switches an adapter on again; here they stay as they were."""
@@ -104,11 +107,12 @@ def add_lora(
     rank: int = 16,
     alpha: float = 32,
     dropout: float = 0.0,
-    targets: str | Sequence[str] = "all-linear",
+    targets: Sequence[str] = (ALL_LINEAR,),
 ) -> Loaded:
     """Give the model a LoRA adapter (arXiv 2106.09685) that wants gradients; it starts as the identity.
 
-    A model that has an adapter keeps it, and that one is trained on. Raises `ModelError` when `targets` name no layer.
+    `targets` are names of modules, or `ALL_LINEAR` alone. A model that has an adapter keeps it, and that one is trained
+    on. Raises `ModelError` when one of `targets` names no layer.
     """
     if loaded.has_adapter:
         for name, parameter in loaded.model.named_parameters():
@@ -118,11 +122,14 @@ def add_lora(
     from peft import LoraConfig, get_peft_model
     from transformers.pytorch_utils import Conv1D
 
+    everything = list(targets) == [ALL_LINEAR]
+    if not everything:
+        _known(targets, loaded)
     config = LoraConfig(
         r=rank,
         lora_alpha=alpha,
         lora_dropout=dropout,
-        target_modules=targets if isinstance(targets, str) else list(targets),
+        target_modules=ALL_LINEAR if everything else list(targets),
         task_type="CAUSAL_LM",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in loaded.model.modules()),  # GPT-2's layers
     )
@@ -134,6 +141,20 @@ def add_lora(
     loaded.model, loaded.adapter = model.eval(), "new"
     loaded.changed()
     return loaded
+
+
+def _known(targets: Sequence[str], loaded: Loaded) -> None:
+    """Raises `ModelError` for names that no module has; of several PEFT would leave those out without a word."""
+    from torch.nn import Linear
+    from transformers.pytorch_utils import Conv1D
+
+    modules = dict(loaded.model.named_modules())
+    if strange := [one for one in targets if not any(f".{name}".endswith(f".{one}") for name in modules)]:
+        there = {name.rpartition(".")[2] for name, module in modules.items() if isinstance(module, Linear | Conv1D)}
+        raise ModelError(
+            f"no adapter can be put on {loaded.name}: no module of it is called {', '.join(strange)}; its linear ones "
+            f"are {', '.join(sorted(there))}"
+        )
 
 
 def save(loaded: Loaded, folder: Path, weights: dict[str, Any] | None = None) -> None:

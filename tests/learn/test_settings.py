@@ -33,14 +33,24 @@ def test_what_plays_no_part_is_told(given: dict[str, object], told: list[str]) -
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"lengths": {"dpoo": "mean"}}, "dpoo: there are lengths of sft, accepted, dpo"),
-        ({"lengths": {"anchor": "mean"}}, "anchor: there are lengths of"),
+        ({"lengths": {"dpoo": "mean"}}, "no lengths can be set of dpoo, but of sft, accepted, dpo"),
+        ({"lengths": {"anchor": "mean"}}, "no lengths can be set of anchor, but of"),
         ({"lengths": {"dpo": "median"}}, "'sum' or 'mean'"),
         ({"label_smoothing": 0.5}, "less than 0.5"),
         ({"bdpo_lambda": 1.0}, "less than 1"),
         ({"horizon": -1}, "greater than or equal to 0"),
+        ({"seed": -1}, "greater than or equal to 0"),
+        ({"seed": 2**32}, "less than"),
+        ({"learning_rate": float("inf")}, "finite number"),
+        ({"displacement": float("nan")}, "finite number"),
+        ({"lora_targets": ""}, "at least 1 item"),
     ],
 )
 def test_what_has_no_meaning_is_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         TrainSettings(**given)
+
+
+@pytest.mark.parametrize("given", ["q_proj,v_proj", "q_proj v_proj", ["q_proj", "v_proj"], ["q_proj, v_proj"]])
+def test_modules_are_named_in_any_way(given: object) -> None:
+    assert TrainSettings(lora_targets=given).lora_targets == ["q_proj", "v_proj"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from typing import NamedTuple
 
 from midcourse.learn.items import Side
@@ -32,12 +33,16 @@ def parse(text: str) -> tuple[Term, ...]:
         try:
             weight = float(factor) if star else 1.0
         except ValueError:
-            raise ValueError(f"{factor.strip()!r} in the objective {text!r} is not a number") from None
+            raise ValueError(
+                f"{factor.strip()!r} in the objective {text!r} is not a number; terms are written as in 'dpo + 0.5 sft'"
+            ) from None
         if not math.isfinite(weight) or weight <= 0:
             raise ValueError(f"the weight of {name!r} in the objective {text!r} must be a number above 0")
         if name not in OBJECTIVES:
-            near = difflib.get_close_matches(name, OBJECTIVES, 1)
+            near = difflib.get_close_matches(name.lower(), OBJECTIVES, 1)
             hint = f"did you mean {near[0]!r}?" if near else "there are " + ", ".join(OBJECTIVES)
+            if not star and re.match(r"[\d.]+[a-z]", name):
+                hint = "between a weight and a name stands a space or a *"
             raise ValueError(f"unknown objective {name!r} in {text!r}; {hint}")
         if any(term.name == name for term in terms):
             raise ValueError(f"{name!r} appears twice in the objective {text!r}")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from midcourse.adapters import ALL_LINEAR
+
 if TYPE_CHECKING:
     from midcourse.learn.expression import Term
     from midcourse.learn.objectives import Constants
@@ -36,7 +38,7 @@ OUTSIDE = frozenset({"report_to", "run_name", "log_every"})
 class TrainSettings(BaseModel):
     """How to train on steers."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
     # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
@@ -96,13 +98,13 @@ class TrainSettings(BaseModel):
     """The adapter's output is scaled by alpha / rank."""
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout before the adapter."""
-    lora_targets: str | list[str] = "all-linear"
-    """Which layers get an adapter: "all-linear", or names of modules."""
+    lora_targets: list[str] = Field(default=[ALL_LINEAR], min_length=1)
+    """Which layers get an adapter: all-linear, or names of modules as in q_proj,v_proj."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Computation: bfloat16 where the machine is fast at it, float32 otherwise. Trained weights are always float32."""
     gradient_checkpointing: bool = False
     """Keep the input of each layer alone and compute the rest again for the gradient: less memory, a third slower."""
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     """Seeds the adapter, the order of the traces and dropout."""
     contradictions: Literal["warn", "error", "drop"] = "warn"
     """Where one steer chooses what another rejects after the same tokens: say so, stop, or leave both out."""
@@ -140,9 +142,9 @@ class TrainSettings(BaseModel):
     log_every: int = Field(default=1, ge=1)
     """Steps between entries in the trackers."""
 
-    @field_validator("report_to", mode="before")
+    @field_validator("report_to", "lora_targets", mode="before")
     @classmethod
-    def _report_to(cls, given: object) -> object:
+    def _names(cls, given: object) -> object:
         """`tensorboard,wandb` is two, as is the list of both; none is none."""
         parts = [given] if isinstance(given, str) else given
         if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
@@ -171,7 +173,7 @@ class TrainSettings(BaseModel):
 
         known = [name for name, objective in OBJECTIVES.items() if objective.lengths]
         if strange := [name for name in given if name not in known]:
-            raise ValueError(f"{', '.join(strange)}: there are lengths of {', '.join(known)}")
+            raise ValueError(f"no lengths can be set of {', '.join(strange)}, but of {', '.join(known)}")
         return given
 
     @property
