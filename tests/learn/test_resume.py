@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from midcourse.errors import ConfigError
+from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run import checkpoints
-from tests.learn import killed_run
+from midcourse.learn.training import train
+from tests.learn import killed_run, sample
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +78,59 @@ def test_another_run_is_not_resumed(uninterrupted: Path) -> None:
     settings = killed_run.SETTINGS.model_copy(update={"learning_rate": 0.5})
     with pytest.raises(ConfigError, match=r"learning_rate: the run to resume had 0.01, this one has 0.5"):
         killed_run.run(uninterrupted, resume=True, settings=settings)
+
+
+def test_other_data_is_said_in_words(uninterrupted: Path) -> None:
+    with pytest.raises(ConfigError, match=r"run.json: data: the run to resume had other traces"):
+        train(sample.loaded(), sample.traces(9), killed_run.SETTINGS, uninterrupted, resume=True)
+
+
+def test_how_often_checkpoints_are_written_is_no_other_run(tmp_path: Path, uninterrupted: Path) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    settings = killed_run.SETTINGS.model_copy(update={"checkpoint_every": 3, "keep_checkpoints": 1})
+    killed_run.run(tmp_path / "out", resume=True, settings=settings)
+    names = [path.name for path in (tmp_path / "out" / checkpoints.FOLDER).glob("checkpoint-*")]
+    assert names == ["checkpoint-15"]
+
+
+@pytest.mark.parametrize("file", ["optimizer.pt", "adapter_model.safetensors", "trainer_state.json", "progress.json"])
+def test_a_damaged_checkpoint_is_named_and_nothing_is_changed(tmp_path: Path, uninterrupted: Path, file: str) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    damaged = tmp_path / "out" / checkpoints.FOLDER / "checkpoint-14" / file
+    damaged.write_text("{")
+    with pytest.raises(
+        UserError, match=rf"checkpoint-14 is damaged \({file}\): remove it to go on from the one before"
+    ):
+        killed_run.run(tmp_path / "out", resume=True)
+    damaged.unlink()
+    if file == "progress.json":
+        with pytest.raises(UserError, match=r"checkpoint-14 is damaged \(progress.json\)"):
+            killed_run.run(tmp_path / "out", resume=True)
+
+
+@pytest.mark.parametrize(("text", "why"), [("{", "damaged"), ("[]", "damaged"), (None, "missing")])
+def test_checkpoints_of_nobody_knows_what_are_not_resumed(
+    tmp_path: Path, uninterrupted: Path, text: str | None, why: str
+) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    record = tmp_path / "out" / checkpoints.FOLDER / checkpoints.RECORD
+    record.unlink()
+    if text is not None:
+        record.write_text(text)
+    with pytest.raises(UserError, match=rf"run.json is {why}, .* start again without --resume"):
+        killed_run.run(tmp_path / "out", resume=True)
+
+
+def test_checkpoints_go_when_another_run_really_begins(tmp_path: Path, uninterrupted: Path) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "out")
+    before = checkpoints.last(tmp_path / "out")
+    settings = killed_run.SETTINGS.model_copy(update={"objective": "sft", "epochs": 1, "checkpoint_every": 0})
+    with pytest.raises(ModelError):
+        killed_run.run(tmp_path / "out", settings=settings.model_copy(update={"lora_targets": ["nothing"]}))
+    assert checkpoints.last(tmp_path / "out") == before
+    notices = killed_run.run(tmp_path / "out", settings=settings).notices
+    assert f"the checkpoints of an earlier run go ({before}); --resume would have gone on from there" in notices
+    assert checkpoints.last(tmp_path / "out") is None
 
 
 def test_nothing_to_resume_is_a_start(tmp_path: Path) -> None:

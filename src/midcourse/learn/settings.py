@@ -32,7 +32,7 @@ TOPICS = {
 }
 
 # What a run that is resumed may have otherwise: it changes no weight.
-OUTSIDE = frozenset({"report_to", "run_name", "log_every"})
+OUTSIDE = frozenset({"report_to", "run_name", "log_every", "checkpoint_every", "keep_checkpoints"})
 
 
 class TrainSettings(BaseModel):

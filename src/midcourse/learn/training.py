@@ -145,7 +145,7 @@ class _Run:
         identity = checkpoints.identity(
             loaded.name, settings.model_dump(mode="json", exclude=set(OUTSIDE)), [*examples, *held]
         )
-        checkpoint = everyone.on_main(lambda: checkpoints.begin(self.output, identity, resume=resume))
+        checkpoint = everyone.on_main(lambda: checkpoints.to_resume(self.output, identity, resume=resume))
         checkpoints.visible(checkpoint)
         before = record.fingerprint(loaded.model)
         weights.prepare(loaded, settings)
@@ -163,7 +163,7 @@ class _Run:
         )
         if different := record.differences(self.recorded, met):
             self.tell(f"this is not the recorded run: {'; '.join(different)}; its weights will be others")
-        everyone.on_main(lambda: record.write(self.output, self.given, met))
+        everyone.on_main(lambda: self._begin(checkpoint, identity, met))
 
         reference = self._reference(reference, network)
         again = recompute.layers(network.decoder) if settings.gradient_checkpointing else nullcontext()
@@ -185,6 +185,14 @@ class _Run:
         metrics |= {"cut": [cut.entry for cut in cuts], "similarity": self.similarity.metrics()}
         self._save(metrics, everyone)
         return TrainResult(self.output, metrics, tuple(self.notices), reference)
+
+    def _begin(self, checkpoint: Path | None, identity: dict[str, Any], met: dict[str, Any]) -> None:
+        """From here on `output` is this run's."""
+        if checkpoint is None:
+            if old := checkpoints.last(self.output):
+                self.tell(f"the checkpoints of an earlier run go ({old}); --resume would have gone on from there")
+            checkpoints.begin(self.output, identity)
+        record.write(self.output, self.given, met)
 
     def _network(self, examples: Sequence[Example], everyone: Processes) -> Network:
         started = time.perf_counter()

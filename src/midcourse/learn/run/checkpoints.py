@@ -20,12 +20,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
-from midcourse.atomic import saving, writing
+from safetensors import SafetensorError, safe_open
+
+from midcourse.atomic import folder, saving, writing
 from midcourse.errors import ConfigError, DiskError, Problem, UserError
 from midcourse.learn.items import Example
+from midcourse.learn.settings import OUTSIDE
 
 FOLDER = "checkpoints"
+RECORD = "run.json"
 PARTIAL = ".part"
 BEST = "best.safetensors"
 LAST_GOOD = "last-good"  # what was trained before a number was not finite (remains.py)
@@ -46,28 +51,31 @@ def identity(model: str, settings: dict[str, Any], examples: Sequence[Example]) 
     return {"model": model, "settings": settings, "data": digest.hexdigest()}
 
 
-def begin(output: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
-    """Prepare `output` and return the checkpoint to resume from, if that is wanted and there is one.
+def to_resume(output: Path, run: dict[str, Any], *, resume: bool) -> Path | None:
+    """The checkpoint in `output` to go on from, if that is wanted and there is one; `output` is there afterwards.
 
-    Raises `ConfigError` when what is there belongs to another run, `DiskError` when `output` cannot be written.
+    Raises `ConfigError` when what is there belongs to another run, `UserError` when it is damaged, `DiskError` when
+    `output` cannot be written.
     """
-    folder = output / FOLDER
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder / PARTIAL, ignore_errors=True)
-        record = folder / "run.json"
-        if resume and (found := last(output)) is not None:
-            before = json.loads(record.read_text(encoding="utf-8"))
-            if problems := _differences(before, run, str(record)):
-                raise ConfigError(problems)
-            return found
-        for old in [*folder.glob("checkpoint-*"), *output.glob(LAST_GOOD)]:
+    folder(output)
+    shutil.rmtree(partial(output), ignore_errors=True)
+    found = last(output) if resume else None
+    if found is not None:
+        record = output / FOLDER / RECORD
+        if problems := _differences(_recorded(record), run, str(record)):
+            raise ConfigError(problems)
+        _sound(found)
+    return found
+
+
+def begin(output: Path, run: dict[str, Any]) -> None:
+    """Make `output` ready for the checkpoints of a new run; those of another one are removed. Raises `DiskError`."""
+    with saving(output):
+        (output / FOLDER).mkdir(exist_ok=True)
+        for old in [*(output / FOLDER).glob("checkpoint-*"), *output.glob(LAST_GOOD)]:
             shutil.rmtree(old)
-        (folder / BEST).unlink(missing_ok=True)
-        write(record, run)
-    except OSError as error:
-        raise DiskError(f"{output} cannot be written: {error.strerror or error}") from error
-    return None
+        (output / FOLDER / BEST).unlink(missing_ok=True)
+        write(output / FOLDER / RECORD, run)
 
 
 def visible(checkpoint: Path | None) -> None:
@@ -79,13 +87,52 @@ def visible(checkpoint: Path | None) -> None:
         )
 
 
+def _recorded(record: Path) -> dict[str, Any]:
+    """The run that the checkpoints beside `record` are of; raises `UserError` where that is not to be known."""
+    try:
+        found = json.loads(record.read_text(encoding="utf-8"))
+        return {"settings": dict(found["settings"]), "model": found["model"], "data": found["data"]}
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
+        why = "is missing" if isinstance(error, FileNotFoundError) else "is damaged"
+        raise UserError(
+            f"{record} {why}, so nobody knows which run these checkpoints are of: start again without --resume"
+        ) from error
+
+
+def _sound(checkpoint: Path) -> None:
+    """Raises `UserError` where a file of `checkpoint` is missing or is not what its name says; nothing is loaded."""
+    damaged = [] if (checkpoint / "progress.json").is_file() else ["progress.json"]
+    for path in sorted(checkpoint.rglob("*")):
+        try:
+            if path.suffix == ".json":
+                json.loads(path.read_text(encoding="utf-8"))
+            elif path.suffix == ".safetensors":
+                with safe_open(path, "pt"):
+                    pass
+            elif path.suffix in (".pt", ".pth") and not is_zipfile(path):
+                damaged.append(path.name)
+        except (ValueError, SafetensorError):
+            damaged.append(path.name)
+    if damaged:
+        raise UserError(
+            f"{checkpoint} is damaged ({', '.join(damaged)}): remove it to go on from the one before, or start again "
+            "without --resume"
+        )
+
+
 def _differences(before: dict[str, Any], now: dict[str, Any], where: str) -> list[Problem]:
     flat_before, flat_now = ({**run.pop("settings"), **run} for run in (dict(before), dict(now)))
     return [
-        Problem(where, f"the run to resume had {flat_before.get(key)!r}, this one has {flat_now.get(key)!r}", field=key)
-        for key in sorted(flat_before.keys() | flat_now.keys())
+        Problem(where, _other(key, flat_before.get(key), flat_now.get(key)), field=key)
+        for key in sorted((flat_before.keys() | flat_now.keys()) - OUTSIDE)
         if flat_before.get(key) != flat_now.get(key)
     ]
+
+
+def _other(key: str, before: object, now: object) -> str:
+    if key == "data":
+        return "the run to resume had other traces (or held-out ones), or reads them otherwise"
+    return f"the run to resume had {before!r}, this one has {now!r}"
 
 
 @contextmanager
@@ -108,13 +155,13 @@ def making(output: Path, name: str, keep: int) -> Iterator[Path]:
 
 def publish(output: Path, name: str, keep: int) -> None:
     """Give the checkpoint that was written to `partial(output)` its name, and drop all but the newest `keep`."""
-    folder = output / FOLDER
-    for path in (folder / PARTIAL / name).rglob("*"):
+    place = output / FOLDER
+    for path in (place / PARTIAL / name).rglob("*"):
         if path.is_file():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-    os.replace(folder / PARTIAL / name, folder / name)
-    whole = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    os.replace(place / PARTIAL / name, place / name)
+    whole = sorted(place.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     for old in whole[:-keep]:
         shutil.rmtree(old)
 
