@@ -43,8 +43,34 @@ def test_marks_are_for_unlikelihood() -> None:
     (example,), told = _find([_marked()], objective="dpo")
     assert "marked" not in {one.side for one in example.segments}
     assert told == ["1 of 2 steers are marks; dpo ignores them (unlikelihood would not)"]
-    with pytest.raises(UserError, match="'unlikelihood' finds nothing to look at in 1 traces"):
+    with pytest.raises(UserError, match=r"unlikelihood looks at marks; there is nothing like that, .* in 1 trace$"):
         _find([sample.trace(1)], objective="unlikelihood")
+
+
+def _inserted() -> Trace:
+    trace = Trace("t", [], (11, 12), "tiny", "none")
+    trace.grow([20, 21], "model")
+    trace.steer(trace.head, [4, 5], [])
+    return trace
+
+
+def test_insertions_are_not_for_preference_losses() -> None:
+    with pytest.raises(UserError, match=r"dpo looks at corrections of something rejected; there is nothing like that"):
+        _find([_inserted(), _inserted()], objective="dpo")
+    _, told = _find([_inserted(), sample.trace(1, steers=1)], objective="dpo + 0.1 accepted")
+    assert told == [
+        "1 of 2 steers are insertions, with nothing rejected; dpo + 0.1 accepted ignores them (sft would not)"
+    ]
+    _, told = _find([_inserted(), sample.trace(1, steers=1)], objective="dpo + sft")
+    assert told == []
+
+
+def test_an_objective_that_finds_nothing_is_told() -> None:
+    _, told = _find([_inserted()], objective="sft + dpo + unlikelihood_all")
+    assert told == [
+        "dpo has nothing to look at: there are no corrections of something rejected",
+        "unlikelihood_all has nothing to look at: there are no rejected runs or marks",
+    ]
 
 
 def test_settings_that_play_no_part_are_told() -> None:

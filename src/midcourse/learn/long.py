@@ -17,10 +17,10 @@ from midcourse.errors import ContextError
 from midcourse.learn.cutting import Pieces, Unit, part
 from midcourse.learn.items import Example, Slice
 from midcourse.learn.layout import Layout, build, used
+from midcourse.learn.words import listed
 from midcourse.trace.tree import ROOT, Span
 
 Long = Literal["cut", "error", "skip"]
-SHOWN = 5  # how many steers a notice names
 
 
 class Cut(NamedTuple):
@@ -77,12 +77,12 @@ def shorten(
             cuts += _cuts(example, far, None)
     if hopeless:
         raise ContextError(
-            f"the model sees {context_length:,} tokens, and no room is left beside: {_some(hopeless)}. Shorten them, "
+            f"the model sees {context_length:,} tokens, and no room is left beside: {listed(hopeless)}. Shorten them, "
             "or set long to skip"
         )
     if cuts and long == "error":
         raise ContextError(
-            f"the model sees {context_length:,} tokens, and max_tokens are {max_tokens:,}. Too long: {_some(cuts)}. "
+            f"the model sees {context_length:,} tokens, and max_tokens are {max_tokens:,}. Too long: {listed(cuts)}. "
             "Shorten the conversation, raise max_tokens if that is the smaller one, or set long to cut or skip"
         )
     return found, cuts
@@ -91,7 +91,7 @@ def shorten(
 def notice(cuts: Sequence[Cut]) -> str:
     """What to tell of `cuts`, the longest first."""
     order = sorted(cuts, key=lambda cut: -cut.context)
-    return f"{'cut' if order[0].kept else 'left out'}, because too long: {_some(order)}"
+    return f"{'cut' if order[0].kept else 'left out'}, because too long: {listed(order)}"
 
 
 class _Room:
@@ -192,7 +192,3 @@ def _cuts(example: Example, units: Iterable[Unit], start: int | None) -> list[Cu
             context = max(context, unit.context)
             kept = 0 if start is None else context - start
     return [*found, Cut(example, None, tokens, context, kept)] if tokens else found
-
-
-def _some(names: Sequence[object]) -> str:
-    return "; ".join(map(str, names[:SHOWN])) + (f"; and {len(names) - SHOWN} more" if len(names) > SHOWN else "")

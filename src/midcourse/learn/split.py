@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from midcourse.errors import UserError
+from midcourse.learn.words import counted
 from midcourse.trace.tree import Trace
 
 
@@ -23,8 +24,8 @@ def split(traces: Sequence[Trace], share: float) -> tuple[list[int], list[int]]:
     groups = [group for group in _conversations(traces) if any(traces[number].steers for number in group)]
     if len(groups) < 2:
         raise UserError(
-            f"hold_out: {len(groups)} conversations have steers, and at least two are needed to hold one out; give "
-            "--held-out FILE instead"
+            f"hold_out: there are steers in {counted(len(groups), 'conversation')}, and at least two are needed to "
+            "hold one out; give --held-out FILE instead"
         )
     steered = sum(bool(trace.steers) for trace in traces)
     target = max(1, round(share * steered))

@@ -7,12 +7,22 @@ from dataclasses import replace
 
 from midcourse.errors import UserError
 from midcourse.learn import changes, expression, items, long, split
+from midcourse.learn.expression import Term
 from midcourse.learn.guards import contradictions, similar
 from midcourse.learn.items import Example, Side
+from midcourse.learn.objectives import OBJECTIVES
 from midcourse.learn.settings import TrainSettings
+from midcourse.learn.words import counted
 from midcourse.trace.tree import Trace
 
 BOTH: frozenset[Side] = frozenset({"chosen", "rejected"})
+WORDS: dict[Side, str] = {
+    "chosen": "corrections",
+    "rejected": "rejected runs",
+    "marked": "marks",
+    "accepted": "accepted tokens",
+    "text": "other texts",
+}
 
 
 def find(
@@ -37,12 +47,23 @@ def find(
     found = [example for example in _examples(traces, sides | watched, places, dropped) if example.number in trained]
     if "text" in sides:
         found += items.texts(unrelated, first=len(traces))
-    if not found:
-        raise UserError(f"nothing to train on: {settings.objective!r} finds nothing to look at in {len(traces)} traces")
+    idle = _idle(settings, found)
+    if len(idle) == len(settings.terms):
+        looks = "; ".join(f"{name} looks at {missing}" for name, missing in idle.items())
+        raise UserError(
+            f"nothing to train on: {looks}; there is nothing like that, with a weight above 0, in "
+            f"{counted(len(traces), 'trace')}"
+        )
+    for name, missing in idle.items():
+        tell(f"{name} has nothing to look at: there are no {missing}")
     steers = [steer for trace in traces for steer in trace.steers if steer.weight * trace.weight > 0]
     marks = sum(steer.chosen is None for steer in steers)
     if marks and "marked" not in sides:
         tell(f"{marks} of {len(steers)} steers are marks; {settings.objective} ignores them (unlikelihood would not)")
+    insertions = sum(steer.chosen is not None and not steer.rejected for steer in steers)
+    if insertions and "chosen" in sides and all(_compares(term) for term in settings.terms if _looks(term, "chosen")):
+        what = f"{insertions} of {len(steers)} steers are insertions, with nothing rejected"
+        tell(f"{what}; {settings.objective} ignores them (sft would not)")
     for note in settings.ignored:
         tell(note)
     if "rejected" in sides:
@@ -54,6 +75,29 @@ def find(
         if near := similar.near(found):
             tell(similar.notice(near, len(steers)))
     return _as_set(found, settings)
+
+
+def _looks(term: Term, side: Side) -> bool:
+    return side in OBJECTIVES[term.name].sides
+
+
+def _compares(term: Term) -> bool:
+    """Whether it compares corrections with what was rejected, and has no use for one without the other."""
+    return _looks(term, "chosen") and _looks(term, "rejected")
+
+
+def _idle(settings: TrainSettings, examples: Sequence[Example]) -> dict[str, str]:
+    """The objectives of the sum that find nothing in `examples`, and what they look for."""
+    there = {segment.side for example in examples for segment in example.segments}
+    found = {}
+    for term in settings.terms:
+        sides = OBJECTIVES[term.name].sides
+        if _compares(term):
+            if "rejected" not in there:
+                found[term.name] = "corrections of something rejected"
+        elif not sides & there:
+            found[term.name] = " or ".join(WORDS[side] for side in WORDS if side in sides)
+    return found
 
 
 def divided(
@@ -78,11 +122,11 @@ def divided(
     if cuts:
         tell(f"held out: {long.notice(cuts)}")
     if held and not found:
-        raise UserError(f"there are no steers in the {len(held)} traces that are held out")
+        raise UserError(f"there is nothing to look at in the {counted(len(held), 'trace')} held out")
     if same := split.shared(traces, held):
         tell(f"{same} of {len(held)} held-out traces answer a conversation that is trained on: they tell little")
-    if not found and (settings.eval_every or settings.patience):
-        tell("eval_every and patience are set and ignored: nothing is held out (--held-out, --hold-out)")
+    if not found and (unused := [name for name in ("eval_every", "patience") if getattr(settings, name)]):
+        tell(f"{' and '.join(unused)}: set and ignored, for nothing is held out (--held-out, --hold-out)")
     return traces, places, found
 
 

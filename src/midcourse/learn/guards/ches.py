@@ -83,8 +83,8 @@ class Similarity:
         highest = sorted(self.scores, reverse=True)[:SHOWN]
         named = "; ".join(f"{score.name}, steer {score.steer} ({score.ches:.3g})" for score in highest)
         return (
-            f"similarity of both sides (CHES; the highest push their own correction down first): median "
-            f"{statistics.median(score.ches for score in self.scores):.3g}, highest {named}"
+            "similarity of both sides (CHES; where it is highest, a preference loss pushes the correction itself down "
+            f"first): median {statistics.median(score.ches for score in self.scores):.3g}, highest {named}"
         )
 
     def metrics(self) -> dict[str, Any] | None:

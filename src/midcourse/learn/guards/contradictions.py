@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 from midcourse.errors import InputErrors, Problem
 from midcourse.learn.settings import TrainSettings
+from midcourse.learn.words import counted, listed
 from midcourse.trace.tree import Steer, Trace
-
-SHOWN = 5  # how many pairs a notice names
 
 
 class Named(NamedTuple):
@@ -90,11 +89,11 @@ def settle(
             end = f"their {len(dropped)} steers are left out"
         once = [(one, two) for one, two in found.opposite if one < two or (two, one) not in found.opposite]
         both = [f"{called(one)} chooses what {called(two)} rejects" for one, two in once]
-        tell(f"contradictions: {_count(once)} after the same tokens, {end}: {'; '.join(both[:SHOWN])}{_more(both)}")
+        tell(f"contradictions: {counted(len(once), 'pair')} of steers after the same tokens, {end}: {listed(both)}")
     apart = {frozenset(pair) for pair in found.opposite}
     if mild := [pair for pair in found.different if frozenset(pair) not in apart]:
-        shown = "; ".join(f"{called(one)} and {called(two)}" for one, two in mild[:SHOWN])
-        tell(f"{_count(mild)} correct the same place in different words: {shown}{_more(mild)}")
+        both = [f"{called(one)} and {called(two)}" for one, two in mild]
+        tell(f"{counted(len(mild), 'pair')} of steers correct the same place in different words: {listed(both)}")
     return dropped
 
 
@@ -129,11 +128,3 @@ def _alike(one: Sequence[int], two: Sequence[int]) -> bool:
     """Whether the shorter of them begins the longer."""
     shared = min(len(one), len(two))
     return list(one[:shared]) == list(two[:shared])
-
-
-def _count(pairs: Sequence[object]) -> str:
-    return "1 pair of steers" if len(pairs) == 1 else f"{len(pairs)} pairs of steers"
-
-
-def _more(pairs: Sequence[object]) -> str:
-    return f"; and {len(pairs) - SHOWN} more" if len(pairs) > SHOWN else ""

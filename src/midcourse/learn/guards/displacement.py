@@ -15,6 +15,7 @@ from typing import Any
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.objectives import Runs
+from midcourse.learn.words import listed
 
 SHOWN = 3  # how many steers a notice names
 LISTED = 20  # and how many metrics.json does
@@ -113,8 +114,7 @@ class Displacement:
 
     def _named(self, keys: Sequence[Key]) -> str:
         worst = sorted(keys, key=self._change.__getitem__)
-        names = [f"{self._names[key[0]]}, steer {key[1]} ({self._change[key]:+.1f})" for key in worst[:SHOWN]]
-        return "; ".join(names) + (f"; and {len(worst) - SHOWN} more" if len(worst) > SHOWN else "")
+        return listed([f"{self._names[key[0]]}, steer {key[1]} ({self._change[key]:+.1f})" for key in worst], SHOWN)
 
     def _entry(self, key: Key) -> dict[str, Any]:
         return {"trace": key[0], "name": self._names[key[0]], "steer": key[1], "change": self._change[key]}

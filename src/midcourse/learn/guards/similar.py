@@ -13,9 +13,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from midcourse.learn.items import Example, Segment
+from midcourse.learn.words import listed
 
 SHARE = 5  # near: at most one token in so many differs
-SHOWN = 5  # how many steers a notice names
 
 
 class Near(NamedTuple):
@@ -66,10 +66,9 @@ def near(examples: Sequence[Example]) -> list[Near]:
 def notice(found: Sequence[Near], steers: int) -> str:
     """What to tell of nearly identical steers among `steers`, the nearest first."""
     nearest = sorted(found, key=lambda one: one.edits / one.tokens)
-    named = "; ".join(map(str, nearest[:SHOWN])) + (f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
     return (
         f"nearly identical sides in {len(found)} of {steers} steers: a preference loss can push both down (dpop, or "
-        f"sft beside it, holds the correction up): {named}"
+        f"sft beside it, holds the correction up): {listed(nearest)}"
     )
 
 

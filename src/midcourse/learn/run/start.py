@@ -10,6 +10,7 @@ from midcourse.learn.compute import rows
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.settings import TrainSettings
+from midcourse.learn.words import counted
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
@@ -37,26 +38,31 @@ def summary(
     parts = {
         "model": f"{loaded.name}{f' at {revision[:12]}' if revision else ''} · weights {recorded['weights'][:8]} · "
         f"tokenizer {recorded['tokenizer'][:8]} · context {loaded.context_length:,}",
-        "computing": f"{recorded['dtype']} on {recorded['device']}, {_count(recorded['threads'], 'thread')} · "
+        "computing": f"{recorded['dtype']} on {recorded['device']}, {counted(recorded['threads'], 'thread')} · "
         f"attention: {recorded['way']}{shared}",
-        "data": f"{supervision.steers(examples)} steers in {len({one.number for one in examples})} traces · "
-        f"{sum(map(len, layouts)):,} tokens an epoch ({sum(map(rows.size, layouts)):,} row by row)",
+        "data": f"{_steers(examples)} · {sum(map(len, layouts)):,} tokens as trees "
+        f"({sum(map(rows.size, layouts)):,} row by row)",
         "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "
-        f"{_count(settings.epochs, 'epoch')} of {_count(steps, 'step')}",
+        f"{counted(settings.epochs, 'epoch')} of {counted(steps, 'step')}",
     }
     if held:
-        often = f"every {settings.eval_every} steps" if settings.eval_every else "after every epoch"
-        parts["held out"] = (
-            f"{supervision.steers(held)} steers in {len({one.number for one in held})} traces, looked at {often}"
-        )
+        often = f"every {counted(settings.eval_every, 'step')}" if settings.eval_every else "after every epoch"
+        parts["held out"] = f"{_steers(held)}, looked at {often}"
     if origins:
-        given = [f"{name} {getattr(settings, name)} ({origin})" for name, origin in origins.items()]
+        given = [f"{name} {_plain(getattr(settings, name))} ({origin})" for name, origin in origins.items()]
         parts["settings"] = " · ".join(given)
     return "\n".join(_row(name, text) for name, text in parts.items())
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+def _steers(examples: Sequence[Example]) -> str:
+    traces = len({one.number for one in examples})
+    return f"{counted(supervision.steers(examples), 'steer')} in {counted(traces, 'trace')}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _row(name: str, text: str) -> str:
