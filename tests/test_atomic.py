@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from midcourse.atomic import writing
+from midcourse.atomic import possible, writing
 from midcourse.errors import DiskError
 
 
@@ -57,3 +57,13 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="folder"), writing(tmp_path):
         pass
+
+
+def test_a_folder_that_cannot_be_is_known_without_making_it(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    possible(tmp_path)
+    possible(tmp_path / "new" / "newer")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(DiskError, match=f"{place} cannot be written: {tmp_path / 'file'} is a file"):
+            possible(place)

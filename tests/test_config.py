@@ -81,3 +81,5 @@ def test_what_stands_beside_the_settings_is_left_out(tmp_path: Path) -> None:
     assert config.resolve(Some, None, file, beside=("met",)).epochs == 5
     with pytest.raises(ConfigError, match="met: unknown setting"):
         config.resolve(Some, None, file)
+    with pytest.raises(ConfigError, match=r"run.yaml: met: should be a mapping, or not be there"):
+        config.resolve(Some, None, written(tmp_path, "met: 3\n"), beside=("met",))

@@ -50,6 +50,17 @@ def folder(path: Path) -> None:
             pass
 
 
+def possible(path: Path) -> None:
+    """Raises `DiskError` where a folder `path` cannot be, or not be written to, as far as a look tells."""
+    there = path
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir():
+        raise DiskError(f"{path} cannot be written: {there} is a file")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise DiskError(f"{path} cannot be written: nothing may be written to {there}")
+
+
 @contextmanager
 def saving(place: Path) -> Iterator[None]:
     """For libraries that write to `place`: raises `DiskError` for whatever they say of a disk, a quota or rights."""

@@ -24,10 +24,13 @@ def resolve(
 ) -> Settings:
     """Settings of `kind` from `file`, overridden by the fields that were set in `flags`.
 
-    The keys `beside` may stand in the file without being settings. Raises `ConfigError` with every problem: YAML that
-    does not parse, unknown keys, values out of range.
+    The keys `beside` may stand in the file without being settings, each with a mapping. Raises `ConfigError` with every
+    problem: YAML that does not parse, unknown keys, values out of range.
     """
-    given = {name: value for name, value in (read(file) if file else {}).items() if name not in beside}
+    filed = read(file) if file else {}
+    if odd := [name for name in beside if not isinstance(filed.get(name, {}), dict)]:
+        raise ConfigError([Problem(str(file), "should be a mapping, or not be there", field=name) for name in odd])
+    given = {name: value for name, value in filed.items() if name not in beside}
     if flags is not None:
         given |= {name: getattr(flags, name) for name in flags.model_fields_set}
     try:

@@ -83,6 +83,11 @@ BAD_USAGE = {
     "unknown database": (("verify", "--store", "foo://bar"), "foo"),
     "setting out of range": (("train", "--traces", "x", "--output", "y", "--epochs", "0"), "--epochs"),
     "unknown objective": (("train", "--traces", "x", "--output", "y", "--objective", "dpoo"), "did you mean 'dpo'"),
+    "no traces": (("train", "--traces", "", "--output", "y"), "--traces: "),
+    "a number without end": (
+        ("train", "--traces", "x", "--output", "y", "--learning-rate", "inf"),
+        "--learning-rate: ",
+    ),
     "no such config": (("train", "--traces", "x", "--output", "y", "--config", "none.yaml"), "none.yaml"),
 }
 
@@ -112,6 +117,12 @@ def test_unknown_settings_in_a_config_are_errors(mc: Callable[..., Ran], cards: 
     assert "epoch: unknown setting; did you mean 'epochs'?" in ran.err
     assert "learning_rate" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_cannot_be_is_said_before_the_model_is_loaded(mc: Callable[..., Ran], cards: Path) -> None:
+    ran = mc("train", "--traces", cards, "--output", cards / "out")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err == f"error: {cards / 'out'} cannot be written: {cards} is a file\n"
 
 
 def test_a_trace_longer_than_the_context_is_named(mc: Callable[..., Ran], tmp_path: Path) -> None:

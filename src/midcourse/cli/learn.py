@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from midcourse import config as configuration
-from midcourse.atomic import writing
-from midcourse.cli.console import result, say
+from midcourse.atomic import possible, writing
+from midcourse.cli.console import rank, result, say
 from midcourse.cli.progress import line
 from midcourse.cli.signals import stopping
 from midcourse.cli.sources import load_places, load_traces
@@ -64,6 +64,8 @@ def train(
         load_places(source, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
         for source in (recipe.traces, recipe.held_out)
     )
+    if not rank():
+        possible(output)  # a large model takes minutes to load
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models

@@ -86,9 +86,13 @@ def _too_long(place: Place, limit: int, *, whole: bool) -> Problem | None:
     prompt, size = len(trace.prompt), len(trace.prompt) + max((run.stop for run in runs), default=0)
     if size <= limit or (prompt < limit and not whole):
         return None
-    field = "messages" if prompt >= limit else "output"
-    message = f"the last steer ends after {size:,} tokens, and the model sees {limit:,}; shorten the conversation"
-    return Problem(place.where, message + (" or the answer" if field == "output" else ""), place.line, field)
+    sees = f"the model sees {limit:,}"
+    if prompt >= limit:
+        return Problem(
+            place.where, f"the conversation has {prompt:,} tokens, and {sees}; shorten it", place.line, "messages"
+        )
+    message = f"the last steer ends after {size:,} tokens, and {sees}; shorten the conversation or the answer"
+    return Problem(place.where, message, place.line, "output")
 
 
 def _is_sqlite(path: Path) -> bool:

@@ -20,13 +20,13 @@ TOPICS = {"traces": "Input", **TRAINING, "device": "Computing"}
 class Recipe(TrainSettings):
     """A whole run."""
 
-    traces: str | None = None
+    traces: str | None = Field(default=None, min_length=1)
     """What to train on: a JSONL file of steered answers, or the URL of a store."""
-    held_out: str | None = None
+    held_out: str | None = Field(default=None, min_length=1)
     """Steers to look at during training and not to train on: a file or a store."""
-    model: str = "bundled"
+    model: str = Field(default="bundled", min_length=1)
     """A Hugging Face id, a folder, or `bundled`."""
-    adapter: str | None = None
+    adapter: str | None = Field(default=None, min_length=1)
     """Train this adapter on, instead of a new one."""
     skip_invalid: bool = False
     """Leave out lines with problems instead of stopping."""
