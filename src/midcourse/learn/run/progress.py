@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One report. `note` is a message for the person; the numbers are those of the last step, None where unknown."""
+    """One report. `note` is a message for the person; the numbers are means of the epoch so far, None where unknown."""
 
     phase: str
     step: int = 0

@@ -46,7 +46,9 @@ def summary(
         f"{counted(settings.epochs, 'epoch')} of {counted(steps, 'step')}",
     }
     if held:
-        often = f"every {counted(settings.eval_every, 'step')}" if settings.eval_every else "after every epoch"
+        often = {0: "after every epoch", 1: "after every step"}.get(
+            every := settings.eval_every, f"every {every:,} steps"
+        )
         parts["held out"] = f"{_steers(held)}, looked at {often}"
     if origins:
         given = [f"{name} {_plain(getattr(settings, name))} ({origin})" for name, origin in origins.items()]
