@@ -26,4 +26,5 @@ cluster/        more than one process
 run/            recipe, record, checkpoints, trackers, progress
 training.py     `train`: from traces to an adapter in a folder
 score.py        log-probabilities of steers
+words.py        numbers and lists as messages say them
 """
