@@ -152,7 +152,7 @@ def tuned() -> dict[str, Choice]:
 # ---- tuning ------------------------------------------------------------------------------------------------------
 
 BATCHES = (Choice(4e-4, 40), Choice(8e-4, 40), Choice(4e-4, 80))
-ROUNDS = (Choice(4e-4, 20), Choice(4e-4, 40), Choice(8e-4, 20))  # of each round
+ROUNDS = (Choice(4e-4, 20), Choice(4e-4, 40))  # of each round
 WHOLE_DPO = (Choice(1e-4, 40, "sigmoid"), Choice(2e-4, 40, "sigmoid + sft"), Choice(4e-4, 40, "sigmoid + sft"))
 
 
