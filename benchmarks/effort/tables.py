@@ -131,9 +131,10 @@ def _by_budget(rows: Sequence[Row], task: str, say: Callable[[Point], str]) -> s
 
 
 def _quality(point: Point) -> str:
+    effort = f"({point.typed:.0f} in {point.answers:.0f})" if point.budget else "(0)"
     if point.seeds == 1:
-        return f"{point.quality:.0%} ({point.typed:.0f})"
-    return f"{point.quality:.0%} [{point.low:.0%}–{point.high:.0%}] ({point.typed:.0f})".replace("%–", "–")
+        return f"{point.quality:.0%} {effort}"
+    return f"{point.quality:.0%} [{point.low:.0%}–{point.high:.0%}] {effort}".replace("%–", "–")
 
 
 def _tried(row: Row) -> str:

@@ -34,6 +34,7 @@ class Point(NamedTuple):
     share: float
     steers: float | None
     kl: float | None
+    answers: float  # that were read, corrected or not
     seeds: int
 
 
@@ -95,6 +96,7 @@ def curve(rows: Sequence[Row], task: str, method: str) -> list[Point]:
                     mean(row["share"] for row in here),
                     _mean([row["steers"] for row in here]),
                     _mean([row["kl"] for row in here]),
+                    mean(row["answers"] for row in here),
                     len(here),
                 )
             )

@@ -33,6 +33,7 @@ def finished(cells: list[plan.Cell]) -> list[dict[str, Any]]:
                 "seed": cell.seed,
                 "split": cell.split,
                 "typed": cell.budget,
+                "answers": cell.budget // 10,
                 "pass_rate": rate,
                 "share": rate,
                 "steers": 1 - rate,

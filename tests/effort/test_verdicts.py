@@ -11,7 +11,16 @@ from benchmarks.effort.verdicts import Ahead, curve, efforts, judge, reach
 
 def row(method: str, budget: int, rate: float, **more: Any) -> dict[str, Any]:
     """A finished cell; as many tokens as the budget allows were typed."""
-    known = {"task": "t", "split": "held-out", "seed": 0, "typed": budget, "share": rate, "steers": 1.0, "kl": 0.1}
+    known = {
+        "task": "t",
+        "split": "held-out",
+        "seed": 0,
+        "typed": budget,
+        "share": rate,
+        "steers": 1.0,
+        "kl": 0.1,
+        "answers": 5,
+    }
     return {**known, "method": method, "budget": budget, "pass_rate": rate, **more}
 
 
@@ -25,7 +34,7 @@ def test_a_curve_is_the_mean_over_seeds_and_starts_at_the_untouched_model() -> N
     assert first.typed == 0
     assert first.quality == pytest.approx(0.05)
     assert first.kl is None
-    assert second == verdicts.Point(100, 95, pytest.approx(0.4), 0.2, 0.6, pytest.approx(0.4), 1.0, 0.1, 2)
+    assert second == verdicts.Point(100, 95, pytest.approx(0.4), 0.2, 0.6, pytest.approx(0.4), 1.0, 0.1, 5, 2)
 
 
 def test_other_tasks_and_the_dev_split_are_not_on_the_curve() -> None:
