@@ -80,7 +80,8 @@ OBJECTIVES = tuple(
 )
 
 # tried where the methods above raise a question, by their names on the command line; tuned as what they vary is
-EXTRAS = (RETYPED, *OBJECTIVES)
+PAIRS = Method("rounds+dpo", "steers, in rounds, dpo + sft + accepted", "rounds", "dpo + sft + accepted")
+EXTRAS = (RETYPED, PAIRS, *OBJECTIVES)
 
 
 def named(name: str) -> Method:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.effort import tasks
-from benchmarks.effort.methods import BASE, BATCH, DEFAULT, EXTRAS, METHODS, RETYPED, REWRITES, Method
+from benchmarks.effort.methods import BASE, BATCH, DEFAULT, EXTRAS, METHODS, REWRITES, Method
 
 PROTOCOL = 1  # to be raised when a cell's result would be another one although no setting is
 TUNED = Path(__file__).with_name("tuned.json")
@@ -145,7 +145,8 @@ def start(names: Sequence[str]) -> list[Cell]:
 def tuned() -> dict[str, Choice]:
     """What tuning chose for each method."""
     found = json.loads(TUNED.read_text(encoding="utf-8"))
-    found |= {method.name: found[REWRITES.name if method is RETYPED else BATCH.name] for method in EXTRAS}
+    varied = {"rounds": DEFAULT, "retyped": REWRITES, "steers": BATCH}
+    found |= {method.name: found[varied[method.kind].name] for method in EXTRAS}
     return {method.name: Choice(**found.get(method.name, {})) for method in (*METHODS, *EXTRAS)}
 
 

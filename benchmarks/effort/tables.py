@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import mean
 
 from benchmarks.effort.ledger import Row
-from benchmarks.effort.methods import BASE, METHODS, OBJECTIVES, RETYPED
+from benchmarks.effort.methods import BASE, METHODS, OBJECTIVES, PAIRS, RETYPED
 from benchmarks.effort.verdicts import Point, Verdict, curve
 
 
@@ -119,7 +119,7 @@ def tuning(rows: Sequence[Row]) -> str:
 def _by_budget(rows: Sequence[Row], task: str, say: Callable[[Point], str]) -> str:
     budgets = sorted({row["budget"] for row in rows if row["task"] == task and row["method"] != BASE.name})
     body = []
-    for method in (*METHODS, RETYPED):
+    for method in (*METHODS, RETYPED, PAIRS):
         points = {point.budget: point for point in curve(rows, task, method.name)}
         if method is BASE:
             body += (
