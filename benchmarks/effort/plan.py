@@ -42,7 +42,7 @@ class Sizes:
 
 FULL = Sizes()
 START = Sizes(budgets=(25, 50), rounds=(12, 25, 50))  # how far the first tokens go
-QUICK = Sizes(budgets=(100, 250), rounds=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40)
+QUICK = Sizes(budgets=(100, 250), seeds=(0,), answers=12, steered=6, unrelated=6, pool=40)
 TUNING = Sizes(budgets=(250,), rounds=(50, 100, 175, 250), seeds=(1000,), steered=0, unrelated=6, pool=128, round=16)
 
 
