@@ -22,6 +22,7 @@ RELIED_ON = {
     "list": "--store --text --tag --author --json",
     "verify": "--store --json",
     "demo": "--seed --rounds --output --json",
+    "studio": "--model --store --adapter --host --port --no-browser --token --config",
 }
 
 

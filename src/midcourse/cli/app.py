@@ -45,6 +45,13 @@ COMMANDS = (
         "Every steer is in the store before the next prompt.",
     ),
     (
+        "studio",
+        "midcourse.cli.studio:studio",
+        "Steer a model in the browser, on a page that only this machine reaches.",
+        "Prints the page's address, with the token that opens it. Ctrl-C ends it; everything is in the store by then. "
+        "`docs/studio.md` describes it.",
+    ),
+    (
         "train",
         "midcourse.cli.learn:train",
         "Train a model on the steers of a file or a store, and on nothing else.",

@@ -1,0 +1,7 @@
+"""The model and its adapters."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["models"])

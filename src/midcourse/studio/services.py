@@ -1,0 +1,64 @@
+"""What the routes stand on: the store, the model and whoever works with them, made once and closed in reverse order.
+
+Invariant: while a route runs, everything here is open. `leaving` is set when the server is asked to stop: streams end
+by themselves then, and whatever the model has written is saved before `opened` is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Request
+
+from midcourse.store import Store
+from midcourse.studio.schemas.data import Preferences
+from midcourse.studio.settings import StudioSettings
+
+if TYPE_CHECKING:
+    from midcourse.models import Loaded
+
+Say = Callable[[str], object]
+
+
+@dataclass(eq=False)
+class Services:
+    """Everything that requests share."""
+
+    settings: StudioSettings
+    store: Store
+    loaded: Loaded
+    desk: Any = None
+    live: Any = None
+    jobs: Any = None
+    preferences: Preferences = field(default_factory=Preferences)
+    leaving: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@asynccontextmanager
+async def opened(settings: StudioSettings, say: Say = lambda _: None) -> AsyncIterator[Services]:
+    """The services with these settings; `say` hears what was resolved.
+
+    Raises what opening the store and loading the model raise.
+    """
+    from midcourse import models
+
+    store = await asyncio.to_thread(Store.open, settings.store)
+    try:
+        loaded = await asyncio.to_thread(models.load, settings.model, adapter=settings.adapter)
+        say(loaded.summary())
+        yield Services(settings, store, loaded)
+    finally:
+        await asyncio.to_thread(store.close)
+
+
+def _services(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Has = Annotated[Services, Depends(_services)]
+"""A route's parameter of this type is the services."""
