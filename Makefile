@@ -6,7 +6,7 @@ OUT ?= runs/demo
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model system demo test lint format types bench effort docs clean
+.PHONY: help setup model page system demo test lint format types bench effort docs clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -23,20 +23,28 @@ setup: .venv/ready ## make the virtual environment with pinned packages
 model: setup ## fetch and convert the bundled model (once)
 	@$(BIN)/python -m midcourse.bundled
 
+page: node_modules/ready ## what checks the studio's page (nothing of it is shipped)
+
+node_modules/ready: package.json package-lock.json
+	@scripts/debian-packages nodejs npm
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 system: ## Debian packages that the tests use: Chromium and PostgreSQL
 	@scripts/debian-packages
 
 demo: model ## steer the bundled model, train it on the steers, report what changed
 	$(BIN)/midcourse demo --seed $(SEED) --output $(OUT)
 
-test: model system ## all tests, in JOBS processes of one thread each
+test: model system page ## all tests, in JOBS processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 
-lint: setup ## formatting, lint, types, import rules
+lint: setup page ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	node_modules/.bin/tsc --project .
 
 format: setup ## put the code into its standard form
 	$(BIN)/ruff format .
@@ -54,8 +62,9 @@ bench: model ## the benchmarks that the docs quote; FULL=1 for the whole grid of
 effort: model ## what steers are worth: the whole grid, hours; it goes on where it was
 	$(BIN)/python -m benchmarks.effort --workers $(JOBS)
 
-docs: setup ## regenerate what in the docs is generated (command help)
+docs: setup ## regenerate what is generated (command help, the page's types of the API)
 	$(BIN)/python scripts/write-docs
+	$(BIN)/python scripts/write-types
 
 clean: ## remove the environment and all outputs
-	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv runs .pytest_cache .mypy_cache .ruff_cache .hypothesis node_modules
