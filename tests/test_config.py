@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from midcourse import config
 from midcourse.errors import ConfigError
@@ -83,3 +83,42 @@ def test_what_stands_beside_the_settings_is_left_out(tmp_path: Path) -> None:
         config.resolve(Some, None, file)
     with pytest.raises(ConfigError, match=r"run.yaml: met: should be a mapping, or not be there"):
         config.resolve(Some, None, written(tmp_path, "met: 3\n"), beside=("met",))
+
+
+class Secret(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    key: Annotated[SecretStr, Field(max_length=5)] | None = None
+    names: list[str] = []
+    loud: bool = True
+
+
+def test_the_environment_stands_between_flags_and_the_file(tmp_path: Path) -> None:
+    file = written(tmp_path, "epochs: 5\nname: file\nrate: 0.5\n")
+    variables = {"MIDCOURSE_EPOCHS": "7", "MIDCOURSE_NAME": "environment", "MIDCOURSE_RATE": "", "EPOCHS": "9"}
+    assert config.resolve(Some, Some(name="flag"), file, variables=variables) == Some(epochs=7, name="flag", rate=0.5)
+
+
+def test_variables_hold_lists_and_switches() -> None:
+    found = config.resolve(Secret, variables={"MIDCOURSE_NAMES": "a, b", "MIDCOURSE_LOUD": "no"})
+    assert (found.names, found.loud) == (["a", "b"], False)
+
+
+def test_a_bad_value_is_reported_with_the_place_it_came_from(tmp_path: Path) -> None:
+    variables = {"MIDCOURSE_EPOCHS": "many", "MIDCOURSE_RATES": "1"}
+    with pytest.raises(ConfigError) as caught:
+        config.resolve(Some, None, written(tmp_path, "rate: 0"), variables=variables)
+    misspelt, rate_or_epochs, other = sorted(str(caught.value).splitlines(), key=lambda line: "RATES" not in line)
+    assert misspelt == "MIDCOURSE_RATES: no such variable; did you mean MIDCOURSE_RATE?"
+    assert {line.partition(": ")[0].rpartition("/")[2] for line in (rate_or_epochs, other)} == {
+        "MIDCOURSE_EPOCHS",
+        "run.yaml",
+    }
+
+
+def test_a_secret_is_never_shown(tmp_path: Path) -> None:
+    for variables, text in [({"MIDCOURSE_KEY": "far too long"}, ""), ({}, "key: far too long"), ({}, "key: 1234567")]:
+        with pytest.raises(ConfigError) as caught:
+            config.resolve(Secret, None, written(tmp_path, text), variables=variables)
+        assert "too long" not in str(caught.value)
+        assert "1234567" not in str(caught.value)

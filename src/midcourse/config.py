@@ -1,42 +1,76 @@
-"""Settings from flags and a YAML file, validated together; what was resolved goes back to YAML.
+"""Settings from flags, the environment and a YAML file, validated together; what was resolved goes back to YAML.
 
 Each package defines its own settings as a pydantic model (unknown keys are errors, a field's docstring is its help). A
-flag wins over the file, the file wins over the default. All problems are reported at once.
+flag wins over the environment, that over the file, and the file over the default. All problems are reported at once,
+each with the place that its value came from; a secret's value is never shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_origin
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from midcourse.errors import ConfigError, Problem
 
 Settings = TypeVar("Settings", bound=BaseModel)
+PREFIX = "MIDCOURSE_"
 
 
 def resolve(
-    kind: type[Settings], flags: BaseModel | None = None, file: Path | None = None, *, beside: Collection[str] = ()
+    kind: type[Settings],
+    flags: BaseModel | None = None,
+    file: Path | None = None,
+    *,
+    variables: Mapping[str, str] | None = None,
+    beside: Collection[str] = (),
 ) -> Settings:
-    """Settings of `kind` from `file`, overridden by the fields that were set in `flags`.
+    """Settings of `kind` from `file`, overridden by the environment's `variables` and the fields set in `flags`.
 
-    The keys `beside` may stand in the file without being settings, each with a mapping. Raises `ConfigError` with every
-    problem: YAML that does not parse, unknown keys, values out of range.
+    The variable of a field is its name in capitals after `MIDCOURSE_`; an empty one is not there. A list's entries are
+    separated by commas. The keys `beside` may stand in the file without being settings, each with a mapping. Raises
+    `ConfigError` with every problem: YAML that does not parse, unknown keys, values out of range.
     """
     filed = read(file) if file else {}
     if odd := [name for name in beside if not isinstance(filed.get(name, {}), dict)]:
         raise ConfigError([Problem(str(file), "should be a mapping, or not be there", field=name) for name in odd])
     given = {name: value for name, value in filed.items() if name not in beside}
+    found, misspelt = _environment(kind, variables or {})
+    given |= {name: value for name, (_, value) in found.items()}
+    places = {name: variable for name, (variable, _) in found.items()}
     if flags is not None:
         given |= {name: getattr(flags, name) for name in flags.model_fields_set}
+        places |= {name: f"--{name.replace('_', '-')}" for name in flags.model_fields_set}
     try:
-        return kind.model_validate(given)
+        settings = kind.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(problems(error, str(file or "settings"), kind)) from None
+        raise ConfigError([*misspelt, *problems(error, str(file or "settings"), kind, places)]) from None
+    if misspelt:
+        raise ConfigError(misspelt)
+    return settings
+
+
+def _environment(
+    kind: type[BaseModel], variables: Mapping[str, str]
+) -> tuple[dict[str, tuple[str, Any]], list[Problem]]:
+    """The variable and the value of each field that the environment sets, and variables that look misspelt."""
+    names = {PREFIX + name.upper(): name for name in kind.model_fields}
+    found: dict[str, tuple[str, Any]] = {}
+    misspelt = []
+    for variable, text in variables.items():
+        if not variable.startswith(PREFIX) or not text:
+            continue
+        if (name := names.get(variable)) is not None:
+            listed = get_origin(kind.model_fields[name].annotation) is list
+            found[name] = (variable, [part.strip() for part in text.split(",")] if listed else text)
+        elif near := get_close_matches(variable, names, n=1, cutoff=0.9):
+            misspelt.append(Problem(variable, f"no such variable; did you mean {near[0]}?"))
+    return found, misspelt
 
 
 def origins(settings: BaseModel, flags: BaseModel | None = None, file: Path | None = None) -> dict[str, str]:
@@ -87,19 +121,35 @@ def read(file: Path) -> dict[str, Any]:
     return value
 
 
-def problems(error: ValidationError, where: str, kind: type[BaseModel] | None = None) -> list[Problem]:
-    """What pydantic found, in our words."""
+def problems(
+    error: ValidationError,
+    where: str,
+    kind: type[BaseModel] | None = None,
+    places: Mapping[str, str] | None = None,
+) -> list[Problem]:
+    """What pydantic found, in our words; `places` says where a field's value came from, if not from `where`."""
     found = []
     for item in error.errors(include_url=False):
         name = ".".join(str(part) for part in item["loc"])
+        field = str(item["loc"][0]) if item["loc"] else ""
+        secret = kind is not None and _is_secret(kind.model_fields.get(field))
         message = item["msg"].removeprefix("Value error, ")
         if item["type"] == "extra_forbidden":
             near = get_close_matches(name, kind.model_fields if kind else (), n=1)
             message = "unknown setting" + (f"; did you mean {near[0]!r}?" if near else "")
-        elif item["type"] not in ("missing", "value_error") and isinstance(item.get("input"), str | int | float | bool):
+        elif (
+            not secret
+            and item["type"] not in ("missing", "value_error")
+            and isinstance(item.get("input"), str | int | float | bool)
+        ):
             message += f" (it is {item['input']!r})"
-        found.append(Problem(where, message, field=name or None))
+        place = (places or {}).get(field)
+        found.append(Problem(place or where, message, field=None if place else name or None))
     return found
+
+
+def _is_secret(field: FieldInfo | None) -> bool:
+    return field is not None and SecretStr.__name__ in repr(field.annotation)
 
 
 def to_yaml(settings: BaseModel) -> str:

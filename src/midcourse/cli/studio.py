@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,9 +29,9 @@ def studio(
     Parameters
     ----------
     config
-        YAML file with any of the settings below; flags win over it.
+        YAML file with any of the settings below. Environment variables (MIDCOURSE_PORT) win over it, flags over both.
     """
-    resolved = configuration.resolve(StudioSettings, settings, config)
+    resolved = configuration.resolve(StudioSettings, settings, config, variables=os.environ)
     from midcourse.studio.run import run
 
     return run(resolved, say)
