@@ -13,7 +13,7 @@ import httpx
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from midcourse.studio import server
+from midcourse.studio import listen, server
 from midcourse.studio.services import Services
 from midcourse.studio.settings import StudioSettings
 from tests import tokenizers
@@ -55,8 +55,8 @@ class Running:
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
-        listening = server.sockets(self.settings)
-        self.server = server.Server(server.access(self.settings, listening))
+        listening = listen.sockets(self.settings)
+        self.server = server.Server(listen.granted(self.settings, listening))
         self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
         self._thread.start()
         assert self._ready.wait(60), "the studio does not start"

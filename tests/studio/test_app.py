@@ -25,7 +25,7 @@ def test_the_page_runs_only_what_has_its_nonce(studio: Running) -> None:
         ("GET", "/api/nothing", 404, "missing"),
         ("GET", "/static/nothing.js", 404, "missing"),
         ("DELETE", "/api/preferences", 405, "method"),
-        ("PUT", "/api/preferences", 422, "input"),
+        ("PUT", "/api/preferences", 415, "type"),
     ],
 )
 def test_errors_have_one_shape(studio: Running, method: str, path: str, status: int, code: str) -> None:

@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import webbrowser
 
-from midcourse.studio import server
+from midcourse.studio import listen, log, server
+from midcourse.studio.alone import alone
 from midcourse.studio.services import Say
 from midcourse.studio.settings import StudioSettings
 
+INTERRUPTED = 130
+
 
 def run(settings: StudioSettings, say: Say) -> int:
-    """Serve until Ctrl-C or SIGTERM. Raises `UserError` before anything is loaded where it cannot listen."""
-    listening = server.sockets(settings)
-    try:
-        access = server.access(settings, listening)
-    except BaseException:
-        for made in listening:
-            made.close()
-        raise
-    host = settings.allow_host[0] if settings.allow_host else settings.host
-    say(f"the studio: {server.url(host, access, secret=True)}")
-    say(f"loading {settings.model}; Ctrl-C ends the studio")
+    """Serve until Ctrl-C (which is 130) or SIGTERM (which is 0).
 
-    def ready() -> None:
-        say("ready")
-        if settings.browser and _has_display():
-            webbrowser.open(server.url(host, access, secret=True))
+    Raises `UserError`, before anything is loaded, where it cannot listen, or another studio has this store.
+    """
+    with alone(settings.store) as tell:
+        listening = listen.sockets(settings)
+        try:
+            access = listen.granted(settings, listening)
+        except BaseException:
+            listen.close(listening)
+            raise
+        tell(listen.url(settings, access.port))
+        say(f"the studio: {listen.url(settings, access.port, access.token)}")
+        say(f"loading {settings.model}; Ctrl-C ends the studio")
 
-    asyncio.run(server.serve(server.Server(access), settings, listening, say, ready))
-    return 0
+        def ready() -> None:
+            say("ready")
+            if settings.browser and _has_display():
+                webbrowser.open(listen.url(settings, access.port, access.ticket()))
+
+        serving = server.Server(access)
+        with serving.heard(), log.to_stderr([access.token]):
+            asyncio.run(server.serve(serving, settings, listening, say, ready))
+        code = INTERRUPTED if signal.SIGINT in serving.signals else 0
+        if serving.door.app is None:  # the thread that loads the model cannot be stopped, and has nothing to lose
+            sys.stderr.flush()
+            os._exit(code)
+        say("the studio has ended; everything is in the store")
+        return code
 
 
 def _has_display() -> bool:

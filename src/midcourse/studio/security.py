@@ -1,15 +1,11 @@
-"""The guard before the application: who may ask, under which name, from where, and how much they may send.
+"""The guard before the application: who may ask, under which name, and from where.
 
 Invariants: nothing behind the guard runs for a request that names another host than ours, that another site's page has
-made, or that does not know the token. A token is compared in constant time, and no header, page or log line of ours
-holds it, but for the cookie itself.
+made, or that neither has the cookie nor knows the token. No response but the cookie's own holds a secret.
 """
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Collection
-from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
@@ -18,8 +14,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from midcourse.studio import errors
+from midcourse.studio.access import Access
 
-SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE = ("GET", "HEAD")
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -34,7 +31,9 @@ DEFAULTS = {  # where a route says nothing else
 }
 LOCKED = """<!doctype html>
 <html lang="en">
-  <head><meta charset="utf-8" /><meta name="viewport" content="width=device-width" /><title>Midcourse</title></head>
+  <head>
+    <meta charset="utf-8" /><meta name="viewport" content="width=device-width" />{again}<title>Midcourse</title>
+  </head>
   <body>
     <main>
       <h1>This studio is locked</h1>
@@ -43,31 +42,7 @@ LOCKED = """<!doctype html>
   </body>
 </html>
 """
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may ask: the token, and the exact `Host` headers that are ours (lower case, with port)."""
-
-    token: str
-    hosts: frozenset[str]
-    port: int
-
-    @property
-    def cookie(self) -> str:
-        """The cookie's name; browsers send cookies to every port of a host."""
-        return f"midcourse-{self.port}"
-
-    def knows(self, given: str | None) -> bool:
-        """Whether this is the token."""
-        return given is not None and hmac.compare_digest(given.encode(), self.token.encode())
-
-
-def hosts(addresses: Collection[str], named: Collection[str], port: int) -> frozenset[str]:
-    """The `Host` headers of a server at these addresses, which is also known under these names."""
-    names = {f"[{address}]" if ":" in address else address for address in addresses}
-    names |= {name.lower() for name in named}
-    return frozenset({f"{name}:{port}" for name in names} | (names if port == 80 else set()))
+AGAIN = '<meta http-equiv="refresh" content="0;url=/" />'
 
 
 class Guard:
@@ -86,9 +61,10 @@ class Guard:
         async def sealed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(HEADERS)
                 for name, value in DEFAULTS.items():
                     headers.setdefault(name, value)
+                for name, value in HEADERS.items():
+                    headers[name] = value
             await send(message)
 
         await (self._refusal(scope) or self.app)(scope, receive, sealed)
@@ -99,56 +75,57 @@ class Guard:
         named = headers.getlist("host")
         if len(named) != 1 or named[0].lower() not in self.access.hosts:
             return errors.response(403, "forbidden", "the studio is not known under this name; see --allow-host")
-        host, safe = named[0].lower(), scope["method"] in SAFE
-        is_page = scope["path"] == "/" and scope["method"] in ("GET", "HEAD")
-        if not _from_here(headers, host, is_page=is_page):
+        is_page = scope["path"] == "/" and scope["method"] in SAFE
+        if not _from_here(headers, named[0].lower(), is_page=is_page):
             return errors.response(403, "forbidden", "this request comes from another page than the studio's")
-        if is_page and b"token=" in scope["query_string"]:
-            return self._enter(scope)
-        by_header = self.access.knows(_bearer(headers))
-        if not (by_header or self.access.knows(self._from_cookie(headers))):
-            return self._locked(is_page)
-        told = headers.get("origin") is not None or headers.get("sec-fetch-site") is not None
-        if not (safe or by_header or told):
+        if is_page and scope["query_string"]:
+            return self._enter(scope, headers)
+        if self._has_token(headers):
+            return None
+        if not self._has_cookie(headers):
+            return _locked(headers, is_page=is_page)
+        if scope["method"] not in SAFE and "origin" not in headers and "sec-fetch-site" not in headers:
             message = "a request that changes something should say where it comes from (Origin)"
             return errors.response(403, "forbidden", message)
         return None
 
-    def _enter(self, scope: Scope) -> Response:
-        """The first use of the printed address: the token becomes a cookie, and leaves the address."""
-        given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
-        if len(given) != 1 or not self.access.knows(given[0]):
-            return self._locked(is_page=True)
+    def _enter(self, scope: Scope, headers: Headers) -> Response:
+        """The first use of the printed address: a cookie for the token, which leaves the address."""
+        given = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=10).get("token", [])
         found = RedirectResponse("/", 303)
-        found.set_cookie(self.access.cookie, self.access.token, httponly=True, samesite="strict", path="/")
+        if len(given) == 1 and (self.access.knows(given[0]) or self.access.takes(given[0])):
+            found.set_cookie(self.access.cookie, self.access.signed(), httponly=True, samesite="strict", path="/")
+        elif given and not self._has_cookie(headers):
+            return _locked(headers, is_page=True)
         return found
 
-    def _from_cookie(self, headers: Headers) -> str | None:
+    def _has_token(self, headers: Headers) -> bool:
+        given = headers.getlist("authorization")
+        kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+        return kind.lower() == "bearer" and self.access.knows(token.strip())
+
+    def _has_cookie(self, headers: Headers) -> bool:
         try:
             morsel = SimpleCookie("; ".join(headers.getlist("cookie"))).get(self.access.cookie)
         except CookieError:
-            return None
-        return morsel.value if morsel else None
-
-    def _locked(self, is_page: bool) -> Response:
-        if is_page:
-            return HTMLResponse(LOCKED, 401)
-        found = errors.response(401, "unauthorised", "the token is missing or wrong; open the address that was printed")
-        found.headers["WWW-Authenticate"] = "Bearer"
-        return found
+            return False
+        return morsel is not None and self.access.signed_here(morsel.value)
 
 
-def _bearer(headers: Headers) -> str | None:
-    given = headers.getlist("authorization")
-    kind, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    return token.strip() if kind.lower() == "bearer" else None
+def _locked(headers: Headers, *, is_page: bool) -> Response:
+    if is_page:
+        # A link on another site comes without our cookie, which is strict; what we send the browser to does not.
+        again = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        return HTMLResponse(LOCKED.format(again=AGAIN if again else ""), 401)
+    found = errors.response(401, "unauthorised", "the token is missing or wrong; open the address that was printed")
+    found.headers["WWW-Authenticate"] = "Bearer"
+    return found
 
 
 def _from_here(headers: Headers, host: str, *, is_page: bool) -> bool:
     """Whether a browser does not say that another site's page is asking."""
-    origins, sites = headers.getlist("origin"), headers.getlist("sec-fetch-site")
-    if any(origin not in (f"http://{host}", f"https://{host}") for origin in origins):
+    if any(origin not in (f"http://{host}", f"https://{host}") for origin in headers.getlist("origin")):
         return False
     if is_page and headers.get("sec-fetch-mode", "navigate") == "navigate":
         return True  # a link elsewhere may lead here
-    return all(site in ("same-origin", "none") for site in sites)
+    return all(site in ("same-origin", "none") for site in headers.getlist("sec-fetch-site"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 
@@ -59,8 +58,3 @@ class StudioSettings(BaseModel):
             if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\]", name):
                 raise ValueError(f"{name!r} is no name of a host; give one without scheme and port")
         return names
-
-
-def is_loopback(address: str) -> bool:
-    """Whether only this machine reaches an IP address."""
-    return ipaddress.ip_address(address.partition("%")[0]).is_loopback

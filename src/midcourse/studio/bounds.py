@@ -1,0 +1,115 @@
+"""How much a request may send, in which form, and how long it may take to say it.
+
+Invariant: a body that is too large is never held whole, whether it names its length or not, and a connection that says
+nothing, or only a little now and then, is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import h11
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from midcourse.studio import errors
+
+BODY = 16 * 2**20  # bytes
+LARGE = {"/api/import": 128 * 2**20}
+BODY_IN = 60.0  # seconds from the headers to the end of the body
+HEADERS_IN = 10.0  # seconds from a connection, or the first byte of a request, to the end of its headers
+HEADERS = 64 * 2**10  # bytes
+CONNECTIONS = 256
+
+
+class Bounds:
+    """ASGI: answers requests whose body is too large, too slow, or no JSON."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers, most = Headers(scope=scope), LARGE.get(scope["path"], BODY)
+        if scope["method"] in ("POST", "PUT", "PATCH") and not _is_json(headers.getlist("content-type")):
+            refused = errors.response(415, "type", "the body should be JSON: Content-Type: application/json")
+            await refused(scope, receive, send)
+        elif int(headers.get("content-length", "0")) > most:  # h11 has checked that it is a number
+            await errors.response(413, "large", _too_large(most))(scope, receive, send)
+        else:
+            await self.app(scope, _bounded(receive, most), send)
+
+
+def _bounded(receive: Receive, most: int) -> Receive:
+    """`receive` that raises `HTTPException` where a body grows too large or comes too slowly."""
+    size, deadline, complete = 0, asyncio.get_running_loop().time() + BODY_IN, False
+
+    async def bounded() -> Message:
+        nonlocal size, complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not arrive within {BODY_IN:.0f} seconds") from None
+        size += len(message.get("body", b""))
+        complete = not message.get("more_body", False)
+        if size > most:
+            raise HTTPException(413, _too_large(most))
+        return message
+
+    return bounded
+
+
+def _is_json(given: list[str]) -> bool:
+    kind, _, parameters = given[0].partition(";") if len(given) == 1 else ("", "", "")
+    said = parameters.strip().lower().replace('"', "")
+    return kind.strip().lower() == "application/json" and said in ("", "charset=utf-8")
+
+
+def _too_large(most: int) -> str:
+    return f"the body is larger than {most // 2**20} MB"
+
+
+class Connection(H11Protocol):
+    """A connection that is closed when a request's headers do not arrive in time."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what has come; uvicorn's own timer runs only between requests."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._unwatch()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEADERS_IN, self._give_up)
+
+    def _unwatch(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _give_up(self, *_: Any) -> None:
+        self._late = None
+        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
+            self.transport.close()
