@@ -1,7 +1,8 @@
 """Where traces are kept: SQLite by default, PostgreSQL by URL. `Store` is all that others use."""
 
+from midcourse.store.jobs import Change, Job, Jobs
 from midcourse.store.listing import Page, SteerRow, TraceRow
 from midcourse.store.snippets import Decode
 from midcourse.store.store import Added, Count, Store
 
-__all__ = ["Added", "Count", "Decode", "Page", "SteerRow", "Store", "TraceRow"]
+__all__ = ["Added", "Change", "Count", "Decode", "Job", "Jobs", "Page", "SteerRow", "Store", "TraceRow"]

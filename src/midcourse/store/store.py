@@ -10,16 +10,18 @@ Invariants:
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, RowMapping, func, select
 
 from midcourse.errors import Problem, UserError
-from midcourse.store import listing, schema, writing
+from midcourse.store import drawer, listing, schema, writing
 from midcourse.store.database import Database
+from midcourse.store.jobs import Jobs
 from midcourse.store.listing import Page, SteerRow, TraceRow
 from midcourse.store.reading import read
 from midcourse.store.snippets import Decode
@@ -53,6 +55,7 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.jobs = Jobs(database)
         self._remembered: dict[str, Stored] = {}  # what `save` wrote last, checked by its digests
         self._remembering = threading.Lock()
 
@@ -232,6 +235,29 @@ class Store:
     def verify(self) -> Iterator[Problem]:
         """Check everything that is stored against every invariant, and yield what is wrong as it is found."""
         return verify(self._database)
+
+    # ---- the drawer ----------------------------------------------------------------------------------------------
+
+    def remember(self, key: str, value: Any) -> None:
+        """Keep a small JSON value under a key, in the place of what was there. On disk when this returns."""
+        with self._database.writing() as connection:
+            drawer.remember(connection, key, value)
+
+    def recall(self, key: str, default: Any = None) -> Any:
+        """The value that was kept under a key, or `default`."""
+        with self._database.reading() as connection:
+            found = drawer.recall(connection, key)
+        return default if found is None else json.loads(found)
+
+    def recall_all(self, prefix: str) -> dict[str, Any]:
+        """All values whose keys begin with `prefix`, by key."""
+        with self._database.reading() as connection:
+            return drawer.under(connection, prefix)
+
+    def forget(self, key: str) -> bool:
+        """Keep nothing under this key any more; False if nothing was."""
+        with self._database.writing() as connection:
+            return drawer.forget(connection, key)
 
     def _stored(self, connection: Connection, row: RowMapping) -> Stored:
         [trace] = read(connection, self.name, [row])

@@ -144,3 +144,47 @@ steer_words = Table(
     ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_steer_words_steer"),
     sqlite_with_rowid=False,
 )
+
+drawer = Table(
+    "drawer",  # small things that belong to no trace, by a key such as "preferences"
+    metadata,
+    Column("key", Words, nullable=False),
+    Column("value", Words, nullable=False),  # JSON
+    PrimaryKeyConstraint("key", name="pk_drawer"),
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", Integer, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("created", Words, nullable=False),
+    Column("started", Words),
+    Column("ended", Words),
+    Column("command", Words, nullable=False),
+    Column("folder", Words),
+    Column("recipe", Words, nullable=False),  # JSON
+    Column("steers", Integer, nullable=False),
+    Column("message", Words),
+    Column("metrics", Words),  # JSON
+    Column("pid", Integer),
+    Column("beat", Double),  # when its process was last heard of, in seconds since 1970
+    Column("points", Integer, nullable=False),  # how many rows of `job_points` there are
+    Column("changed", Integer, nullable=False),  # one counter for all jobs: the greatest is the latest change
+    PrimaryKeyConstraint("id", name="pk_jobs"),
+    Index("ix_jobs_changed", "changed"),
+    sqlite_autoincrement=True,
+)
+
+job_points = Table(
+    "job_points",
+    metadata,
+    Column("job", Integer, nullable=False),
+    Column("n", Integer, nullable=False),  # from 0
+    Column("point", Words, nullable=False),  # JSON
+    PrimaryKeyConstraint("job", "n", name="pk_job_points"),
+    ForeignKeyConstraint(["job"], ["jobs.id"], name="fk_job_points_job"),
+    sqlite_with_rowid=False,
+)
