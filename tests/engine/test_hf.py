@@ -7,7 +7,7 @@ import threading
 import pytest
 import torch
 
-from midcourse.engine.hf import Reuse
+from midcourse.engine.context import Reuse
 from midcourse.engine.sampling import Sampling
 from midcourse.errors import ContextError, ModelError
 from tests import tiny

@@ -116,6 +116,11 @@ class SlotCache(Cache):  # type: ignore[misc]
         """The layers that hold keys."""
         return [layer for layer in self.layers if isinstance(layer, SlotLayer)]
 
+    @property
+    def capacity(self) -> int:
+        """How many slots have memory."""
+        return max((layer.keys.shape[2] for layer in self.slot_layers() if layer.is_initialized), default=0)
+
 
 def layer_windows(config: PretrainedConfig) -> list[int | None] | None:
     """The window of each layer: 0 for full attention, None for a layer without keys of its own.

@@ -17,7 +17,7 @@ from midcourse.engine.sampling import Sampling, Step
 from midcourse.trace.text import Tokenizer
 
 if TYPE_CHECKING:
-    from midcourse.engine.hf import Reuse
+    from midcourse.engine.context import Reuse
 
 CHUNK_SECONDS = 0.5
 Ended = Literal["end", "limit", "stopped", "failed"]

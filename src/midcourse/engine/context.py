@@ -1,0 +1,165 @@
+"""One context that a model has read: ids, their keys, and the logits after the last of them.
+
+Representation: a cache that holds the keys of `ids` and no others. `begin` rolls it back to what new ids share with
+those it holds, `read` feeds some of the rest; a caller with others to serve does something else in between. A model
+whose state cannot be taken back starts over when it must, and `Reuse` shows it.
+
+Invariants: the logits after `ids` do not depend on what was held before. Weights that change (`Loaded.version`) drop
+everything. Several contexts of one model know nothing of each other.
+
+Shapes: V tokens of the vocabulary.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from transformers.cache_utils import DynamicCache
+
+from midcourse.engine.cache import SlotCache, layer_windows, shared
+from midcourse.errors import ContextError, ModelError
+
+if TYPE_CHECKING:
+    from midcourse.models import Loaded
+
+CHUNK = 512  # tokens of a prompt that are fed at a time: bounds memory, and the wait after a cancel
+
+
+class Reuse(NamedTuple):
+    """How many tokens of a context were in the cache, and how many had to be fed."""
+
+    reused: int
+    fed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one must know of a model to feed it bit by bit. `windows` as in `cache.layer_windows`."""
+
+    windows: tuple[int | None, ...] | None
+    argument: str  # what the model's forward calls its cache
+    vocabulary: int
+
+    @classmethod
+    def of(cls, loaded: Loaded) -> Kind:
+        """Of this model."""
+        config = loaded.model.config
+        windows = layer_windows(config)
+        base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+        names = inspect.signature(base.forward).parameters
+        return cls(
+            None if windows is None else tuple(windows),
+            "past_key_values" if "past_key_values" in names else "cache_params",
+            int(config.get_text_config(decoder=True).vocab_size),
+        )
+
+
+class Context:
+    """What one answer's model has read. Not for several threads at a time; the caller owns the model."""
+
+    def __init__(self, loaded: Loaded, kind: Kind) -> None:
+        self.loaded = loaded
+        self.kind = kind
+        self.ids: list[int] = []
+        self.logits_V: torch.Tensor | None = None
+        self._cache: Any = None
+        self._version = loaded.version
+
+    @property
+    def slots(self) -> int:
+        """For how many tokens there are keys, or room for them."""
+        if self._cache is None:
+            return 0
+        return self._cache.capacity if isinstance(self._cache, SlotCache) else len(self.ids)
+
+    def drop(self) -> None:
+        """Forget everything, and free its memory."""
+        self.ids, self._cache, self.logits_V = [], None, None
+        self._version = self.loaded.version
+
+    def refresh(self) -> None:
+        """Drop what other weights have computed."""
+        if self._version != self.loaded.version:
+            self.drop()
+
+    def begin(self, ids: Sequence[int]) -> Reuse:
+        """Keep only what `ids` begin with, to be read on; raises `ContextError`, `ModelError` if they cannot be."""
+        self.refresh()
+        kept = shared(self.ids, ids)
+        if not kept == len(ids) == len(self.ids) or self.logits_V is None:
+            self.check(ids)
+            kept = self._roll_back(min(kept, len(ids) - 1))  # the last one again, for its logits
+        return Reuse(kept, len(ids) - kept)
+
+    def read(self, ids: Sequence[int], size: int = CHUNK) -> bool:
+        """Feed about `size` more of `ids`, for which `begin` was called; True when all of them are read."""
+        start = len(self.ids)
+        stop = min(start + size, len(ids))
+        if self.kind.windows is not None or start == 0:
+            # some recurrent models take many tokens only to begin with, and get the rest wrong
+            stop = stop if self.kind.windows is not None else len(ids)
+            if start < stop:
+                self._forward(list(ids[start:stop]))
+        else:
+            for place in range(start, stop):
+                self._forward([ids[place]])
+        return stop == len(ids)
+
+    def peek(self, length: int) -> torch.Tensor:
+        """The logits (V) after the first `length` of `ids`, everything staying as it is; the cache must roll back."""
+        assert self.kind.windows is not None
+        assert 0 < length <= len(self.ids)
+        if length == len(self.ids) and self.logits_V is not None:
+            return self.logits_V
+        held, last_V = self.ids, self.logits_V
+        self._cache.slots.at = length - 1
+        self.ids = held[: length - 1]
+        self._forward([held[length - 1]])  # writes the key that is there already
+        logits_V = self.logits_V
+        assert logits_V is not None
+        self._cache.slots.at = len(held)
+        self.ids, self.logits_V = held, last_V
+        return logits_V
+
+    def check(self, ids: Sequence[int], room: int = 0) -> None:
+        """Raises `ContextError` if `ids` and `room` more are too many, `ModelError` if one is not in the vocabulary."""
+        assert len(ids), "a context needs at least one token"
+        name, limit = self.loaded.name, self.loaded.context_length
+        if len(ids) + room > limit:
+            more = f", and {room} more to write" if room else ""
+            raise ContextError(
+                f"the context has {len(ids):,} tokens{more}; {name} sees at most {limit:,}: "
+                "shorten the conversation or the answer"
+            )
+        if max(ids) >= self.kind.vocabulary or min(ids) < 0:
+            wrong = next(token for token in ids if not 0 <= token < self.kind.vocabulary)
+            raise ModelError(f"token {wrong} is not in the vocabulary of {name} ({self.kind.vocabulary} tokens)")
+
+    def _roll_back(self, length: int) -> int:
+        """Cut the cache to `length` tokens, or to none if it cannot; returns how many are left."""
+        self.logits_V = None
+        if length == len(self.ids) and self._cache is not None:
+            return length
+        windows = self.kind.windows
+        if self._cache is None or windows is None or length == 0:
+            self.ids = []
+            self._cache = DynamicCache(config=self.loaded.model.config) if windows is None else SlotCache(windows)
+            return 0
+        self._cache.slots.at = length
+        del self.ids[length:]
+        return length
+
+    @torch.inference_mode()
+    def _forward(self, ids: list[int]) -> None:
+        """Append `ids` to the cache. Killed in between, everything is dropped: the cache may hold half of them."""
+        held, cache = self.ids, self._cache
+        self.ids, self._cache, self.logits_V = [], None, None
+        inputs_1T = torch.tensor([ids], device=self.loaded.device)
+        out = self.loaded.model(input_ids=inputs_1T, use_cache=True, logits_to_keep=1, **{self.kind.argument: cache})
+        if self.kind.windows is not None:
+            cache.slots.at += len(ids)
+        self.ids, self._cache, self.logits_V = held + ids, cache, out.logits[0, -1]
