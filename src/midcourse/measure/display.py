@@ -1,28 +1,20 @@
-"""Token ids as a report shows them: one string a token, nothing lost, nothing that is not there.
-
-A character that is split over tokens is shown with the token that completes it. Tokens without text are named: an end
-of answer is ⟨end⟩, another special token is ⟨id⟩.
-"""
+"""Token ids as a report shows them: one string a token, as `trace.display` makes it."""
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Sequence
 
 from midcourse.measure.result import Tokens
+from midcourse.trace.display import END, Display
 from midcourse.trace.text import Tokenizer
 
-END = "⟨end⟩"
+__all__ = ["END", "tokens"]
 
 
 def tokens(tok: Tokenizer, ids: Sequence[int]) -> Tokens:
     """`ids` with their display strings, parallel. Bytes that never become a character show as U+FFFD."""
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    pieces = []
-    for token in ids:
-        part = tok.token_bytes(token)
-        named = "" if part else (END if token in tok.end_ids else f"⟨{token}⟩")
-        pieces.append(decoder.decode(part, final=not part) + named)
+    display = Display(tok)
+    pieces = [display.next(token) for token in ids]
     if pieces:
-        pieces[-1] += decoder.decode(b"", final=True)
+        pieces[-1] += display.rest()
     return Tokens(ids=list(ids), pieces=pieces)

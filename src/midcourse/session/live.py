@@ -61,6 +61,25 @@ class Live:
                 del trace.spans[spans:], trace.steers[steers:]
                 raise
 
+    @contextmanager
+    def note(self) -> Iterator[Trace]:
+        """Around a change of what is said about the trace and its steers; the model goes on writing meanwhile."""
+        with self.lock:
+            trace = self.trace
+            before = (list(trace.steers), trace.tags, dict(trace.attributes))
+            try:
+                yield trace
+                self.save(trace)
+            except BaseException:
+                trace.steers, trace.tags, trace.attributes = before
+                raise
+
+    @property
+    def place(self) -> Point:
+        """Where the answer as it is shown ends, but for pending text: the head, or where the model writes."""
+        with self.lock:
+            return self._at if self.stream is not None and self.stream.ended is None else self.trace.head
+
     def write(self, at: Point, max_tokens: int | None, sampling: Sampling, top: int) -> Stream:
         """Let the model go on after `at`, with the seed that belongs there. Call it with the lock held, settled."""
         trace, engine = self.trace, self.engine

@@ -14,16 +14,18 @@ Thread-safe: any operation may come from any thread, and stops a running stream 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Unpack
 from uuid import uuid4
 
 from midcourse.engine.sampling import Sampling
 from midcourse.errors import ContextError, ModelError, SteerError, UserError
-from midcourse.session import runs
+from midcourse.session import notes, runs
 from midcourse.session.live import Live
+from midcourse.session.notes import Notes
 from midcourse.session.stream import Stream, Writer
-from midcourse.trace import Message, Point, Run, Source, Steer, Trace, edit, problems, text
+from midcourse.trace import Message, Point, Run, Source, Span, Steer, Trace, edit, problems, text
 
 GREEDY = Sampling()
 
@@ -52,7 +54,7 @@ class Session:
         self.engine = engine
         self.sampling = sampling
         self.author = author
-        self._live = Live(trace, engine, save)
+        self.live = Live(trace, engine, save)
 
     @classmethod
     def start(
@@ -65,6 +67,7 @@ class Session:
         sampling: Sampling = GREEDY,
         author: str | None = None,
         tags: Sequence[str] = (),
+        attributes: Mapping[str, float] | None = None,
         id: str | None = None,
     ) -> Session:
         """Begin an answer to `messages` (earlier turns and the last user message), with an optional `system` prompt.
@@ -84,6 +87,7 @@ class Session:
             model=engine.model_name,
             tokenizer=tok.fingerprint,
             end_ids=tok.end_ids,
+            attributes=dict(attributes or {}),
             tags=tuple(tags),
             author=author,
             created=_now(),
@@ -102,7 +106,7 @@ class Session:
     @property
     def stream(self) -> Stream | None:
         """The last run of the model, with its `reuse` and `first_token_ms`; None before the first."""
-        return self._live.stream
+        return self.live.stream
 
     @property
     def writing(self) -> bool:
@@ -111,11 +115,16 @@ class Session:
 
     def answer(self) -> list[int]:
         """The answer's ids at this moment, with what the model has written but is not a span yet."""
-        return self._live.answer()
+        return self.live.answer()
 
     def text(self) -> str:
         """The answer's text at this moment."""
         return text.to_text(self.engine.tokenizer, self.answer())
+
+    @property
+    def place(self) -> Point:
+        """Where the answer as it is shown ends, but for pending text: the head, or where the model writes."""
+        return self.live.place
 
     @property
     def ended(self) -> bool:
@@ -132,9 +141,9 @@ class Session:
         Raises `SteerError` if the answer has ended or is finished, `ContextError` if the context is full.
         """
         self.stop()
-        with self._live.lock:
+        with self.live.lock:
             self.stop()  # another thread may have resumed meanwhile
-            return self._live.write(self.trace.head, max_tokens, sampling or self.sampling, top)
+            return self.live.write(self.trace.head, max_tokens, sampling or self.sampling, top)
 
     def regenerate(
         self,
@@ -150,25 +159,25 @@ class Session:
         unless `sampling` says otherwise for this run.
         """
         self.stop()
-        with self._live.lock:
+        with self.live.lock:
             self.stop()
             at = runs.begins(self.trace, self.trace.head) if depth is None else self._place(depth)
-            return self._live.write(at, max_tokens, sampling or self.sampling, top)
+            return self.live.write(at, max_tokens, sampling or self.sampling, top)
 
     @property
     def seeded(self) -> Sampling:
         """How the model would be sampled from the head on."""
-        return self._live.seeded(self.trace.head, self.sampling)
+        return self.live.seeded(self.trace.head, self.sampling)
 
     def wrote(self, ids: Sequence[int], logprobs: Sequence[float] | None = None) -> None:
         """Take what the model wrote after the head elsewhere, such as in a batch of many answers."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             if ids:
-                self._live.keep(ids, logprobs, trace.head)
+                self.live.keep(ids, logprobs, trace.head)
 
     def stop(self) -> None:
         """Stop the model within one token; what it wrote is kept and saved. May come from another thread."""
-        self._live.settle()
+        self.live.settle()
 
     # ---- a person steers -----------------------------------------------------------------------------------------
 
@@ -191,7 +200,7 @@ class Session:
         What stood there, up to the depth `rejected_stop`, is rejected. With `end` the answer ends after the correction.
         Raises `SteerError`, changing nothing, if that says nothing.
         """
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             if byte is None and depth is None:
                 byte = len(text.to_bytes(self.engine.tokenizer, self.answer()))
             return edit.steer_text(
@@ -210,6 +219,15 @@ class Session:
                 created=_now(),
             )
 
+    def write(self, words: str, depth: int | None = None, *, source: Source = "human") -> Span:
+        """Type `words` in the place of what the answer has from `depth` on, at its end by default; nothing to train on.
+
+        What stood there is set aside without a word. Raises `SteerError`, changing nothing, if that adds nothing.
+        """
+        with self.live.change() as trace:
+            end = trace.depth(trace.head)
+            return edit.write(trace, self.engine.tokenizer, words, end if depth is None else depth, source=source)
+
     def pick(
         self,
         token: int,
@@ -223,7 +241,7 @@ class Session:
         author: str | None = None,
     ) -> Steer:
         """Choose `token` at `depth` (default: the end) instead of what the answer has there."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             return trace.steer(
                 self._place(depth),
                 [token],
@@ -260,7 +278,7 @@ class Session:
         author: str | None = None,
     ) -> Steer:
         """Mark the tokens from depth `start` to `stop` (default: the end) as off track, without a correction."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             return edit.mark(
                 trace,
                 self.engine.tokenizer,
@@ -277,28 +295,38 @@ class Session:
 
     def undo(self) -> bool:
         """Put the head where it was before; False if there is nothing to undo."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             return trace.undo()
 
     def redo(self) -> bool:
         """Take an undo back; False if there is nothing to redo."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             return trace.redo()
 
     def branch(self, to: Point | int) -> None:
         """Put the head anywhere: at a point of the tree, or at a depth of the present answer. Nothing is lost."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             trace.move(self._place(to))
 
     def finish(self) -> None:
         """Accept the answer as it stands. It can be steered again after `unfinish`."""
-        with self._live.change() as trace:
+        with self.live.change() as trace:
             trace.finished = True
 
     def unfinish(self) -> None:
         """Take `finish` back."""
-        with self._live.change(finished=True) as trace:
+        with self.live.change(finished=True) as trace:
             trace.finished = False
+
+    # ---- what is said about it, while the model writes, too ------------------------------------------------------
+
+    def annotate(self, number: int, **changes: Unpack[Notes]) -> Steer:
+        """Change what steer `number` says about itself; what is not given stays."""
+        return notes.annotate(self.live, number, **changes)
+
+    def describe(self, *, tags: Sequence[str] | None = None, attributes: Mapping[str, float] | None = None) -> None:
+        """Change the trace's tags and attributes; what is not given stays."""
+        notes.describe(self.live, tags=None if tags is None else tuple(tags), attributes=attributes)
 
     def next_turn(self, message: str, *, id: str | None = None) -> Session:
         """Go on with the conversation: the finished answer becomes an assistant message, and a new trace begins."""
@@ -313,7 +341,7 @@ class Session:
         return Session.start(
             messages,
             self.engine,
-            self._live.save,
+            self.live.save,
             sampling=self.sampling,
             author=self.author,
             tags=self.trace.tags,

@@ -17,7 +17,7 @@ from typing import TypedDict, Unpack
 
 from midcourse.errors import SteerError
 from midcourse.trace.text import Tokenizer, encoded, place, to_bytes, unfinished
-from midcourse.trace.tree import Run, Source, Steer, Trace
+from midcourse.trace.tree import Run, Source, Span, Steer, Trace
 
 
 class About(TypedDict, total=False):
@@ -88,6 +88,26 @@ def insert(
     if not text and not end:
         raise SteerError("nothing is chosen; give a text or end the answer")
     return _record(trace, keep, [*chosen, *([tok.end_id] if end else [])], None, about)
+
+
+def write(trace: Trace, tok: Tokenizer, text: str, depth: int, *, source: Source = "human") -> Span:
+    """`text` in the place of what follows depth `depth`, and no steer: nothing is trained on it.
+
+    What the text shares with what was there stays as it is. The head then stands after the text.
+    """
+    ids = _until(trace, None)
+    cut, _ = _cut(tok, ids, None, depth)
+    answer, typed = to_bytes(tok, ids), encoded(text)
+    start = cut - unfinished(answer[:cut])
+    repeated = shared_text(typed, answer[start:])
+    if repeated == len(typed):
+        raise SteerError("this is what the answer says there already" if text else "there is nothing to write")
+    keep, written = place(tok, ids if repeated else ids[:depth], start + repeated, typed[repeated:].decode())
+    pairs = zip(written, ids[keep:], strict=False)
+    common = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(written) - 1, len(ids) - keep))
+    span = trace.branch(trace.at(trace.head, keep + common), written[common:], source)
+    trace.move(trace.end_of(span.id))
+    return span
 
 
 def end(

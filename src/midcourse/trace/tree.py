@@ -25,6 +25,7 @@ from midcourse.errors import SteerError
 
 Source = Literal["model", "human", "teacher", "import"]
 SOURCES: tuple[str, ...] = get_args(Source)
+Kind = Literal["correction", "insertion", "ending", "mark"]
 Message = dict[str, Any]  # {"role": ..., "content": ...}, as a chat template takes it
 
 
@@ -79,6 +80,15 @@ class Steer:
     weight: float = 1.0
     author: str | None = None
     created: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """`ending` chooses the end of the answer and nothing else; `insertion` rejects nothing."""
+        if self.chosen is None:
+            return "mark"
+        if self.ends and self.chosen.stop - self.chosen.start == 1:
+            return "ending"
+        return "correction" if self.rejected else "insertion"
 
     @property
     def start(self) -> int:

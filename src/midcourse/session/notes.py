@@ -1,0 +1,35 @@
+"""What is said about a trace and its steers: it changes no token, and the model goes on writing meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, TypedDict, Unpack
+
+from midcourse.errors import SteerError
+from midcourse.session.live import Live
+from midcourse.trace import Steer
+
+
+class Notes(TypedDict, total=False):
+    """What may be changed about a steer; see `trace.tree.Steer`."""
+
+    reason: str | None
+    tags: tuple[str, ...]
+    weight: float
+
+
+def annotate(live: Live, number: int, **notes: Unpack[Notes]) -> Steer:
+    """Change what steer `number` says about itself; what is not given stays. Raises `SteerError` if there is none."""
+    with live.note() as trace:
+        if not 0 <= number < len(trace.steers):
+            raise SteerError(f"there is no steer {number} in an answer with {len(trace.steers)} of them")
+        trace.steers[number] = replace(trace.steers[number], **notes)
+        return trace.steers[number]
+
+
+def describe(live: Live, *, tags: tuple[str, ...] | None = None, attributes: Mapping[str, Any] | None = None) -> None:
+    """Change the trace's tags and attributes; what is not given stays."""
+    with live.note() as trace:
+        trace.tags = trace.tags if tags is None else tags
+        trace.attributes = trace.attributes if attributes is None else dict(attributes)

@@ -1,0 +1,225 @@
+"""All live traces: opened when somebody asks for them, closed when nobody has for a while.
+
+Runs of the model have a thread each, at most `AT_ONCE` at a time; others wait in order. A run that nobody watches for
+`GRACE` seconds is stopped: a tab that was closed stops its model, one that is reloaded does not.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from midcourse.errors import MidcourseError, UserError
+from midcourse.store import Store
+from midcourse.studio.errors import BusyError, MissingError
+from midcourse.studio.live.drawer import Drawer
+from midcourse.studio.live.feed import Feed
+from midcourse.studio.live.run import Run
+from midcourse.studio.live.trace import LiveTrace
+from midcourse.studio.schemas.traces import Done, SamplingView
+from midcourse.trace import Trace
+from midcourse.trace.text import Tokenizer, to_text
+
+if TYPE_CHECKING:
+    from midcourse.studio.desk import Desk
+
+AT_ONCE = 16  # runs that write at a time
+WAITING = 64  # runs that wait to begin
+GRACE = 2.0  # seconds
+OPEN = 32  # traces that are kept open though nobody looks at them
+
+
+class Live:
+    """The open traces of one store, on one desk."""
+
+    def __init__(self, store: Store, desk: Desk, drawer: Drawer) -> None:
+        self.store = store
+        self.desk = desk
+        self.drawer = drawer
+        self.feed = Feed()
+        self._traces: dict[str, LiveTrace] = {}
+        self._opening = threading.Lock()
+        self._runs: dict[Run, Future[None]] = {}
+        self._counting = threading.Lock()
+        self._threads = ThreadPoolExecutor(AT_ONCE, "run")
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="keeper", daemon=True)
+        self._keeper.start()
+
+    def close(self) -> None:
+        """Stop what is being written, and keep it; end every stream of events."""
+        self._closing.set()
+        self.feed.close()
+        self.stop_all()
+        self._threads.shutdown()
+        self._keeper.join()
+
+    # ---- traces --------------------------------------------------------------------------------------------------
+
+    def open(self, id: str) -> LiveTrace:
+        """The live trace with this id. Raises `MissingError` if there is none."""
+        with self._opening:
+            found = self._traces.get(id)
+            if found is None:
+                found = self._add(self.stored(id))
+            found.used = time.monotonic()
+            return found
+
+    def stored(self, id: str) -> Trace:
+        """The trace in the store. Raises `MissingError` if there is none."""
+        try:
+            return self.store.get(id)
+        except UserError as error:
+            if "there is no trace" in str(error):
+                raise MissingError(f"there is no conversation {id!r}") from None
+            raise
+
+    def begin(self, trace: Trace, sampling: SamplingView) -> LiveTrace:
+        """A new trace, which is stored already."""
+        self.drawer.put(_key(trace.id), sampling.model_dump())
+        with self._opening:
+            return self._add(trace, sampling)
+
+    def is_writing(self, id: str) -> bool:
+        """Whether the model is writing in this trace."""
+        found = self._traces.get(id)
+        return found is not None and found.writing
+
+    def reload(self, ids: list[str]) -> None:
+        """These traces were changed in the store by somebody else."""
+        for id in ids:
+            if (found := self._traces.get(id)) is not None:
+                found.reload(self.stored(id))
+
+    def annotate(self, id: str, number: int, **notes: Any) -> Done:
+        """Change what a steer says about itself (reason, tags, weight, aside). Raises `MissingError`."""
+        from midcourse.session.notes import annotate
+
+        trace = self.open(id)
+        if not 0 <= number < len(trace.trace.steers):
+            raise MissingError(f"there is no steer {number} in this conversation")
+        with trace.noting() as live:
+            annotate(live, number, **notes)
+        return trace.done(number)
+
+    def sample(self, trace: LiveTrace, sampling: SamplingView) -> None:
+        """Keep how the model writes in a trace."""
+        self.drawer.put(_key(trace.id), sampling.model_dump())
+        trace.sampling = sampling
+
+    def author(self) -> str | None:
+        """Whose steers these are."""
+        kept = self.drawer.get("preferences")
+        return (kept.get("author") if isinstance(kept, dict) else None) or None
+
+    def saving(self, tok: Tokenizer) -> Callable[[Trace], None]:
+        """How a trace of this tokenizer is saved."""
+        return lambda trace: self.store.save(trace, lambda ids: to_text(tok, ids))
+
+    def publish_row(self, trace: LiveTrace) -> None:
+        """Tell everybody about a trace of the list."""
+        if not self._closing.is_set():
+            self.feed.publish("row", trace.row())
+
+    # ---- runs ----------------------------------------------------------------------------------------------------
+
+    def room(self) -> None:
+        """Raises `BusyError` if no more can wait for the model."""
+        if self._closing.is_set():
+            raise BusyError("the studio is being closed")
+        if len(self._runs) >= AT_ONCE + WAITING:
+            raise BusyError("too many answers are being written; stop some, or try again later")
+
+    def ahead(self) -> int:
+        """How many runs have to end before another one can begin."""
+        return max(0, len(self._runs) - AT_ONCE + 1)
+
+    def run(self, run: Run) -> None:
+        """Let a run begin as soon as there is a thread for it."""
+        with self._counting:
+            future = self._threads.submit(run)
+            self._runs[run] = future
+        future.add_done_callback(lambda _: self._runs.pop(run, None))
+
+    def withdraw(self, run: Run) -> bool:
+        """Take back a run that has not begun; False if it has."""
+        with self._counting:
+            future = self._runs.get(run)
+        return future is not None and future.cancel()
+
+    def stop_all(self) -> None:
+        """Stop every run; what was written is kept."""
+        for trace in list(self._traces.values()):
+            trace.stop()
+
+    def _keep(self) -> None:
+        """Stop runs that nobody watches, and close traces that nobody uses."""
+        while not self._closing.wait(GRACE / 8):
+            now = time.monotonic()
+            for run in list(self._runs):
+                if run.trace.listeners:
+                    run.watched = now
+                elif now - run.watched > GRACE:
+                    run.trace.stop(left=True)
+            with self._opening:
+                idle = [trace for trace in self._traces.values() if not trace.listeners and not trace.writing]
+                for trace in sorted(idle, key=lambda trace: trace.used)[: max(0, len(self._traces) - OPEN)]:
+                    if now - trace.used > 60:
+                        del self._traces[trace.id]
+                        self.desk.leave(trace.seat)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _add(self, trace: Trace, sampling: SamplingView | None = None) -> LiveTrace:
+        tok: Tokenizer = self.desk.loaded.tokenizer
+        readonly = None
+        if trace.tokenizer != tok.fingerprint:
+            readonly = (
+                f"it was written with {trace.model}, and {self.desk.loaded.name} has another tokenizer; "
+                "export it and import it for this model to steer it"
+            )
+            tok = self._other(trace.model, trace.tokenizer)
+        if sampling is None:
+            kept = self.drawer.get(_key(trace.id))
+            sampling = SamplingView() if kept is None else SamplingView(**kept)
+        made = LiveTrace(self, trace, self.desk.seat(), tok, sampling, readonly)
+        self._traces[trace.id] = made
+        return made
+
+    def _other(self, model: str, fingerprint: str) -> Tokenizer:
+        """The tokenizer of another model, or one without words where it cannot be had."""
+        from midcourse.models import load_tokenizer
+
+        try:
+            found: Tokenizer = load_tokenizer(model)
+        except MidcourseError:
+            found = _Wordless()
+        return found if found.fingerprint == fingerprint else _Wordless()
+
+
+class _Wordless:
+    """Stands for a tokenizer that is not there: every token is shown as its number."""
+
+    fingerprint = ""
+    size = 0
+    end_id = -1
+    end_ids: frozenset[int] = frozenset()
+
+    def encode(self, text: str) -> list[int]:
+        raise UserError("the tokenizer of this answer is not there")
+
+    def token_bytes(self, token: int) -> bytes:  # noqa: ARG002
+        return b""
+
+    def prompt(self, messages: Any) -> list[int]:  # noqa: ARG002
+        raise UserError("the tokenizer of this answer is not there")
+
+
+def _key(id: str) -> str:
+    return f"sampling/{id}"
+
+
+

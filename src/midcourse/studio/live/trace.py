@@ -1,0 +1,332 @@
+"""A trace that is open: its session, what the page sees of it, and who listens.
+
+Representation: `tokens` and `_rest` are the trace as it was told last, `version` counts its changes. A snapshot and the
+events after it are made within `lock`, so all tabs see one sequence. A command holds `_commands` for as long as it takes;
+reading needs neither, so nobody who looks waits for the model.
+
+Invariants: a command is on disk before it returns. A command that was meant for another version is refused. What is told
+is what the store will hold, but for the last half second of the model's text.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from midcourse.engine.sampling import Sampling, Step
+from midcourse.errors import MidcourseError
+from midcourse.session import Session, Stream
+from midcourse.session.live import Live as LiveSession
+from midcourse.store.snippets import of_answer, of_messages
+from midcourse.studio.errors import BusyError, StaleError
+from midcourse.studio.live.feed import Event, Listener
+from midcourse.studio.live.run import Run
+from midcourse.studio.live.tokens import Tokens
+from midcourse.studio.live.tree import Tree
+from midcourse.studio.schemas.traces import (
+    AlternativeView,
+    Done,
+    MessageView,
+    RunEvent,
+    RunView,
+    SamplingView,
+    TokenEvent,
+    TraceRowView,
+    TraceView,
+)
+from midcourse.studio.seats import Seat
+from midcourse.trace import Point, Trace
+from midcourse.trace.text import Tokenizer
+
+if TYPE_CHECKING:
+    from midcourse.studio.live.live import Live
+
+ROLES = ("system", "user", "assistant")
+TOP = 10
+
+
+class LiveTrace:
+    """One open trace. `session` is None where the model that is loaded cannot go on with it; `readonly` says why."""
+
+    def __init__(
+        self, live: Live, trace: Trace, seat: Seat, tok: Tokenizer, sampling: SamplingView, readonly: str | None
+    ) -> None:
+        self.live = live
+        self.seat = seat
+        self.readonly = readonly
+        self.sampling = sampling
+        self.lock = threading.RLock()
+        self.version = int(time.time() * 1000)  # beyond all that were there before a restart
+        self.run: Run | None = None
+        self.used = time.monotonic()
+        self.listeners: list[Listener] = []
+        self._commands = threading.Lock()
+        self._run_view = RunView(state="idle")
+        self._tok = tok
+        self._set(trace)
+
+    def _set(self, trace: Trace) -> None:
+        self.id = trace.id
+        self.trace = trace
+        self.tokens = Tokens(self._tok)
+        self.tree = Tree(trace, self.tokens.text)
+        save = self.live.saving(self._tok)
+        self.session = Session(trace, self.seat, save) if self.readonly is None else None
+        self.notes = self.session.live if self.session else LiveSession(trace, self.seat, save)
+        self.tokens.follow(trace, trace.head)
+        self._rest = self._look(trace.head)
+
+    # ---- what is seen of it --------------------------------------------------------------------------------------
+
+    def view(self, keep: int = 0) -> TraceView:
+        """The trace as it was told last, without its first `keep` tokens."""
+        with self.lock:
+            return TraceView(
+                version=self.version,
+                keep=keep,
+                tokens=self.tokens.views[keep:],
+                run=self._run_view,
+                sampling=self.sampling,
+                **self._rest,
+            )
+
+    def row(self) -> TraceRowView:
+        """The trace in the list."""
+        with self.lock:
+            trace = self.trace
+            return TraceRowView(
+                id=trace.id,
+                title=of_messages(trace.messages),
+                answer=of_answer(trace, self.tokens.text),
+                model=trace.model,
+                steers=len(trace.steers),
+                tokens=len(self.tokens),
+                finished=trace.finished,
+                tags=list(trace.tags),
+                attributes=trace.attributes,
+                author=trace.author,
+                created=trace.created,
+                writing=self.writing,
+            )
+
+    @property
+    def writing(self) -> bool:
+        """Whether the model writes, or is about to."""
+        return self.run is not None
+
+    def listen(self) -> Listener:
+        """A new listener, who hears the present state first."""
+        with self.lock:
+            listener = Listener(self.id, lambda: Event("trace", self.view()), self.lock)
+            self.listeners.append(listener)
+            return listener
+
+    def unlisten(self, listener: Listener) -> None:
+        """A listener has gone."""
+        with self.lock:
+            if self.run is not None:
+                self.run.watched = time.monotonic()
+            if listener in self.listeners:
+                self.listeners.remove(listener)
+
+    def alternatives(self, version: int, depth: int) -> list[AlternativeView]:
+        """The likeliest tokens at `depth`. Raises `StaleError` for another version."""
+        with self.lock:
+            self._check(version)
+            if depth > len(self.tokens):
+                raise StaleError(f"the answer has {len(self.tokens)} tokens by now; look again")
+            known = self.tokens.tops[depth] if depth < len(self.tokens) else None
+            ids = [*self.trace.prompt, *self.tokens.ids(depth)]
+        if known is None or len(known) < TOP:
+            self._steerable()
+            known = self.seat.alternatives(ids, TOP)
+            with self.lock:
+                if version == self.version:
+                    self.tokens.note(depth, known)
+        return self.tokens.alternatives(known)
+
+    # ---- commands ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def command(self, version: int | None = None) -> Iterator[Session]:
+        """Around a change of the answer: the model is stopped first, and who listens hears of it afterwards.
+
+        Raises `StaleError` if another version is there by now.
+        """
+        with self._commands:
+            self.used = time.monotonic()
+            if version is not None:
+                with self.lock:
+                    self._check(version)
+            session = self._steerable()
+            self._halt()
+            before = self.version
+            try:
+                yield session
+                with self.lock:
+                    self._changed()
+            except BaseException:
+                with self.lock:
+                    if self.version == before:  # refused: the trace is as it was when the model was stopped
+                        self.refresh()
+                raise
+        self.live.publish_row(self)
+
+    @contextmanager
+    def noting(self) -> Iterator[LiveSession]:
+        """Around a change of what is said about the trace; the model goes on writing."""
+        self.used = time.monotonic()
+        yield self.notes
+        with self.lock:
+            self._changed(tokens=False)
+        self.live.publish_row(self)
+
+    def go_on(self, write: Callable[[], Stream]) -> None:
+        """Within a command: let the model write. `write` gives the stream; that it cannot is told, not raised."""
+        asked = time.perf_counter()
+        try:
+            self.live.room()
+            stream = write()
+        except MidcourseError as error:
+            self._run_view = RunView(state="idle", ended="failed", message=str(error))
+            return
+        run = Run(self, stream, asked, self.live.ahead())
+        with self.lock:
+            self.run = run
+            self._run_view = run.view
+        self.seat.reading = lambda reuse: run.reads(reuse.fed, reuse.reused)
+        self.live.run(run)
+
+    def stop(self, *, left: bool = False) -> None:
+        """Stop the model within one token, if it writes."""
+        with self._commands:
+            if (run := self.run) is not None:
+                run.left = left
+                self._halt(quiet=False)
+
+    def done(self, steer: int | None = None) -> Done:
+        """What a command answers."""
+        return Done(trace=self.id, version=self.version, steer=steer)
+
+    def sample(self) -> Sampling:
+        """How the model writes here."""
+        return Sampling(**self.sampling.model_dump(exclude={"max_tokens"}))
+
+    def reload(self, trace: Trace) -> None:
+        """Another program has changed the trace: this is what it is now."""
+        with self._commands:
+            self._halt()
+            with self.lock:
+                self._set(trace)
+                self.version += 1
+                self._tell("trace", self.view())
+        self.live.publish_row(self)
+
+    # ---- what the run says ---------------------------------------------------------------------------------------
+
+    def wrote(self, step: Step) -> None:
+        """The model has written another token; within the lock."""
+        depth = len(self.tokens)
+        token = self.tokens.write(step)
+        if self.listeners:
+            options = self.tokens.alternatives(step.top)
+            self._tell(
+                "token",
+                TokenEvent(trace=self.id, version=self.version, depth=depth, token=token, alternatives=options),
+            )
+
+    def tell_run(self, run: Run) -> None:
+        """What the model is doing has changed; within the lock."""
+        if run is self.run:
+            self._run_view = run.view
+            self._tell("run", RunEvent(trace=self.id, version=self.version, run=run.view))
+
+    def ended(self, run: Run) -> None:
+        """The run is over, and all it wrote is saved."""
+        with self.lock:
+            assert run is self.run
+            self.run = None
+            self._run_view = run.view
+            if not run.quiet:
+                self.refresh()
+        if not run.quiet:
+            self.live.publish_row(self)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Tell what the trace is now, where that is not what was told last; within the lock."""
+        shown = [view.id for view in self.tokens.views]
+        keep = self.tokens.follow(self.trace, self.notes.place)
+        if [view.id for view in self.tokens.views] != shown:
+            self.version += 1
+        self._rest = self._look(self.notes.place)
+        self._tell("trace", self.view(keep))
+
+    def _changed(self, *, tokens: bool = True) -> None:
+        """Tell a new version; within the lock."""
+        self.version += 1
+        place = self.notes.place
+        keep = self.tokens.follow(self.trace, place) if tokens else len(self.tokens)
+        self._rest = self._look(place)
+        self._tell("trace", self.view(keep))
+
+    def _tell(self, kind: str, data: Any) -> None:
+        event = Event(kind, data)
+        for listener in self.listeners:
+            listener.put(event)
+
+    def _halt(self, *, quiet: bool = True) -> None:
+        """Stop the model, and wait until its run has told all it will tell."""
+        run = self.run
+        if run is None or self.session is None:
+            return
+        run.quiet = quiet
+        run.stream.close()
+        if self.live.withdraw(run):
+            run.end()
+        run.over.wait()
+
+    def _check(self, version: int) -> None:
+        if version != self.version:
+            raise StaleError("the answer has changed meanwhile; look at it, and do it again")
+
+    def _steerable(self) -> Session:
+        if self.session is None:
+            raise BusyError(self.readonly or "this answer cannot be steered")
+        return self.session
+
+    def _look(self, at: Point) -> dict[str, Any]:
+        trace = self.trace
+        forks, steers = self.tree.look(at)
+        return {
+            "id": trace.id,
+            "title": of_messages(trace.messages),
+            "messages": [_message(message) for message in trace.messages],
+            "prompt_tokens": len(trace.prompt),
+            "context_length": self.seat.context_length,
+            "model": trace.model,
+            "readonly": self.readonly,
+            "tags": list(trace.tags),
+            "attributes": dict(trace.attributes),
+            "author": trace.author,
+            "created": trace.created,
+            "ended": bool(self.tokens.views) and self.tokens.views[-1].ends,
+            "finished": trace.finished,
+            "can_undo": trace.cursor > 0,
+            "can_redo": trace.cursor + 1 < len(trace.history),
+            "forks": forks,
+            "steers": steers,
+        }
+
+
+def _message(message: dict[str, Any]) -> MessageView:
+    """A turn of the conversation as text."""
+    content = message.get("content")
+    if isinstance(content, list):
+        content = "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    role = message.get("role")
+    return MessageView(role=role if role in ROLES else "user", content=str(content or ""))  # type: ignore[arg-type]

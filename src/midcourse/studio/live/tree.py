@@ -1,0 +1,217 @@
+"""Forks and steers of a trace, seen from the accepted answer: where it could go on otherwise, and how to get there.
+
+Representation: every span that is not on the accepted path hangs off it at some depth, in the subtree of one branch.
+A branch is named by its first span; the rest of a span that the path leaves is a branch, too (`_rest`).
+
+Everything is found in one pass over the spans; the texts of steers never change and are made once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from midcourse.studio.schemas.traces import BranchView, ForkView, PointView, SteerView
+from midcourse.trace import Point, Run, Steer, Trace
+
+SHOWN = 24  # tokens of a branch that are shown
+Text = Callable[[Sequence[int]], str]
+
+
+class _Texts(NamedTuple):
+    chosen: str | None
+    rejected: list[str]
+
+
+class Tree:
+    """What there is of a trace beside its accepted answer."""
+
+    def __init__(self, trace: Trace, text: Text) -> None:
+        self.trace = trace
+        self.text = text
+        self._starts: list[int] = []  # the depth at which each span begins
+        self._texts: list[_Texts] = []
+
+    def grow(self) -> None:
+        """Take note of new spans and steers."""
+        for span in self.trace.spans[len(self._starts) :]:
+            self._starts.append(0 if span.parent is None else self._starts[span.parent] + span.fork)
+        for steer in self.trace.steers[len(self._texts) :]:
+            chosen = None if steer.chosen is None else self.text(self._ids(steer.chosen))
+            self._texts.append(_Texts(chosen, [self.text(self._ids(run)) for run in steer.rejected]))
+
+    def look(self, at: Point) -> tuple[list[ForkView], list[SteerView]]:
+        """The forks of the path to `at`, and all steers."""
+        self.grow()
+        seen = _Seen(self.trace, self._starts, at)
+        return seen.forks(self.text), [self._steer(steer, seen) for steer in self.trace.steers]
+
+    def _ids(self, run: Run) -> Sequence[int]:
+        start = self._starts[run.span]
+        if run.start >= start:
+            return self.trace.spans[run.span].ids[run.start - start : run.stop - start]
+        return self.trace.run_ids(run)
+
+    def _steer(self, steer: Steer, seen: _Seen) -> SteerView:
+        run = steer.chosen or steer.rejected[0]
+        on_path = seen.holds(run)
+        to = Point(run.span, run.stop - self._starts[run.span])
+        return SteerView(
+            number=steer.id,
+            kind=steer.kind,
+            start=steer.start,
+            chosen_stop=steer.chosen.stop if steer.chosen else None,
+            rejected_stop=steer.rejected[0].stop if steer.rejected else None,
+            chosen=self._texts[steer.id].chosen,
+            rejected=self._texts[steer.id].rejected,
+            ends=steer.ends,
+            on_path=on_path,
+            goto=_point(to if on_path else seen.straight(to)),
+            reason=steer.reason,
+            tags=list(steer.tags),
+            weight=steer.weight,
+            aside=getattr(steer, "aside", False),
+            author=steer.author,
+            created=steer.created,
+        )
+
+
+class _Branch(NamedTuple):
+    order: int  # by who was there first
+    span: int  # its first span
+    fork: int  # how many tokens of that span precede it
+    depth: int  # where it leaves the path
+
+
+class _Seen:
+    """A trace's spans as seen from the path to `at`."""
+
+    def __init__(self, trace: Trace, starts: list[int], at: Point) -> None:
+        self.trace, self.starts, self.at = trace, starts, at
+        spans = trace.spans
+        self.lengths = {span.id: length for span, length in trace.path(at)}
+        self.depth = 0 if at.span is None else starts[at.span] + at.length
+        self.next: dict[Point, int] = {}  # the last span that follows a place
+        self.branch: list[_Branch | None] = []  # of each span; None on the path
+        self.rest = {
+            id: _Branch(id, id, length, starts[id] + length)
+            for id, length in self.lengths.items()
+            if length < len(spans[id].ids)
+        }
+        self.last: dict[_Branch, int] = {}  # the span of each branch that was written last
+        for span in spans:
+            self.next[Point(span.parent, span.fork)] = span.id
+            found: _Branch | None
+            if span.id in self.lengths:
+                found = None
+            elif span.parent is None:
+                found = _Branch(span.id, span.id, 0, 0)
+            elif span.parent not in self.lengths:
+                found = self.branch[span.parent]
+            elif span.fork <= self.lengths[span.parent]:
+                found = _Branch(span.id, span.id, 0, starts[span.id])
+            else:
+                found = self.rest[span.parent]
+            self.branch.append(found)
+            if found is not None:
+                self.last[found] = span.id
+
+    def holds(self, run: Run) -> bool:
+        """Whether the path has this run."""
+        return run.span in self.lengths and self.starts[run.span] + self.lengths[run.span] >= run.stop
+
+    def straight(self, at: Point) -> Point:
+        """From `at` on to where its span, and what follows that, ends."""
+        assert at.span is not None
+        while True:
+            end = self.trace.end_of(at.span)
+            if (following := self.next.get(end)) is None:
+                return end
+            at = Point(following, 0)
+            assert at.span is not None
+
+    def of(self, place: Point) -> _Branch | None:
+        """The branch in which a place lies; None for the path itself."""
+        if place.span is None:
+            return None
+        if place.span in self.lengths:
+            return self.rest[place.span] if place.length > self.lengths[place.span] else None
+        return self.branch[place.span]
+
+    def forks(self, text: Text) -> list[ForkView]:
+        """The depths at which the answer could go on otherwise."""
+        trace = self.trace
+        branches = {branch for branch in self.branch if branch is not None} | set(self.rest.values())
+        if not branches:
+            return []
+        tips: dict[_Branch, Point] = {}
+        for place in reversed(trace.history):
+            if (within := self.of(place)) is not None:
+                tips.setdefault(within, place)
+        steers, leaving, here = self._count()
+        by_depth: dict[int, list[_Branch]] = {}
+        for branch in sorted(branches):
+            by_depth.setdefault(branch.depth, []).append(branch)
+        on_path = {self.starts[id]: id for id in self.lengths}  # the span of the path that begins at a depth
+        found = []
+        for depth, others in sorted(by_depth.items()):
+            views = [
+                (branch.order, self._view(branch, tips.get(branch), steers.get(branch, 0), text)) for branch in others
+            ]
+            current = -1
+            if depth < self.depth:
+                id = on_path.get(depth)
+                if id is None:  # the path goes on within a span
+                    id = next(i for i, length in self.lengths.items() if 0 < depth - self.starts[i] < length)
+                beyond = len(leaving) - bisect_left(leaving, depth + 1) + len(here) - bisect_left(here, depth)
+                mine = BranchView(
+                    goto=_point(self.at),
+                    source=trace.spans[id].source,
+                    text=text(self._first(Point(id, depth - self.starts[id]))),
+                    tokens=self.depth - depth,
+                    steers=beyond,
+                )
+                views = sorted([*views, (id, mine)], key=lambda pair: pair[0])
+                current = next(i for i, (_, view) in enumerate(views) if view is mine)
+            found.append(ForkView(depth=depth, branches=[view for _, view in views], current=current))
+        return found
+
+    def _count(self) -> tuple[dict[_Branch, int], list[int], list[int]]:
+        """Steers of each branch; where those leave the path that are off it, and begin that are on it, sorted."""
+        counts: dict[_Branch, int] = {}
+        leaving, here = [], []
+        for steer in self.trace.steers:
+            run = steer.chosen or steer.rejected[0]
+            branch = None if self.holds(run) else self.of(Point(run.span, run.stop - self.starts[run.span]))
+            if branch is None:
+                here.append(run.start)
+            else:
+                counts[branch] = counts.get(branch, 0) + 1
+                leaving.append(branch.depth)
+        return counts, sorted(leaving), sorted(here)
+
+    def _view(self, branch: _Branch, tip: Point | None, steers: int, text: Text) -> BranchView:
+        if tip is None:
+            tip = self.trace.end_of(self.last.get(branch, branch.span))
+        assert tip.span is not None
+        return BranchView(
+            goto=_point(tip),
+            source=self.trace.spans[branch.span].source,
+            text=text(self._first(Point(branch.span, branch.fork))),
+            tokens=self.starts[tip.span] + tip.length - branch.depth,
+            steers=steers,
+        )
+
+    def _first(self, place: Point) -> list[int]:
+        """The first tokens from a place on, straight on."""
+        ids: list[int] = []
+        span, skip = place
+        while span is not None and len(ids) < SHOWN:
+            ids += self.trace.spans[span].ids[skip:]
+            span, skip = self.next.get(self.trace.end_of(span)), 0
+        return ids[:SHOWN]
+
+
+def _point(place: Point) -> PointView:
+    return PointView(span=place.span, length=place.length)

@@ -1,0 +1,201 @@
+"""Seats at the desk: for each answer that is being written, what the model has read of it.
+
+Representation: a seat is a `Writer` for one session, and holds an engine's `Context`. Several sessions so interleave
+without reading their prompts again. The contexts of all seats together stay within a budget of memory: those used
+longest ago are dropped, and read again when they are needed.
+
+Invariant: a context is touched on the desk's thread alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from midcourse.engine.cache import memory as memory_of
+from midcourse.engine.cache import token_bytes
+from midcourse.engine.context import Context, Reuse
+from midcourse.engine.hf import next_step
+from midcourse.engine.sampling import Alternative, Sampling, Step, best, distribution
+from midcourse.studio.turns import Gone
+
+if TYPE_CHECKING:
+    from midcourse.studio.desk import Desk
+    from midcourse.tokenizer import HFTokenizer
+
+Around = Callable[[], AbstractContextManager[Any]]
+SHARE = 4  # the seats may take this part of the memory
+
+
+@dataclass
+class Pace:
+    """How many tokens of a prompt are read in one turn, so that a turn takes about `SECONDS`."""
+
+    size: int = 64
+    SECONDS, LEAST, MOST = 0.1, 16, 512
+
+    def measure(self, tokens: int, seconds: float) -> None:
+        """A turn has read so many in that time."""
+        if tokens >= self.LEAST:
+            wanted = tokens / max(seconds, 1e-6) * self.SECONDS
+            self.size = int(max(min(wanted, self.size * 2, self.MOST), self.size / 2, self.LEAST))
+
+
+class Seat:
+    """Where one answer is written. `told` hears when the model begins to read, and when it begins to write."""
+
+    def __init__(self, seats: Seats, around: Around) -> None:
+        self.desk = seats.desk
+        self.seats = seats
+        self.around = around
+        self.context = Context(self.desk.loaded, self.desk.kind)
+        self.last_reuse = Reuse(0, 0)
+        self.used = 0.0  # when it last took a turn
+        self.writing = False
+        self.reading: Callable[[Reuse], object] = lambda _: None
+
+    @property
+    def tokenizer(self) -> HFTokenizer:
+        """The model's tokenizer."""
+        return self.desk.loaded.tokenizer
+
+    @property
+    def model_name(self) -> str:
+        """The name under which the model was loaded."""
+        return self.desk.loaded.name
+
+    @property
+    def context_length(self) -> int:
+        """How many tokens the model can see."""
+        return self.desk.loaded.context_length
+
+    def stream(
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        *,
+        max_tokens: int,
+        stop: Callable[[list[int]], bool] | None = None,
+        cancel: threading.Event | None = None,
+        top: int = 10,
+    ) -> Iterator[Step]:
+        """Write on after `ids`, as `TransformersEngine.stream` does; each token is a turn at the desk."""
+        self.context.check(ids, room=1)
+        written: list[int] = []
+        self.writing = True
+        try:
+            while len(written) < max_tokens and len(ids) + len(written) < self.context_length:
+                wanted = self._next([*ids, *written], sampling, top, note=not written)
+                try:
+                    step = self.desk.do(wanted, cancel)
+                except Gone:
+                    return
+                written.append(step.id)
+                yield step
+                if step.id in self.tokenizer.end_ids or (stop is not None and stop(written)):
+                    return
+        finally:
+            self.writing = False
+
+    def alternatives(self, ids: Sequence[int], top: int) -> tuple[Alternative, ...]:
+        """The likeliest tokens after `ids`; what the seat has read beyond them stays."""
+        return self.desk.do(self._look(ids, top))
+
+    # ---- on the desk's thread ------------------------------------------------------------------------------------
+
+    def _next(self, ids: Sequence[int], sampling: Sampling, top: int, *, note: bool) -> Generator[None, None, Step]:
+        yield from self._read(ids, note=note)
+        with self.around():
+            assert self.context.logits_V is not None
+            return next_step(self.context.logits_V, sampling, len(ids), top)
+
+    def _look(self, ids: Sequence[int], top: int) -> Generator[None, None, tuple[Alternative, ...]]:
+        context = self.context
+        context.refresh()
+        if context.kind.windows is None:  # it could not come back
+            context = Context(self.desk.loaded, self.desk.kind)
+        with self.around():
+            if context.ids[: len(ids)] == list(ids):
+                logits_V = context.peek(len(ids))
+                return best(distribution(logits_V), top)
+        yield from self._read(ids, note=False, context=context)
+        assert context.logits_V is not None
+        return best(distribution(context.logits_V), top)
+
+    def _read(self, ids: Sequence[int], *, note: bool, context: Context | None = None) -> Generator[None, None, None]:
+        """Make the context hold `ids`; the last part of it in the turn in which this returns."""
+        context = context or self.context
+        reuse = context.begin(ids)
+        if note:
+            self.last_reuse = reuse
+            self.reading(reuse)
+        while True:
+            began, before = time.perf_counter(), len(context.ids)
+            with self.around():
+                whole = context.read(ids, self.seats.pace.size)
+            self.seats.pace.measure(len(context.ids) - before, time.perf_counter() - began)
+            self.used = time.monotonic()
+            self.seats.shrink()
+            if whole:
+                return
+            yield
+            context.begin(ids)  # somebody may have looked elsewhere, or changed the weights, meanwhile
+
+
+class Seats:
+    """All seats, within `memory` bytes for what they hold (by default a share of the machine's)."""
+
+    def __init__(self, desk: Desk, memory: int | None) -> None:
+        self.desk = desk
+        self.pace = Pace()
+        self.memory = memory_of(desk.loaded.device) // SHARE if memory is None else memory
+        self._bytes = token_bytes(desk.loaded) if desk.kind.windows is not None else 0
+        self._seats: list[Seat] = []
+        self._lock = threading.Lock()
+
+    def take(self, around: Around) -> Seat:
+        """A new seat."""
+        seat = Seat(self, around)
+        with self._lock:
+            self._seats.append(seat)
+        return seat
+
+    def leave(self, seat: Seat) -> None:
+        """Take a seat away with all it holds."""
+        with self._lock:
+            if seat in self._seats:
+                self._seats.remove(seat)
+
+    @property
+    def held(self) -> int:
+        """The bytes that all seats hold."""
+        with self._lock:
+            return sum(seat.context.slots for seat in self._seats) * self._bytes
+
+    def shrink(self) -> None:
+        """Drop what was used longest ago until the rest is within the budget; who writes just now keeps the last."""
+        while self.held > self.memory:
+            with self._lock:
+                idle = [seat for seat in self._seats if seat.context.slots and not seat.writing]
+            if not idle:
+                return
+            min(idle, key=lambda seat: seat.used).context.drop()
+
+    def refresh(self) -> None:
+        """Free what other weights have computed."""
+        with self._lock:
+            seats = list(self._seats)
+        for seat in seats:
+            seat.context.refresh()
+
+    def shed(self) -> None:
+        """Free all that can be read again: memory may have run out."""
+        with self._lock:
+            seats = list(self._seats)
+        for seat in seats:
+            if not seat.writing:
+                seat.context.drop()
