@@ -20,6 +20,8 @@ from midcourse.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
+    from midcourse.studio.desk import Desk
+    from midcourse.studio.live import Live
 
 Say = Callable[[str], object]
 
@@ -31,8 +33,8 @@ class Services:
     settings: StudioSettings
     store: Store
     loaded: Loaded
-    desk: Any = None
-    live: Any = None
+    desk: Desk
+    live: Live
     jobs: Any = None
     preferences: Preferences = field(default_factory=Preferences)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,14 +47,31 @@ async def opened(settings: StudioSettings, say: Say = lambda _: None) -> AsyncIt
     Raises what opening the store and loading the model raise.
     """
     from midcourse import models
+    from midcourse.studio.desk import Desk
+    from midcourse.studio.live import Live
+    from midcourse.studio.live.drawer import Memory
 
     store = await asyncio.to_thread(Store.open, settings.store)
     try:
         loaded = await asyncio.to_thread(models.load, settings.model, adapter=settings.adapter)
         say(loaded.summary())
-        yield Services(settings, store, loaded)
+        desk = await asyncio.to_thread(Desk(loaded).start)
+        live = Live(store, desk, Memory())
+        services = Services(settings, store, loaded, desk, live)
+        ending = asyncio.create_task(_end_streams(services))
+        try:
+            yield services
+        finally:
+            ending.cancel()
+            await asyncio.to_thread(live.close)
+            await asyncio.to_thread(desk.close)
     finally:
         await asyncio.to_thread(store.close)
+
+
+async def _end_streams(services: Services) -> None:
+    await services.leaving.wait()
+    services.live.feed.close()
 
 
 def _services(request: Request) -> Services:

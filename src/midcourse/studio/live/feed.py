@@ -14,7 +14,6 @@ import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import BaseModel
 
@@ -138,5 +137,3 @@ class Feed:
         for listener in self.all():
             listener.closed = True
             listener.ring()
-
-

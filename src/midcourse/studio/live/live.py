@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from midcourse.errors import MidcourseError, UserError
+from midcourse.session import Session
 from midcourse.store import Store
 from midcourse.studio.errors import BusyError, MissingError
+from midcourse.studio.live import commands
 from midcourse.studio.live.drawer import Drawer
-from midcourse.studio.live.feed import Feed
+from midcourse.studio.live.feed import Feed, Listener
 from midcourse.studio.live.run import Run
 from midcourse.studio.live.trace import LiveTrace
-from midcourse.studio.schemas.traces import Done, SamplingView
+from midcourse.studio.live.wordless import Wordless
+from midcourse.studio.schemas.traces import Done, NewTrace, SamplingView, TraceChange
 from midcourse.trace import Trace
 from midcourse.trace.text import Tokenizer, to_text
 
@@ -76,6 +80,38 @@ class Live:
             if "there is no trace" in str(error):
                 raise MissingError(f"there is no conversation {id!r}") from None
             raise
+
+    def start(self, new: NewTrace) -> Done:
+        """Begin a conversation; it is stored when this returns."""
+        seat = self.desk.seat()
+        try:
+            session = Session.start(
+                [message.model_dump() for message in new.messages],
+                seat,
+                self.saving(seat.tokenizer),
+                author=self.author(),
+                tags=new.tags,
+                attributes=new.attributes,
+            )
+        finally:
+            self.desk.leave(seat)
+        return commands.begun(self.begin(session.trace, new.sampling), new)
+
+    def change(self, id: str, change: TraceChange) -> Done:
+        """Change what is said about a conversation."""
+        return commands.change(self.open(id), change)
+
+    @asynccontextmanager
+    async def listening(self, trace: LiveTrace | None) -> AsyncIterator[Listener]:
+        """Somebody listens for as long as this lasts: to a trace, and to what concerns everybody."""
+        listener = trace.listen() if trace is not None else Listener(None, None, threading.RLock())
+        self.feed.add(listener)
+        try:
+            yield listener
+        finally:
+            self.feed.remove(listener)
+            if trace is not None:
+                trace.unlisten(listener)
 
     def begin(self, trace: Trace, sampling: SamplingView) -> LiveTrace:
         """A new trace, which is stored already."""
@@ -196,30 +232,9 @@ class Live:
         try:
             found: Tokenizer = load_tokenizer(model)
         except MidcourseError:
-            found = _Wordless()
-        return found if found.fingerprint == fingerprint else _Wordless()
-
-
-class _Wordless:
-    """Stands for a tokenizer that is not there: every token is shown as its number."""
-
-    fingerprint = ""
-    size = 0
-    end_id = -1
-    end_ids: frozenset[int] = frozenset()
-
-    def encode(self, text: str) -> list[int]:
-        raise UserError("the tokenizer of this answer is not there")
-
-    def token_bytes(self, token: int) -> bytes:  # noqa: ARG002
-        return b""
-
-    def prompt(self, messages: Any) -> list[int]:  # noqa: ARG002
-        raise UserError("the tokenizer of this answer is not there")
+            found = Wordless()
+        return found if found.fingerprint == fingerprint else Wordless()
 
 
 def _key(id: str) -> str:
     return f"sampling/{id}"
-
-
-

@@ -1,7 +1,7 @@
 """The accepted answer, token by token, as the page shows it.
 
-Representation: parallel lists of what is shown and of the likeliest tokens that the model named there, and the path (span
-and how many of its tokens) that they stand for. Text that the model is writing follows the path, in no span yet.
+Representation: parallel lists of what is shown and of the likeliest tokens that the model named there, and the path
+(span and how many of its tokens) that they stand for. Text that the model is writing follows the path, in no span yet.
 
 Invariant: the string of a token depends on what precedes it alone, so following another path changes nothing before the
 place where the two part.

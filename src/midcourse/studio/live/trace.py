@@ -1,11 +1,11 @@
 """A trace that is open: its session, what the page sees of it, and who listens.
 
 Representation: `tokens` and `_rest` are the trace as it was told last, `version` counts its changes. A snapshot and the
-events after it are made within `lock`, so all tabs see one sequence. A command holds `_commands` for as long as it takes;
-reading needs neither, so nobody who looks waits for the model.
+events after it are made within `lock`, so all tabs see one sequence. A command holds `_commands` for as long as it
+takes; nobody who only looks waits for the model.
 
-Invariants: a command is on disk before it returns. A command that was meant for another version is refused. What is told
-is what the store will hold, but for the last half second of the model's text.
+Invariants: a command is on disk before it returns. A command that was meant for another version is refused. What is
+told is what the store will hold, but for the last half second of the model's text.
 """
 
 from __future__ import annotations
@@ -329,4 +329,4 @@ def _message(message: dict[str, Any]) -> MessageView:
     if isinstance(content, list):
         content = "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     role = message.get("role")
-    return MessageView(role=role if role in ROLES else "user", content=str(content or ""))  # type: ignore[arg-type]
+    return MessageView(role=role if role in ROLES else "user", content=str(content or ""))
