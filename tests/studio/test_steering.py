@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from midcourse.trace import problems
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import Tab, begin
