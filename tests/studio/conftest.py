@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.conftest import mc
 from tests.studio.running import Running, make_model
+
+__all__ = ["mc"]
 
 
 @pytest.fixture(scope="session")
