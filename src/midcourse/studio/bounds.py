@@ -26,10 +26,11 @@ CONNECTIONS = 256
 
 
 class Bounds:
-    """ASGI: answers requests whose body is too large, too slow, or no JSON."""
+    """ASGI: answers requests whose body is too large, too slow, or no JSON. `leaving` is set when the server ends."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, leaving: asyncio.Event) -> None:
         self.app = app
+        self.leaving = leaving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -43,10 +44,10 @@ class Bounds:
         elif int(headers.get("content-length", "0")) > most:  # h11 has checked that it is a number
             await errors.response(413, "large", _too_large(most))(scope, receive, send)
         else:
-            await self.app(scope, _bounded(receive, most), send)
+            await self.app(scope, _bounded(receive, most, self.leaving), send)
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
+def _bounded(receive: Receive, most: int, leaving: asyncio.Event) -> Receive:
     """`receive` that raises `HTTPException` where a body grows too large or comes too slowly."""
     size, deadline, complete = 0, asyncio.get_running_loop().time() + BODY_IN, False
 
@@ -56,7 +57,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
             return await receive()
         try:
             async with asyncio.timeout_at(deadline):
-                message = await receive()
+                message = await _unless(leaving, receive)
         except TimeoutError:
             raise HTTPException(408, f"the body did not arrive within {BODY_IN:.0f} seconds") from None
         size += len(message.get("body", b""))
@@ -66,6 +67,19 @@ def _bounded(receive: Receive, most: int) -> Receive:
         return message
 
     return bounded
+
+
+async def _unless(leaving: asyncio.Event, receive: Receive) -> Message:
+    """What is received next; raises `HTTPException` if the server ends before."""
+    ending, coming = asyncio.ensure_future(leaving.wait()), asyncio.ensure_future(receive())
+    try:
+        await asyncio.wait((ending, coming), return_when=asyncio.FIRST_COMPLETED)
+        if not coming.done():
+            raise HTTPException(503, "the studio is ending")
+        return coming.result()
+    finally:
+        ending.cancel()
+        coming.cancel()
 
 
 def _is_json(given: list[str]) -> bool:

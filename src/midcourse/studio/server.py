@@ -59,11 +59,11 @@ class Server(uvicorn.Server):
     def __init__(self, access: Access) -> None:
         self.access = access
         self.door = Door()
-        self.leaving: Callable[[], object] = lambda: None
+        self.leaving = asyncio.Event()
         self.signals: list[int] = []
         super().__init__(
             uvicorn.Config(
-                Logged(Guard(bounds.Bounds(self.door), access)),
+                Logged(Guard(bounds.Bounds(self.door, self.leaving), access)),
                 http=bounds.Connection,
                 ws="none",
                 lifespan="off",
@@ -80,7 +80,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: first the streams, which would go on for ever."""
-        self.leaving()
+        self.leaving.set()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -120,8 +120,7 @@ async def serve(
     """
 
     async def behind() -> None:
-        async with services.opened(settings, say) as opened:
-            server.leaving = opened.leaving.set
+        async with services.opened(settings, say, server.leaving) as opened:
             server.door.app = app.create(opened)
             ready()
             await serving

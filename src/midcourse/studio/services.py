@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Request
 
 from midcourse.store import Store
-from midcourse.studio.schemas.data import Preferences
 from midcourse.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
@@ -36,12 +35,13 @@ class Services:
     desk: Desk
     live: Live
     jobs: Any = None
-    preferences: Preferences = field(default_factory=Preferences)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @asynccontextmanager
-async def opened(settings: StudioSettings, say: Say = lambda _: None) -> AsyncIterator[Services]:
+async def opened(
+    settings: StudioSettings, say: Say = lambda _: None, leaving: asyncio.Event | None = None
+) -> AsyncIterator[Services]:
     """The services with these settings; `say` hears what was resolved.
 
     Raises what opening the store and loading the model raise.
@@ -57,7 +57,7 @@ async def opened(settings: StudioSettings, say: Say = lambda _: None) -> AsyncIt
         say(loaded.summary())
         desk = await asyncio.to_thread(Desk(loaded).start)
         live = Live(store, desk, Memory())
-        services = Services(settings, store, loaded, desk, live)
+        services = Services(settings, store, loaded, desk, live, leaving=leaving or asyncio.Event())
         ending = asyncio.create_task(_end_streams(services))
         try:
             yield services
