@@ -30,7 +30,7 @@ def test_the_page_loads_only_what_it_has() -> None:
     """Every address in it is a file of `static/`; every import of a module leads to one."""
     for target in re.findall(r'(?:href|src)="/static/([^"]+)"', (STATIC / "index.html").read_text(encoding="utf-8")):
         assert (STATIC / target).is_file(), target
-    imports = re.compile(r'^(?:import|export) [^"=]*"([^"]+)";$', re.MULTILINE)
+    imports = re.compile(r'^(?:import|export)(?: [^"=;]* from)? "([^"]+)";$', re.MULTILINE)
     for module in STATIC.rglob("*.js"):
         for target in imports.findall(module.read_text(encoding="utf-8")):
             assert (module.parent / target).resolve().is_file(), f"{module.name} imports {target}"

@@ -1,0 +1,71 @@
+// @ts-check
+/**
+ * The tree of a trace as a list that can be read: along the accepted answer, each fork with its ways on. DOM-free.
+ */
+
+import { counted, visible } from "./words.js";
+
+/** @import * as T from "../types.d.ts" */
+/** @import {Trace} from "../trace.js" */
+
+/**
+ * `context` is what stands before the fork.
+ * @typedef {{depth: number, context: string, ways: Way[]}} Fork
+ * @typedef {{number: number, current: boolean, text: string, about: string, goto: T.PointView}} Way
+ */
+
+const CONTEXT = 5; // tokens
+
+/** @param {Trace} trace @returns {Fork[]} */
+export function outline({ forks, tokens }) {
+  return forks.map(({ depth, branches, current }) => ({
+    depth,
+    context: visible(tokens.slice(Math.max(0, depth - CONTEXT), depth).map(({ text }) => text).join("").trimStart(), 40),
+    ways: branches.map((branch, number) => ({
+      number,
+      current: number === current,
+      text: visible(branch.text.trim(), 48) || "⟨end⟩",
+      about: aboutBranch(branch, number === current),
+      goto: branch.goto,
+    })),
+  }));
+}
+
+/** @param {T.BranchView} branch @param {boolean} current */
+function aboutBranch({ source, tokens, steers }, current) {
+  const who = { model: "", human: "typed", teacher: "by the teacher", import: "imported" }[source];
+  const count = steers ? counted(steers, "steer") + (current ? "" : steers === 1 ? ", still counts" : ", still count") : "";
+  return [who, counted(tokens, "token"), count].filter(Boolean).join(" · ");
+}
+
+/** The fork at a depth. @param {T.ForkView[]} forks @param {number} depth */
+export const forkAt = (forks, depth) => forks.find((fork) => fork.depth === depth);
+
+/**
+ * Where the way before (-1) or after (1) the present one is: at the fork nearest to `at` that is not after it, else the first.
+ * @param {T.ForkView[]} forks
+ * @param {number} at
+ * @param {1 | -1} direction
+ * @returns {{fork: T.ForkView, to: T.PointView} | null}
+ */
+export function sibling(forks, at, direction) {
+  const fork = forks.findLast(({ depth }) => depth <= at) ?? forks[0];
+  if (!fork || fork.branches.length < 2) return null;
+  const { branches, current } = fork;
+  return { fork, to: branches[(current + direction + branches.length) % branches.length].goto };
+}
+
+const KINDS = { correction: "Correction", insertion: "Insertion", ending: "Ending", mark: "Mark" };
+
+/** What a steer says, in a line. @param {T.SteerView} steer */
+export function steerLine({ kind, chosen, rejected, ends }) {
+  const put = chosen === null ? "" : visible(`${chosen.trim()}${ends ? " ⟨end⟩" : ""}`.trim(), 80);
+  return { kind: KINDS[kind], rejected: rejected.map((text) => visible(text.trim(), 80) || "⟨end⟩"), chosen: put };
+}
+
+/** The steer whose tokens on the accepted answer hold depth `at`, or end right before it. @param {T.SteerView[]} steers @param {number} at */
+export function steerAt(steers, at) {
+  const here = steers.filter((steer) => steer.on_path && steer.start <= at);
+  const until = (/** @type {T.SteerView} */ steer) => steer.chosen_stop ?? steer.rejected_stop ?? steer.start;
+  return here.findLast((steer) => at < until(steer)) ?? here.findLast((steer) => at === until(steer)) ?? null;
+}

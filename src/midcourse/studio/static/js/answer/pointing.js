@@ -1,0 +1,80 @@
+// @ts-check
+/**
+ * The pointer in the answer: resting on a token, pressing it, drawing the end of what is rejected.
+ *
+ * A press that ends where it began is meant for the token. Text that is selected by drawing over it stays selected, to be
+ * copied; pressed again within it, or with Enter, it is what the correction rejects.
+ */
+
+/** @import {Flow} from "./flow.js" */
+/**
+ * @typedef {object} Pointed
+ * @property {(depth: number | null) => void} hover
+ * @property {(depth: number, stop: number | null) => void} press
+ * @property {(depth: number) => void} draw
+ */
+
+const REST = 90; // milliseconds until a token says what it is
+
+/**
+ * @param {HTMLElement} root
+ * @param {Flow} flow
+ * @param {HTMLElement} handle that is drawn
+ * @param {Pointed} to
+ * @param {AbortSignal} signal
+ */
+export function pointing(root, flow, handle, to, signal) {
+  let timer = 0;
+  root.addEventListener(
+    "pointerover",
+    (event) => {
+      clearTimeout(timer);
+      if (event.pointerType === "touch" || event.buttons) return;
+      const depth = flow.depthOf(event.target);
+      timer = setTimeout(() => to.hover(depth), depth === null ? 250 : REST);
+    },
+    { signal },
+  );
+  root.addEventListener("pointerleave", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => to.hover(null), 250);
+  }, { signal });
+  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+
+  root.addEventListener(
+    "click",
+    (event) => {
+      const depth = flow.depthOf(event.target);
+      if (depth === null || event.button !== 0) return;
+      const chosen = getSelection();
+      if (chosen && !chosen.isCollapsed && root.contains(chosen.anchorNode)) return;
+      clearTimeout(timer);
+      to.press(depth, null);
+    },
+    { signal },
+  );
+
+  handle.addEventListener("pointerdown", (event) => {
+    event.preventDefault();
+    handle.setPointerCapture(event.pointerId);
+  }, { signal });
+  handle.addEventListener("pointermove", (event) => {
+    if (!handle.hasPointerCapture(event.pointerId)) return;
+    // The handle itself has the pointer: what lies below it counts.
+    const under = document.elementsFromPoint(event.clientX, event.clientY).find((one) => !handle.contains(one) && flow.depthOf(one) !== null);
+    const depth = flow.depthOf(under ?? null);
+    if (depth === null) return;
+    const box = flow.box(depth);
+    to.draw(event.clientX > (box.left + box.right) / 2 ? depth + 1 : depth);
+  }, { signal });
+}
+
+/** The tokens that are selected as text: from the first to after the last; null if there are none. @param {Flow} flow */
+export function selectedText(flow) {
+  const selection = getSelection();
+  if (!selection?.rangeCount || selection.isCollapsed) return null;
+  const range = selection.getRangeAt(0);
+  const [from, to] = [flow.depthOf(range.startContainer), flow.depthOf(range.endContainer)];
+  if (from === null || to === null) return null;
+  return { from, to: range.endOffset > 0 ? to + 1 : to };
+}
