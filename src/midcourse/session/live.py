@@ -77,8 +77,7 @@ class Live:
     @property
     def place(self) -> Point:
         """Where the answer as it is shown ends, but for pending text: the head, or where the model writes."""
-        with self.lock:
-            return self._at if self.stream is not None and self.stream.ended is None else self.trace.head
+        return self._at if self.stream is not None and self.stream.ended is None else self.trace.head
 
     def write(self, at: Point, max_tokens: int | None, sampling: Sampling, top: int) -> Stream:
         """Let the model go on after `at`, with the seed that belongs there. Call it with the lock held, settled."""

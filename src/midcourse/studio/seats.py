@@ -105,6 +105,15 @@ class Seat:
         """The likeliest tokens after `ids`; what the seat has read beyond them stays."""
         return self.desk.do(self._look(ids, top))
 
+    def inherit(self, other: Seat) -> None:
+        """Take over what another seat has read, which goes on with nothing."""
+
+        def take() -> Generator[None, None, None]:
+            yield from ()
+            other.context, self.context = self.context, other.context
+
+        self.desk.do(take())
+
     # ---- on the desk's thread ------------------------------------------------------------------------------------
 
     def _next(self, ids: Sequence[int], sampling: Sampling, top: int, *, note: bool) -> Generator[None, None, Step]:

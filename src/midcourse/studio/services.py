@@ -49,14 +49,13 @@ async def opened(
     from midcourse import models
     from midcourse.studio.desk import Desk
     from midcourse.studio.live import Live
-    from midcourse.studio.live.drawer import Memory
 
     store = await asyncio.to_thread(Store.open, settings.store)
     try:
         loaded = await asyncio.to_thread(models.load, settings.model, adapter=settings.adapter)
         say(loaded.summary())
         desk = await asyncio.to_thread(Desk(loaded).start)
-        live = Live(store, desk, Memory())
+        live = Live(store, desk)
         services = Services(settings, store, loaded, desk, live, leaving=leaving or asyncio.Event())
         ending = asyncio.create_task(_end_streams(services))
         try:

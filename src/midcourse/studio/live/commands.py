@@ -96,10 +96,18 @@ def goto(trace: LiveTrace, asked: Goto) -> Done:
 def next_turn(trace: LiveTrace, asked: NextTurn) -> Done:
     """Accept the answer, and begin the one to what is said next."""
     with trace.command() as session:
-        if not session.trace.finished:
+        if not session.answer():
+            raise SteerError("there is no answer yet to go on from")
+        if not (finished := session.trace.finished):
             session.finish()
-        following = session.next_turn(asked.content)
+        try:
+            following = session.next_turn(asked.content)
+        except BaseException:
+            if not finished:
+                session.unfinish()
+            raise
     new = trace.live.begin(following.trace, trace.sampling)
+    new.seat.inherit(trace.seat)
     return _begun(new, asked.go_on)
 
 

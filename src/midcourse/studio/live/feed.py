@@ -48,6 +48,7 @@ class Listener:
         self._events: deque[Event] = deque()
         self._behind = snapshot is not None  # the first event is a snapshot
         self._others: dict[tuple[str, str], Event] = {}
+        self._others_lock = threading.Lock()  # of its own: whoever tells of one trace may hold that one's lock
         self._loop = asyncio.get_running_loop()
         self._bell = asyncio.Event()
         self._rung = False
@@ -65,7 +66,7 @@ class Listener:
 
     def put_other(self, key: tuple[str, str], event: Event) -> None:
         """Tell about something else, in the place of what was last said about the same."""
-        with self._lock:
+        with self._others_lock:
             self._others.pop(key, None)
             self._others[key] = event
             if len(self._others) > MOST_OTHERS:
@@ -83,10 +84,12 @@ class Listener:
 
     def take(self) -> list[Event]:
         """What there is to say now."""
-        with self._lock:
-            found = [*self._events, *self._others.values()]
-            self._events.clear()
+        with self._others_lock:
+            others = list(self._others.values())
             self._others.clear()
+        with self._lock:
+            found = [*self._events, *others]
+            self._events.clear()
             if self._behind and self._snapshot is not None:
                 self._behind = False
                 found.insert(0, self._snapshot())

@@ -18,7 +18,6 @@ from midcourse.session import Session
 from midcourse.store import Store
 from midcourse.studio.errors import BusyError, MissingError
 from midcourse.studio.live import commands
-from midcourse.studio.live.drawer import Drawer
 from midcourse.studio.live.feed import Feed, Listener
 from midcourse.studio.live.run import Run
 from midcourse.studio.live.trace import LiveTrace
@@ -39,10 +38,9 @@ OPEN = 32  # traces that are kept open though nobody looks at them
 class Live:
     """The open traces of one store, on one desk."""
 
-    def __init__(self, store: Store, desk: Desk, drawer: Drawer) -> None:
+    def __init__(self, store: Store, desk: Desk) -> None:
         self.store = store
         self.desk = desk
-        self.drawer = drawer
         self.feed = Feed()
         self._traces: dict[str, LiveTrace] = {}
         self._opening = threading.Lock()
@@ -115,7 +113,7 @@ class Live:
 
     def begin(self, trace: Trace, sampling: SamplingView) -> LiveTrace:
         """A new trace, which is stored already."""
-        self.drawer.put(_key(trace.id), sampling.model_dump())
+        self.store.remember(_key(trace.id), sampling.model_dump())
         with self._opening:
             return self._add(trace, sampling)
 
@@ -143,12 +141,12 @@ class Live:
 
     def sample(self, trace: LiveTrace, sampling: SamplingView) -> None:
         """Keep how the model writes in a trace."""
-        self.drawer.put(_key(trace.id), sampling.model_dump())
+        self.store.remember(_key(trace.id), sampling.model_dump())
         trace.sampling = sampling
 
     def author(self) -> str | None:
         """Whose steers these are."""
-        kept = self.drawer.get("preferences")
+        kept = self.store.recall("preferences")
         return (kept.get("author") if isinstance(kept, dict) else None) or None
 
     def saving(self, tok: Tokenizer) -> Callable[[Trace], None]:
@@ -219,7 +217,7 @@ class Live:
             )
             tok = self._other(trace.model, trace.tokenizer)
         if sampling is None:
-            kept = self.drawer.get(_key(trace.id))
+            kept = self.store.recall(_key(trace.id))
             sampling = SamplingView() if kept is None else SamplingView(**kept)
         made = LiveTrace(self, trace, self.desk.seat(), tok, sampling, readonly)
         self._traces[trace.id] = made

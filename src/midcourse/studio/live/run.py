@@ -55,6 +55,8 @@ class Run:
         except Exception:
             log.exception("a run has failed")
             message = "something went wrong in the studio; its log says what"
+        finally:
+            self.stream.close()
         self.end(message)
 
     def reads(self, fed: int, reused: int) -> None:

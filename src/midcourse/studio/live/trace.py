@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from midcourse.engine.sampling import Sampling, Step
-from midcourse.errors import MidcourseError
+from midcourse.errors import MidcourseError, StoreError
 from midcourse.session import Session, Stream
 from midcourse.session.live import Live as LiveSession
-from midcourse.store.snippets import of_answer, of_messages
+from midcourse.store.snippets import CHARACTERS, SIDE_TOKENS, of_messages
 from midcourse.studio.errors import BusyError, StaleError
 from midcourse.studio.live.feed import Event, Listener
 from midcourse.studio.live.run import Run
@@ -64,6 +64,7 @@ class LiveTrace:
         self.used = time.monotonic()
         self.listeners: list[Listener] = []
         self._commands = threading.Lock()
+        self._beginning: Run | None = None  # what the command that is carried out lets the model write
         self._run_view = RunView(state="idle")
         self._tok = tok
         self._set(trace)
@@ -100,7 +101,7 @@ class LiveTrace:
             return TraceRowView(
                 id=trace.id,
                 title=of_messages(trace.messages),
-                answer=of_answer(trace, self.tokens.text),
+                answer="".join(view.text for view in self.tokens.views[:SIDE_TOKENS])[:CHARACTERS],
                 model=trace.model,
                 steers=len(trace.steers),
                 tokens=len(self.tokens),
@@ -163,16 +164,19 @@ class LiveTrace:
                     self._check(version)
             session = self._steerable()
             self._halt()
-            before = self.version
+            self._beginning = None
             try:
                 yield session
-                with self.lock:
-                    self._changed()
-            except BaseException:
-                with self.lock:
-                    if self.version == before:  # refused: the trace is as it was when the model was stopped
-                        self.refresh()
+            except StoreError:
+                self._elsewhere()
                 raise
+            except BaseException:
+                with self.lock:  # the trace is as it was when the model was stopped
+                    self.refresh()
+                raise
+            with self.lock:  # what the run has to tell waits until this is told
+                self._begin()
+                self._changed()
         self.live.publish_row(self)
 
     @contextmanager
@@ -195,10 +199,9 @@ class LiveTrace:
             return
         run = Run(self, stream, asked, self.live.ahead())
         with self.lock:
-            self.run = run
+            self.run = self._beginning = run
             self._run_view = run.view
         self.seat.reading = lambda reuse: run.reads(reuse.fed, reuse.reused)
-        self.live.run(run)
 
     def stop(self, *, left: bool = False) -> None:
         """Stop the model within one token, if it writes."""
@@ -274,6 +277,21 @@ class LiveTrace:
         self._rest = self._look(place)
         self._tell("trace", self.view(keep))
 
+    def _elsewhere(self) -> None:
+        """A change could not be saved: if another program has changed the trace, take it as it is now.
+
+        Raises `StaleError` then.
+        """
+        stored = self.live.stored(self.id)
+        with self.lock:
+            if stored == self.trace:
+                self.refresh()
+                return
+            self._set(stored)
+            self.version += 1
+            self._tell("trace", self.view())
+        raise StaleError("another program has changed this answer; look at it, and do it again")
+
     def _tell(self, kind: str, data: Any) -> None:
         event = Event(kind, data)
         for listener in self.listeners:
@@ -289,6 +307,10 @@ class LiveTrace:
         if self.live.withdraw(run):
             run.end()
         run.over.wait()
+
+    def _begin(self) -> None:
+        if self._beginning is not None:
+            self.live.run(self._beginning)
 
     def _check(self, version: int) -> None:
         if version != self.version:

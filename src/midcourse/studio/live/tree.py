@@ -42,10 +42,13 @@ class Tree:
             self._texts.append(_Texts(chosen, [self.text(self._ids(run)) for run in steer.rejected]))
 
     def look(self, at: Point) -> tuple[list[ForkView], list[SteerView]]:
-        """The forks of the path to `at`, and all steers."""
+        """The forks of the path to `at`, which was there before this call, and all steers.
+
+        The model may write on meanwhile; what it adds is left for the next look.
+        """
         self.grow()
         seen = _Seen(self.trace, self._starts, at)
-        return seen.forks(self.text), [self._steer(steer, seen) for steer in self.trace.steers]
+        return seen.forks(self.text), [self._steer(steer, seen) for steer in self.trace.steers[: len(self._texts)]]
 
     def _ids(self, run: Run) -> Sequence[int]:
         start = self._starts[run.span]
@@ -89,7 +92,7 @@ class _Seen:
 
     def __init__(self, trace: Trace, starts: list[int], at: Point) -> None:
         self.trace, self.starts, self.at = trace, starts, at
-        spans = trace.spans
+        spans = trace.spans[: len(starts)]
         self.lengths = {span.id: length for span, length in trace.path(at)}
         self.depth = 0 if at.span is None else starts[at.span] + at.length
         self.next: dict[Point, int] = {}  # the last span that follows a place
@@ -133,7 +136,7 @@ class _Seen:
 
     def of(self, place: Point) -> _Branch | None:
         """The branch in which a place lies; None for the path itself."""
-        if place.span is None:
+        if place.span is None or place.span >= len(self.branch):
             return None
         if place.span in self.lengths:
             return self.rest[place.span] if place.length > self.lengths[place.span] else None
@@ -146,7 +149,7 @@ class _Seen:
         if not branches:
             return []
         tips: dict[_Branch, Point] = {}
-        for place in reversed(trace.history):
+        for place in reversed(list(trace.history)):
             if (within := self.of(place)) is not None:
                 tips.setdefault(within, place)
         steers, leaving, here = self._count()
