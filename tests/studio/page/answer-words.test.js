@@ -20,7 +20,7 @@ test("blanks are seen and heard", () => {
   assert.deepEqual([named(token("")), named(token("", { ends: true })), named(token(" x"))], ["⟨part of a character⟩", "⟨end⟩", "␣x"]);
   assert.deepEqual(["\n", "\n\n", " ", "    ", "\t", " word", ""].map((text) => spoken({ text })), ["line break", "2 line breaks", "space", "4 spaces", "tab", "“word”", "part of a character"]);
   assert.equal(described(token(" word", { logprob: Math.log(0.12) }), 4, 20), "“word”, 12 %, model, token 5 of 20");
-  assert.equal(described(token("x", { logprob: null, source: "human" }), 0, 1), "“x”, typed by you, token 1 of 1");
+  assert.equal(described(token("x", { logprob: null, source: "human" }), 0, 1), "“x”, by hand, token 1 of 1");
 });
 
 test("what the model is doing", () => {
@@ -51,7 +51,7 @@ const forks = [
 test("the outline says which ways are left and that their steers count", () => {
   const [first, second] = outline(trace("one| two| three| four| five", { forks }));
   assert.equal(first.context, "one two");
-  assert.deepEqual(first.ways.map(({ current, about }) => [current, about]), [[false, "12 tokens · 2 steers, still count"], [true, "typed · 12 tokens"]]);
+  assert.deepEqual(first.ways.map(({ current, about }) => [current, about]), [[false, "12 tokens · 2 steers, still count"], [true, "by hand · 12 tokens"]]);
   assert.equal(second.ways.length, 3);
 });
 

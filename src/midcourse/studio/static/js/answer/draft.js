@@ -168,5 +168,6 @@ export function refused(draft, { code, message }) {
 
 /** How an alternative reads. @param {T.AlternativeView} alternative */
 export function offered(alternative) {
-  return { text: alternative.ends ? "⟨end⟩" : visible(alternative.text, 24), share: Math.exp(alternative.logprob), percent: percent(alternative.logprob) };
+  const part = alternative.text === "" || alternative.text.includes("\ufffd"); // of a character that other tokens complete
+  return { text: alternative.ends ? "⟨end⟩" : part ? "⟨part⟩" : visible(alternative.text, 24), share: Math.exp(alternative.logprob), percent: percent(alternative.logprob) };
 }

@@ -33,7 +33,7 @@ export function outline({ forks, tokens }) {
 
 /** @param {T.BranchView} branch @param {boolean} current */
 function aboutBranch({ source, tokens, steers }, current) {
-  const who = { model: "", human: "typed", teacher: "by the teacher", import: "imported" }[source];
+  const who = { model: "", human: "by hand", teacher: "by a teacher", import: "imported" }[source];
   const count = steers ? counted(steers, "steer") + (current ? "" : steers === 1 ? ", still counts" : ", still count") : "";
   return [who, counted(tokens, "token"), count].filter(Boolean).join(" · ");
 }

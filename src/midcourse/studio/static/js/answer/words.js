@@ -41,7 +41,7 @@ export function spoken({ text, ends }) {
   return text.length === 1 ? "space" : `${text.length} spaces`;
 }
 
-const SOURCES = { model: "model", human: "typed by you", teacher: "teacher", import: "imported" };
+const SOURCES = { model: "model", human: "by hand", teacher: "by a teacher", import: "imported" };
 
 /** Who wrote it. @param {T.TokenView["source"]} source */
 export const writer = (source) => SOURCES[source];

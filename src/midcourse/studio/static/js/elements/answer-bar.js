@@ -81,7 +81,7 @@ function samples(shading, unlikely) {
   const sample = (/** @type {string} */ marks, /** @type {number} */ level, /** @type {string} */ text) =>
     h("span", { class: "sample" }, h("span", { class: `t ${marks}`, dataset: { level: String(level) } }, "abc"), text);
   if (shading === "sure") return legend(unlikely).map(({ level, text }) => sample("model", level, text));
-  if (shading === "source") return [sample("human", 0, "typed by you"), sample("teacher", 0, "teacher"), sample("import", 0, "imported")];
+  if (shading === "source") return [sample("human", 0, "by hand"), sample("teacher", 0, "by a teacher"), sample("import", 0, "imported")];
   return [];
 }
 

@@ -26,7 +26,7 @@ export class Correction extends Piece {
   /** @type {Steering} */
   steering = /** @type {any} */ (null);
   #id = `correction-${++made}`;
-  #field = field({ class: "typed", "aria-label": "Correction", "aria-describedby": `${this.#id}-says`, "data-placeholder": "what it should say" });
+  #field = field({ class: "typed", "aria-label": "Correction", "aria-describedby": `${this.#id}-says` });
   #space = h("button", { type: "button", class: "space", onclick: () => this.steering.edit(drafts.toggledSpace) });
   #alternatives = /** @type {AlternativesList} */ (document.createElement("mc-alternatives"));
   #about = /** @type {SteerAbout} */ (document.createElement("mc-steer-about"));
@@ -50,14 +50,19 @@ export class Correction extends Piece {
         "button",
         { type: "button", class: `button ${look}`, onclick: run, "data-tip-up": look === "plain" ? keyFor(action) : null },
         says,
-        look !== "plain" && h("kbd", { "aria-hidden": "true" }, keyFor(action)),
+        look !== "plain" && h("kbd", { "aria-hidden": "true" }, keyFor(action).replace("Shift+", "⇧")),
       ));
     const keep = (/** @type {T.NewSteer["action"]} */ action) => () => void this.steering.keep(action);
     const panel = h(
       "div",
       { class: "panel" },
       this.#alternatives,
-      this.#says,
+      h(
+        "div",
+        { class: "top" },
+        this.#says,
+        h("button", { type: "button", class: "button plain only-icon", "aria-label": "Close: nothing happened", onclick: () => this.steering.close() }, icon("close")),
+      ),
       this.#problem,
       h(
         "div",
@@ -68,7 +73,6 @@ export class Correction extends Piece {
         button("mark", "Mark only", "line-mark", "plain", keep("mark")),
         button("reason", "Reason", "line-reason", "plain", () => this.#about.focusOn("reason")),
         button("tags", "Tags", "line-tags", "plain", () => this.#about.focusOn("tags")),
-        h("button", { type: "button", class: "button plain only-icon close", "aria-label": "Close: nothing happened", onclick: () => this.steering.close() }, icon("close")),
       ),
       this.#about,
     );
@@ -97,7 +101,7 @@ export class Correction extends Piece {
     const spaced = drafts.spaced(draft);
     setText(this.#field, draft.text);
     this.#field.setAttribute("contenteditable", draft.sending ? "false" : "plaintext-only");
-    this.#field.classList.toggle("empty", draft.text === "");
+    this.#field.classList.toggle("blank", draft.text === "");
     this.#space.textContent = spaced ? "␣" : "⌢";
     this.#space.setAttribute("aria-label", spaced ? "A space comes first. Join it to what stands before" : "No space comes first. Put one there");
     this.#space.title = this.#space.ariaLabel ?? "";
