@@ -16,8 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from midcourse.store import Store
 from midcourse.trace.tree import Run, Trace
@@ -103,16 +105,16 @@ def page_figures(store: Store) -> dict[str, float]:
     """Milliseconds for the slowest of the first, a middle and the last page of each way of listing."""
     asked: dict[str, Callable[[str | None], tuple[Sequence[object], str | None]]] = {}
 
-    def steers(**filters: str) -> Callable[[str | None], tuple[Sequence[object], str | None]]:
+    def steers(**filters: Any) -> Callable[[str | None], tuple[Sequence[object], str | None]]:
         def page(after: str | None) -> tuple[Sequence[object], str | None]:
             found = store.steers(after=after, **filters)
             return found.rows, found.next
 
         return page
 
-    def traces(**filters: str | bool) -> Callable[[str | None], tuple[Sequence[object], str | None]]:
+    def traces(**filters: Any) -> Callable[[str | None], tuple[Sequence[object], str | None]]:
         def page(after: str | None) -> tuple[Sequence[object], str | None]:
-            found = store.traces(after=after, **filters)  # type: ignore[arg-type]
+            found = store.traces(after=after, **filters)
             return found.rows, found.next
 
         return page
@@ -121,6 +123,12 @@ def page_figures(store: Store) -> dict[str, float]:
     asked["traces, steered"] = traces(steered=True)
     asked["traces, not steered"] = traces(steered=False)
     asked["traces by tag"] = traces(tag="tag 1")
+    asked["traces by attribute"] = traces(attribute="helpfulness")
+    asked["traces by attribute in a range"] = traces(attribute="helpfulness:3..4")
+    asked["traces by attribute, tag and author"] = traces(attribute="helpfulness:3..", tag="tag 1", author="eve")
+    asked["traces by author"] = traces(author="eve")
+    asked["traces by author who is not there"] = traces(author="nobody")
+    asked["traces by model"] = traces(model="other")
     asked["traces by text that is not there"] = traces(text="not there")
     asked["steers"] = steers()
     asked["steers by tag"] = steers(tag="format")
@@ -129,6 +137,18 @@ def page_figures(store: Store) -> dict[str, float]:
     asked["steers by author who is not there"] = steers(author="nobody")
     asked["steers by tag and author"] = steers(tag="format", author="ada")
     asked["steers by tag and author that never meet"] = steers(tag="format", author="eve")
+    asked["steers by kind"] = steers(kind="mark")
+    asked["steers by kind that is not there"] = steers(kind="ending")
+    asked["steers set aside"] = steers(aside=True)
+    asked["steers not set aside"] = steers(aside=False)
+    asked["steers that are abandoned"] = steers(abandoned=True)
+    asked["steers set aside, by author and kind, abandoned"] = steers(
+        aside=True, author="ada", kind="correction", abandoned=True
+    )
+    asked["steers by the trace's tag"] = steers(trace_tag="tag 1")
+    asked["steers by the trace's tag, set aside"] = steers(trace_tag="tag 1", aside=True)
+    asked["steers by model"] = steers(model="other")
+    asked["steers by model, tag and kind"] = steers(model="other", tag="format", kind="mark")
     asked["steers by common text"] = steers(text="quicon")
     asked["steers by rare text"] = steers(text="bel ti so an per")
     asked["steers by text that is not there"] = steers(text="not there")
@@ -145,7 +165,22 @@ def page_figures(store: Store) -> dict[str, float]:
                 break
             keys.append(key)
         figures[f"page of {name}, ms"] = max(best_ms(page, keys[place]) for place in (0, len(keys) // 2, -1))
+    figures["first page of traces with their number, ms"] = best_ms(lambda _: store.traces(total=True), None)
+    figures["first page of steers with their number, ms"] = best_ms(lambda _: store.steers(total=True), None)
+    for filters in ({"tag": "format"}, {"author": "ada", "aside": False}, {"trace_tag": "tag 1"}, {"text": "quicon"}):
+        name = " and ".join(filters)
+        figures[f"the same by {name}, ms"] = best_ms(lambda _, by=filters: store.steers(total=True, **by), None)
+    figures["the first 1,000 traces, ms"] = best_ms(lambda _: store.traces(limit=1000), None)
+    figures["all traces, page by page, ms"] = best_ms(lambda _: all_pages(store), None)
+    figures["what there is to filter by, ms"] = best_ms(lambda _: store.facets(), None)
     return figures
+
+
+def all_pages(store: Store) -> None:
+    """The whole list, a thousand traces at a time."""
+    after: str | None = None
+    while (page := store.traces(after=after, limit=1000)).next is not None:
+        after = page.next
 
 
 def save_figures(store: Store) -> dict[str, float]:
@@ -191,9 +226,10 @@ def make_traces(seed: int) -> Iterator[Trace]:
             f"trace {number}" if seed == 1 else f"trace {seed}.{number}",
             [{"role": "user", "content": question}],
             tuple(rng.choices(range(5000), k=60)),
-            "model",
+            "model" if number % 50 else "other",
             "tokenizer",
             frozenset({END}),
+            attributes={"helpfulness": float(number % 5)},
             tags=(f"tag {number % 7}",),
             created="2026-11-22T12:00:00Z",
         )
@@ -212,6 +248,14 @@ def make_traces(seed: int) -> Iterator[Trace]:
                 created="2026-11-22T12:00:00Z",
             )
         trace.grow([*rng.choices(range(10, 5000), k=SEGMENT), END], "model")
+        if trace.steers and number % 20 == 0:  # some set aside, some marked, some abandoned
+            trace.steers[3] = replace(trace.steers[3], aside=True)
+            at = trace.end_of(trace.steers[5].rejected[0].span)
+            trace.steer(
+                trace.at(at, trace.depth(at) - 4), None, [Run(at.span or 0, trace.depth(at) - 4, trace.depth(at))]
+            )
+            trace.undo()
+            trace.undo()
         yield trace
 
 

@@ -20,6 +20,7 @@ about = st.fixed_dictionaries(
         "weight": st.floats(0, 10),
         "author": words,
         "created": st.just("2026-11-22T12:00:00Z"),
+        "aside": st.booleans(),
     },
 )
 

@@ -161,6 +161,20 @@ def test_two_copies_of_half_the_weight_are_one_and_weight_zero_is_absent(name: s
     _same(*_halved(), name)
 
 
+@cache
+def _aside() -> tuple[Found, Found]:
+    """A trace with a steer set aside, and the same spans where nobody recorded that steer."""
+    aside, absent = _trace(4), _trace(4)
+    aside.steers[0] = replace(aside.steers[0], aside=True)
+    absent.steers = [replace(steer, id=number) for number, steer in enumerate(absent.steers[1:])]
+    return _found([_noted([aside])]), _found([_noted([absent])])
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_steer_that_is_set_aside_is_absent(name: str) -> None:
+    _same(*_aside(), name)
+
+
 def test_terms_add_up_by_weight() -> None:
     network = Network(tiny.model("llama"))
     made = batch(build(_examples(1)))

@@ -1,5 +1,7 @@
 """Which way does the model go? The verdict, case by case, and the writing in batches."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,6 +71,12 @@ def test_every_steer_is_a_fork_with_its_context() -> None:
     assert standing[1].context == [*held_out[0].prompt, *b'name = "A"\nage']
     assert standing[1].chosen == [*b" = 3"]
     assert standing[1].rejected == [[*b": 3"]]
+
+
+def test_a_steer_that_is_set_aside_is_no_fork() -> None:
+    one = trace("q", ["name", (": A", ' = "A"'), "\nage", (": 3", " = 3")])
+    one.steers[0] = replace(one.steers[0], aside=True)
+    assert [(f.trace, f.steer) for f in forks([one], at_most=10, seed=0)] == [(0, 1)]
 
 
 def test_more_forks_than_wanted_are_drawn_with_the_seed() -> None:

@@ -76,4 +76,5 @@ def steer(draw: st.DrawFn, trace: Trace, ids: list[int]) -> None:
         weight=draw(st.floats(0, 10)),
         author=draw(st.none() | TEXT),
         created=draw(st.none() | TEXT),
+        aside=draw(st.booleans()),
     )

@@ -35,7 +35,7 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
     metadata.create_all(engine)
     assert tables_of(tmp_path / "migrated.db") == tables_of(tmp_path / "made.db")
-    assert len(tables_of(tmp_path / "made.db")) == 10 + 3  # the tables and the indexes
+    assert len(tables_of(tmp_path / "made.db")) == 11 + 5  # the tables and the indexes
     engine.dispose()
 
 

@@ -170,13 +170,21 @@ def test_several_answers_of_a_conversation_are_traces_of_their_own():
 def test_what_a_line_says_about_itself():
     about = {"tags": ["x"], "weight": 0.5, "author": "ada", "created": "2026-11-22T12:00:00Z"}
     trace = one(
-        line("the", {"chosen": " end", **about, "reason": "r"}, id="i", model="n", attributes={"fun": 2}, **about)
+        line(
+            "the",
+            {"chosen": " end", **about, "reason": "r", "aside": True},
+            id="i",
+            model="n",
+            attributes={"fun": 2},
+            **about,
+        )
     )
     steer = trace.steers[0]
     assert (trace.id, trace.model, trace.attributes) == ("i", "n", {"fun": 2.0})
     for part in (trace, steer):
         assert (part.tags, part.weight, part.author, part.created) == (("x",), 0.5, "ada", "2026-11-22T12:00:00Z")
     assert steer.reason == "r"
+    assert steer.aside
 
 
 def test_ids_beside_text_are_taken_as_they_are():

@@ -123,6 +123,14 @@ class Session(RuleBasedStateMachine):
         self.now += able
 
     @invariant()
+    def what_is_on_the_path_ends_at_one_of_its_places(self) -> None:
+        trace = self.trace
+        for steer, on_path in zip(trace.steers, trace.on_path(), strict=True):
+            run = steer.chosen or steer.rejected[0]
+            reached = trace.depth(trace.head) >= run.stop
+            assert on_path == (reached and trace.at(trace.head, run.stop) == trace.at(trace.end_of(run.span), run.stop))
+
+    @invariant()
     def it_is_sound(self):
         assert problems(self.trace) == []
 
@@ -178,6 +186,21 @@ def with_trace(**change):
 
 def test_a_sound_trace_has_no_problems():
     assert problems(sound()) == []
+
+
+def test_kinds():
+    trace = Trace("t", [], (7,), "m", "f", frozenset({END}))
+    trace.grow([1, 2, 3, 4], "model")
+    trace.steer(trace.at(trace.head, 3), [5], [Run(0, 3, 4)])
+    trace.steer(trace.at(trace.head, 4), [6, END])
+    trace.steer(trace.at(trace.head, 2), None, [Run(0, 2, 4)])
+    trace.steer(trace.at(trace.head, 1), [END], [Run(0, 1, 4)])
+    trace.steer(ROOT, [END])
+    assert [steer.kind for steer in trace.steers] == ["correction", "insertion", "mark", "ending", "ending"]
+    assert trace.on_path() == [False, False, False, False, True]
+    trace.undo()
+    trace.undo()
+    assert trace.on_path() == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ Sides:
 - `text`: unrelated text, to hold the model where it is.
 
 Invariant: every supervised token belongs to a segment, and every segment but `accepted` and `text` to a steer.
-Steers and traces of weight 0 are absent.
+Steers and traces of weight 0 are absent, and so are steers that are set aside: neither side of them is trained on. What
+they reject is not `accepted` either, for somebody has called it wrong; what they choose is a person's, which never is.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from midcourse.errors import UserError
-from midcourse.trace.tree import ROOT, Run, Trace
+from midcourse.trace.tree import ROOT, Run, Steer, Trace
 
 Side = Literal["chosen", "rejected", "marked", "accepted", "text"]
 
@@ -133,15 +134,20 @@ def texts(documents: Iterable[Sequence[int]], *, first: int = 0) -> list[Example
     return found
 
 
+def weight(trace: Trace, steer: Steer) -> float:
+    """How much a steer counts: nothing where it is set aside."""
+    return 0.0 if steer.aside else steer.weight * trace.weight
+
+
 def steered(trace: Trace) -> Iterator[Segment]:
     """Both sides of every steer of `trace`, the chosen one first, whatever their weight."""
     for steer in trace.steers:
-        weight = steer.weight * trace.weight
+        counts = weight(trace, steer)
         if steer.chosen is not None:
-            yield Segment("chosen", _slices(trace, steer.chosen), weight, steer.id)
+            yield Segment("chosen", _slices(trace, steer.chosen), counts, steer.id)
         side: Side = "rejected" if steer.chosen is not None else "marked"
         for which, run in enumerate(steer.rejected):
-            yield Segment(side, _slices(trace, run), weight, steer.id, which)
+            yield Segment(side, _slices(trace, run), counts, steer.id, which)
 
 
 def _segments(trace: Trace, wanted: frozenset[Side]) -> tuple[Segment, ...]:

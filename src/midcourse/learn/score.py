@@ -38,7 +38,7 @@ class SteerScore:
 def score(
     loaded: Loaded, traces: Iterable[Trace], rows: bool = False, *, max_tokens: int = 4096
 ) -> Iterator[SteerScore]:
-    """A score for each steer, in order, steers of weight 0 included.
+    """A score for each steer, in order, steers of weight 0 and those set aside included.
 
     Packed, as training sees them; with `rows` each side runs with its own copy of its context through the model's plain
     forward pass, which is what packed must equal. A model that cannot be packed is scored by rows in any case.

@@ -56,7 +56,7 @@ def find(
         )
     for name, missing in idle.items():
         tell(f"{name} has nothing to look at: there are no {missing}")
-    steers = [steer for trace in traces for steer in trace.steers if steer.weight * trace.weight > 0]
+    steers = [steer for trace in traces for steer in trace.steers if items.weight(trace, steer) > 0]
     marks = sum(steer.chosen is None for steer in steers)
     if marks and "marked" not in sides:
         tell(f"{marks} of {len(steers)} steers are marks; {settings.objective} ignores them (unlikelihood would not)")

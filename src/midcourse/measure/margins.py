@@ -24,11 +24,11 @@ PACK = 1024  # tokens of one pass: longer packs cost more in attention than they
 
 
 def margins(loaded: Loaded, traces: Sequence[Trace], *, rows: bool = False) -> dict[tuple[int, int], SteerScore]:
-    """The score of every steer by its (trace, steer) place, with the model as it is now."""
+    """The score of every steer that is not set aside, by its (trace, steer) place, with the model as it is now."""
     from midcourse.learn.score import score
 
     found = score(loaded, traces, rows=rows, max_tokens=PACK)
-    return {(one.trace, one.steer): one for one in found}
+    return {(one.trace, one.steer): one for one in found if not traces[one.trace].steers[one.steer].aside}
 
 
 def taken(found: SteerScore | None) -> Taken:

@@ -41,8 +41,8 @@ class Fork(NamedTuple):
 
 
 def forks(traces: Sequence[Trace], at_most: int, seed: int) -> list[Fork]:
-    """The steers of `traces` in order, or `at_most` of them drawn with `seed`."""
-    places = [(number, steer) for number, trace in enumerate(traces) for steer in trace.steers]
+    """The steers of `traces` that are not set aside, in order, or `at_most` of them drawn with `seed`."""
+    places = [(number, steer) for number, trace in enumerate(traces) for steer in trace.steers if not steer.aside]
     if len(places) > at_most:
         drawn = random.Random(seed).sample(range(len(places)), at_most)
         places = [places[index] for index in sorted(drawn)]

@@ -102,7 +102,7 @@ def measure(
         settings={"measure": settings.model_dump(), "dtype": str(loaded.dtype).removeprefix("torch.")},
         counts={
             "traces": len(traces),
-            "steers": sum(len(trace.steers) for trace in traces),
+            "steers": sum(not steer.aside for trace in traces for steer in trace.steers),
             "replayed": len(forks),
             "answers": len(asked),
             "drift_prompts": len(unrelated),

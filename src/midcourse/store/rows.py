@@ -31,7 +31,7 @@ _SPAN = ("id", "parent", "fork", "source", "ids", "logprobs")
 _ORIGIN = ("id", "messages", "prompt", "model", "tokenizer", "end_ids")
 _STATE = ("history", "cursor", "finished", "attributes", "tags", "weight", "author", "created", "spans", "steers")
 # What may be changed in a steer after it is stored.
-ANNOTATIONS = ("reason", "tags", "weight", "author", "created")
+ANNOTATIONS = ("reason", "tags", "weight", "author", "created", "aside")
 
 
 def span_row(trace: int, span: Span) -> Row:
@@ -64,6 +64,7 @@ def steer_row(trace: int, steer: Steer) -> Row:
         "weight": _real(steer.weight),
         "author": steer.author,
         "created": steer.created,
+        "aside": steer.aside,
     }
 
 
@@ -95,6 +96,7 @@ def steer_from(row: Mapping[Any, Any], runs: Iterable[Mapping[Any, Any]]) -> Ste
         row["weight"],
         row["author"],
         row["created"],
+        row["aside"],
     )
 
 
@@ -169,8 +171,10 @@ def steers_digest(before: bytes, steers: Iterable[Steer]) -> bytes:
     """The chain `before` with further steers."""
     for steer in steers:
         row = steer_row(0, steer)
+        # What the first version of the store did not know is said only where it is not the default.
+        said = [row[name] for name in ANNOTATIONS if name != "aside" or steer.aside]
         runs = [(run["place"], run["span"], run["start"], run["stop"]) for run in run_rows(0, steer)]
-        before = _digest(before, steer.id, steer.ends, runs, *(row[name] for name in ANNOTATIONS))
+        before = _digest(before, steer.id, steer.ends, runs, *said)
     return before
 
 

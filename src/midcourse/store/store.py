@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, Unpack
 
 from sqlalchemy import Connection, RowMapping, func, select
 
 from midcourse.errors import Problem, UserError
-from midcourse.store import drawer, listing, schema, writing
+from midcourse.store import drawer, facets, filters, listing, schema, writing
 from midcourse.store.database import Database
+from midcourse.store.facets import Facets
+from midcourse.store.filters import SteersWhere, TracesWhere
 from midcourse.store.jobs import Jobs
 from midcourse.store.listing import Page, SteerRow, TraceRow
 from midcourse.store.reading import read
@@ -175,55 +178,58 @@ class Store:
         )
 
     def traces(
-        self,
-        *,
-        after: str | None = None,
-        limit: int = 50,
-        tag: str | None = None,
-        steered: bool | None = None,
-        text: str | None = None,
+        self, *, after: str | None = None, limit: int = 50, total: bool = False, **where: Unpack[TracesWhere]
     ) -> Page[TraceRow]:
-        """A page of traces, the newest first; `after` is the `next` of the page before.
+        """A page of the traces that `TracesWhere` means, the newest first; `after` is the `next` of the page before.
 
-        `text` is looked for in what the user said last and in the beginning of the answer, whatever its case.
+        With `total`, the first page says how many there are.
         """
         with self._database.reading() as connection:
-            return listing.traces(connection, after=after, limit=limit, tag=tag, steered=steered, text=text)
+            return listing.traces(connection, where, after=after, limit=limit, total=total)
 
     def steers(
-        self,
-        *,
-        after: str | None = None,
-        limit: int = 50,
-        tag: str | None = None,
-        author: str | None = None,
-        text: str | None = None,
-        trace: str | None = None,
+        self, *, after: str | None = None, limit: int = 50, total: bool = False, **where: Unpack[SteersWhere]
     ) -> Page[SteerRow]:
-        """A page of steers, those of the newest trace first and the last one of each first.
-
-        `text` is looked for in the steer's texts (context, chosen, rejected) and its reason, whatever its case.
-        """
+        """A page of the steers that `SteersWhere` means, those of the newest trace first, its last one first."""
         with self._database.reading() as connection:
-            return listing.steers(connection, after=after, limit=limit, tag=tag, author=author, text=text, trace=trace)
+            return listing.steers(connection, where, after=after, limit=limit, total=total)
 
-    def all(self, *, tag: str | None = None, steered: bool | None = None) -> Iterator[Trace]:
-        """All traces in the order of their arrival, a few in memory at a time; each one as it is when its turn comes.
-
-        What arrives after the call is left out. Raises `BadStoreError` at a trace that is damaged.
-        """
+    def facets(self) -> Facets:
+        """What lists can be filtered by, with how many have it."""
         with self._database.reading() as connection:
-            last = connection.execute(select(func.max(traces.c.seq))).scalar() or 0
-        seq = 0
-        while True:
+            return facets.facets(connection)
+
+    def all(self, **where: Unpack[TracesWhere]) -> Iterator[Trace]:
+        """All traces that `TracesWhere` means in the order of their arrival, a few in memory at a time.
+
+        What arrives after the call is left out; each one is as it is when its turn comes. Raises `BadStoreError` at a
+        trace that is damaged.
+        """
+        keys = filters.traces(where)
+        with self._database.reading() as connection:
+            numbers = sorted(connection.execute(keys.query).scalars())
+        return self._numbered(numbers)
+
+    def selected(self, **where: Unpack[SteersWhere]) -> Iterator[Trace]:
+        """The traces of the steers that `SteersWhere` means, in which all other steers are set aside.
+
+        What is set aside in the store is not selected, unless that is asked for. Traces come as from `all`.
+        """
+        where = {**where, "aside": where.get("aside") or False}
+        with self._database.reading() as connection:
+            chosen: dict[int, set[int]] = {}
+            for number, steer in connection.execute(filters.steers(where).query):
+                chosen.setdefault(number, set()).add(steer)
+        numbers = sorted(chosen)
+        for number, trace in zip(numbers, self._numbered(numbers), strict=True):
+            trace.steers = [replace(steer, aside=steer.id not in chosen[number]) for steer in trace.steers]
+            yield trace
+
+    def _numbered(self, numbers: Sequence[int]) -> Iterator[Trace]:
+        for start in range(0, len(numbers), _BATCH):
             with self._database.reading() as connection:
-                query = select(traces).where(traces.c.seq > seq, traces.c.seq <= last)
-                query = listing.filtered(query, tag=tag, steered=steered)
-                rows = connection.execute(query.order_by(traces.c.seq).limit(_BATCH)).mappings().all()
-                batch = list(read(connection, self.name, rows))
-            if not rows:
-                return
-            seq = rows[-1]["seq"]
+                query = select(traces).where(traces.c.seq.in_(numbers[start : start + _BATCH])).order_by(traces.c.seq)
+                batch = list(read(connection, self.name, connection.execute(query).mappings().all()))
             yield from batch
 
     def count(self) -> Count:

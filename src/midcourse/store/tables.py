@@ -2,7 +2,8 @@
 
 Representation: a trace is one row of `traces` and, under its `seq`, rows of `spans`, `steers` and `runs`, numbered as
 in the trace. Ids are packed int32, JSON is text, text is exact (`Words`). `steers` keeps decoded snippets, so that
-listing needs no tokenizer; the two `…_tags` tables and `steer_words` only serve searching and can be rebuilt.
+listing needs no tokenizer; the `…_tags` tables, `trace_attributes`, `steer_words`, and the columns `kind` and
+`abandoned` only serve searching and can be rebuilt.
 
 Invariants:
 - Rows of `spans` and `runs` are written once. `steers` change in their annotations alone, never in their runs.
@@ -23,6 +24,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
+    false,
 )
 
 from midcourse.store.codec import Words
@@ -61,6 +63,7 @@ traces = Table(
     PrimaryKeyConstraint("seq", name="pk_traces"),
     UniqueConstraint("id", name="uq_traces_id"),
     Index("ix_traces_steered", "steered", "seq"),
+    Index("ix_traces_model", "model", "seq"),
     sqlite_autoincrement=True,  # a number is never given twice
 )
 
@@ -71,6 +74,17 @@ trace_tags = Table(
     Column("trace", Integer, nullable=False),
     PrimaryKeyConstraint("tag", "trace", name="pk_trace_tags"),
     ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_trace_tags_trace"),
+    sqlite_with_rowid=False,
+)
+
+trace_attributes = Table(
+    "trace_attributes",
+    metadata,
+    Column("name", Words, nullable=False),
+    Column("trace", Integer, nullable=False),
+    Column("value", Double),  # NULL is not a number
+    PrimaryKeyConstraint("name", "trace", name="pk_trace_attributes"),
+    ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_trace_attributes_trace"),
     sqlite_with_rowid=False,
 )
 
@@ -103,9 +117,14 @@ steers = Table(
     Column("context", Words),  # the last words before the fork; NULL if nobody decoded it
     Column("chosen", Words),
     Column("rejected", Words),  # JSON: a list of texts
+    Column("aside", Boolean, nullable=False, server_default=false()),
+    Column("kind", Words, nullable=False, server_default="correction"),
+    Column("abandoned", Boolean, nullable=False, server_default=false()),  # not on the path to the head
     PrimaryKeyConstraint("trace", "id", name="pk_steers"),
     ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_steers_trace"),
-    Index("ix_steers_author", "author", "trace", "id"),
+    # What is filtered by stands in both, so that even filters that never meet are found without reading a wide row.
+    Index("ix_steers_author", "author", "trace", "id", "kind", "aside", "abandoned"),
+    Index("ix_steers_review", "trace", "id", "kind", "aside", "abandoned", "author"),
 )
 
 runs = Table(

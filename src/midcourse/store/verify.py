@@ -8,6 +8,7 @@ wrong is reported, never mended.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
 
@@ -16,7 +17,7 @@ from midcourse.store import schema
 from midcourse.store.database import Database
 from midcourse.store.reading import read
 from midcourse.store.rows import NOTHING, origin_digest, span_row, spans_digest, state_digest, steers_digest
-from midcourse.store.tables import runs, steer_tags, steer_words, trace_tags, traces
+from midcourse.store.tables import runs, steer_tags, steer_words, steers, trace_attributes, trace_tags, traces
 from midcourse.trace.tree import Trace, problems
 
 _BATCH = 64
@@ -75,6 +76,8 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
     run_count = _counts(connection, numbers, runs)
     word_count = _counts(connection, numbers, steer_words)
     tags = _pairs(connection, numbers, trace_tags, trace_tags.c.tag)
+    attributes = _pairs(connection, numbers, trace_attributes, trace_attributes.c.name, trace_attributes.c.value)
+    listed = _pairs(connection, numbers, steers, steers.c.id, steers.c.kind, steers.c.abandoned)
     tags_of_steers = _pairs(connection, numbers, steer_tags, steer_tags.c.steer, steer_tags.c.tag)
     for row, trace in _read(connection, name, rows):
         if isinstance(trace, str):
@@ -90,6 +93,12 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
             messages.append("its tags cannot be searched for: the index of tags differs")
         if tags_of_steers.get(number, set()) != {(steer.id, tag) for steer in trace.steers for tag in steer.tags}:
             messages.append("the tags of its steers cannot be searched for: the index of tags differs")
+        if attributes.get(number, set()) != set(trace.attributes.items()):
+            messages.append("its attributes cannot be searched for: the index of attributes differs")
+        if not messages and listed.get(number, set()) != {
+            (steer.id, steer.kind, not on_path) for steer, on_path in zip(trace.steers, trace.on_path(), strict=True)
+        }:
+            messages.append("its steers are listed wrongly by kind, or by whether they are on the path to the head")
         for message in messages:
             yield Problem(name, message, field=f"trace {row['id']}")
 
@@ -133,7 +142,7 @@ def _counts(connection: Connection, numbers: Sequence[int], table: Table) -> dic
 
 
 def _pairs(
-    connection: Connection, numbers: Sequence[int], table: Table, *columns: ColumnElement[str] | ColumnElement[int]
+    connection: Connection, numbers: Sequence[int], table: Table, *columns: ColumnElement[Any]
 ) -> dict[int, set[tuple[object, ...]]]:
     found: dict[int, set[tuple[object, ...]]] = {}
     for number, *values in connection.execute(select(table.c.trace, *columns).where(table.c.trace.in_(numbers))):

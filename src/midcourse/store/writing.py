@@ -1,7 +1,8 @@
 """What is written for a trace: all of it when it is new, otherwise only what it has beyond the stored one.
 
 Invariant: nothing that is stored is written again, except where a trace stands (its head, tags and the like) and the
-annotations of a steer (reason, tags, weight, author). Spans, runs and the conversation never change.
+annotations of a steer (reason, tags, weight, author, aside). Spans, runs and the conversation never change. Which
+steers are on the path to the head is noted anew at each save.
 """
 
 from __future__ import annotations
@@ -33,7 +34,16 @@ from midcourse.store.rows import (
     text_row,
 )
 from midcourse.store.snippets import Decode
-from midcourse.store.tables import runs, spans, steer_tags, steer_words, steers, trace_tags, traces
+from midcourse.store.tables import (
+    runs,
+    spans,
+    steer_tags,
+    steer_words,
+    steers,
+    trace_attributes,
+    trace_tags,
+    traces,
+)
 from midcourse.trace.tree import Span, Steer, Trace, problems
 
 
@@ -81,9 +91,9 @@ def insert(connection: Connection, name: str, new: Sequence[Trace], decode: Deco
     query = insert_into(traces).returning(traces.c.seq, sort_by_parameter_order=True)
     numbers = connection.execute(query, rows).scalars().all()
     _insert_children(connection, [(seq, trace, 0, 0) for seq, trace in zip(numbers, new, strict=True)], decode)
-    _insert_all(
-        connection, trace_tags, (row for seq, trace in zip(numbers, new, strict=True) for row in _tags(seq, trace))
-    )
+    numbered = list(zip(numbers, new, strict=True))
+    _insert_all(connection, trace_tags, (row for seq, trace in numbered for row in _tags(seq, trace)))
+    _insert_all(connection, trace_attributes, (row for seq, trace in numbered for row in _attributes(seq, trace)))
     return [Stored.of(row, trace) for row, trace in zip(rows, new, strict=True)]
 
 
@@ -150,14 +160,19 @@ def append(
     if state["tags"] != row["tags"]:
         connection.execute(delete(trace_tags).where(trace_tags.c.trace == seq))
         _insert_all(connection, trace_tags, _tags(seq, trace))
+    if state["attributes"] != row["attributes"]:
+        connection.execute(delete(trace_attributes).where(trace_attributes.c.trace == seq))
+        _insert_all(connection, trace_attributes, _attributes(seq, trace))
     _insert_children(connection, [(seq, trace, known_spans, known_steers)], decode)
     for steer in noted:
         _note(connection, seq, steer)
+    if known_steers:
+        _note_path(connection, seq, trace)
     return Stored.of(state, trace)
 
 
 def _insert_children(
-    connection: Connection, grown: Iterable[tuple[int, Trace, int, int]], decode: Decode | None
+    connection: Connection, grown: Sequence[tuple[int, Trace, int, int]], decode: Decode | None
 ) -> None:
     """Insert the spans and steers of traces (number, trace, spans there, steers there) in the order of their keys."""
     _insert_all(
@@ -167,10 +182,14 @@ def _insert_children(
     if not fresh:
         return
     texts = [snippets.of_steer(trace, steer, decode) for _, trace, steer in fresh]
+    standing = {seq: trace.on_path() for seq, trace, _, _ in grown}
     _insert_all(
         connection,
         steers,
-        ({**steer_row(seq, steer), **text_row(read)} for (seq, _, steer), read in zip(fresh, texts, strict=True)),
+        (
+            {**steer_row(seq, steer), **text_row(read), "kind": steer.kind, "abandoned": not standing[seq][steer.id]}
+            for (seq, _, steer), read in zip(fresh, texts, strict=True)
+        ),
     )
     _insert_all(connection, runs, chain.from_iterable(run_rows(seq, steer) for seq, _, steer in fresh))
     _insert_all(connection, steer_tags, chain.from_iterable(_steer_tags(seq, steer) for seq, _, steer in fresh))
@@ -197,6 +216,18 @@ def _note(connection: Connection, seq: int, steer: Steer) -> None:
     _insert_all(connection, steer_tags, _steer_tags(seq, steer))
 
 
+def _note_path(connection: Connection, seq: int, trace: Trace) -> None:
+    """Store which steers are no longer, and which are again, on the path to the head."""
+    here = steers.c.trace == seq
+    left = set(connection.execute(select(steers.c.id).where(here, steers.c.abandoned)).scalars())
+    leaves = {number for number, on_path in enumerate(trace.on_path()) if not on_path}
+    for changed, abandoned in ((leaves - left, True), (left - leaves, False)):
+        numbers = sorted(changed)
+        for start in range(0, len(numbers), 500):
+            some = steers.c.id.in_(numbers[start : start + 500])
+            connection.execute(update(steers).where(here, some).values(abandoned=abandoned))
+
+
 def _insert_all(connection: Connection, table: Table, rows: Iterable[Row]) -> None:
     if rows := list(rows):
         connection.execute(insert_into(table), rows)
@@ -204,6 +235,10 @@ def _insert_all(connection: Connection, table: Table, rows: Iterable[Row]) -> No
 
 def _tags(seq: int, trace: Trace) -> list[Row]:
     return [{"tag": tag, "trace": seq} for tag in sorted(set(trace.tags))]
+
+
+def _attributes(seq: int, trace: Trace) -> list[Row]:
+    return [{"name": name, "trace": seq, "value": float(value)} for name, value in sorted(trace.attributes.items())]
 
 
 def _steer_tags(seq: int, steer: Steer) -> list[Row]:

@@ -84,6 +84,7 @@ class Trunk:
                 weight=item.weight,
                 author=item.author,
                 created=item.created,
+                aside=item.aside,
             )
         except SteerError as error:
             raise RefusedError(str(error)) from None

@@ -29,6 +29,7 @@ class About(TypedDict, total=False):
     weight: float
     author: str | None
     created: str | None
+    aside: bool
     move: bool
 
 

@@ -120,7 +120,13 @@ def _steer(trace: Trace, tok: Tokenizer, steer: Steer) -> dict[str, Any]:
         found["chosen"] = _text(tok, trace.run_ids(steer.chosen), "human", source)
     if steer.ends:
         found["end"] = True
-    return found | ({"reason": steer.reason} if steer.reason is not None else {}) | _about(steer)
+    return found | _noted(steer)
+
+
+def _noted(steer: Steer) -> dict[str, Any]:
+    """What a person says about a steer."""
+    reason = {"reason": steer.reason} if steer.reason is not None else {}
+    return reason | _about(steer) | ({"aside": True} if steer.aside else {})
 
 
 def _about(of: Trace | Steer) -> dict[str, Any]:
@@ -146,4 +152,4 @@ def _exact_steer(steer: Steer) -> dict[str, Any]:
     found["rejected"] = [list(run) for run in steer.rejected]
     if steer.ends:
         found["ends"] = True
-    return found | ({"reason": steer.reason} if steer.reason is not None else {}) | _about(steer)
+    return found | _noted(steer)

@@ -169,7 +169,7 @@ def _from_exact(
     for number, steer in enumerate(exact.steers):
         chosen = None if steer.chosen is None else Run(*steer.chosen)
         rejected = tuple(Run(*run) for run in steer.rejected)
-        about = (steer.reason, tuple(steer.tags), steer.weight, steer.author, steer.created)
+        about = (steer.reason, tuple(steer.tags), steer.weight, steer.author, steer.created, steer.aside)
         trace.steers.append(Steer(number, chosen, rejected, steer.ends, *about))
     for number, span in enumerate(trace.spans):
         flaws += [

@@ -68,7 +68,7 @@ class Steer:
     """One correction. `chosen` None is a mark (off track, no correction); `rejected` empty is a pure insertion.
 
     `ends` is True when `chosen` closes the answer: its last token is then an end-of-answer token. `created` is
-    ISO 8601.
+    ISO 8601. A steer that is set `aside` is kept, and nothing is trained on it.
     """
 
     id: int
@@ -80,6 +80,16 @@ class Steer:
     weight: float = 1.0
     author: str | None = None
     created: str | None = None
+    aside: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """`ending` chooses the end of the answer and nothing else; `insertion` rejects nothing."""
+        if self.chosen is None:
+            return "mark"
+        if self.ends and self.chosen.stop - self.chosen.start == 1:
+            return "ending"
+        return "correction" if self.rejected else "insertion"
 
     @property
     def kind(self) -> Kind:
@@ -181,6 +191,15 @@ class Trace:
             for token in span.ids[:length]:
                 yield token, span.source
 
+    def on_path(self) -> list[bool]:
+        """Parallel to `steers`: whether the accepted answer holds its correction (a mark: what it marks)."""
+        until, depth = dict[int, int](), 0  # span on the path → depth up to which the path has it
+        for span, length in self.path(self.head):
+            depth += length
+            until[span.id] = depth
+        runs = [steer.chosen or steer.rejected[0] for steer in self.steers]
+        return [until.get(run.span, 0) >= run.stop for run in runs]
+
     # ---- writing -------------------------------------------------------------------------------------------------
 
     def grow(self, ids: Sequence[int], source: Source, logprobs: Sequence[float] | None = None) -> Span:
@@ -215,6 +234,7 @@ class Trace:
         weight: float = 1.0,
         author: str | None = None,
         created: str | None = None,
+        aside: bool = False,
     ) -> Steer:
         """Record that after `at` come the tokens `chosen`, not the `rejected` runs (which begin at the same depth).
 
@@ -255,7 +275,7 @@ class Trace:
             span = self._branch(fork, list(chosen)[shared:], source, None)
             chosen_run = Run(span.id, depth + shared, depth + len(chosen))
             ends = chosen[-1] in self.end_ids
-        made = Steer(len(self.steers), chosen_run, runs, ends, reason, tuple(tags), weight, author, created)
+        made = Steer(len(self.steers), chosen_run, runs, ends, reason, tuple(tags), weight, author, created, aside)
         self.steers.append(made)
         if move and chosen_run is not None:
             self.move(self.end_of(chosen_run.span))

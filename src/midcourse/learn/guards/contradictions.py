@@ -17,6 +17,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from midcourse.errors import InputErrors, Problem
+from midcourse.learn import items
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.words import counted, listed
 from midcourse.trace.tree import Steer, Trace
@@ -107,7 +108,7 @@ def _forks(trace: Trace) -> Iterator[tuple[int, int]]:
         digest = start if span.parent is None else after[span.parent][span.fork - 1]
         after[span.id] = [digest := hash((digest, token)) for token in span.ids]
     for steer in trace.steers:
-        if steer.weight * trace.weight > 0:
+        if items.weight(trace, steer) > 0:
             run = steer.chosen or steer.rejected[0]
             at = trace.at(trace.end_of(run.span), run.start)
             yield steer.id, start if at.span is None else after[at.span][at.length - 1]
