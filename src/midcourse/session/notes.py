@@ -17,6 +17,7 @@ class Notes(TypedDict, total=False):
     reason: str | None
     tags: tuple[str, ...]
     weight: float
+    aside: bool
 
 
 def annotate(live: Live, number: int, **notes: Unpack[Notes]) -> Steer:

@@ -74,7 +74,7 @@ class Tree:
             reason=steer.reason,
             tags=list(steer.tags),
             weight=steer.weight,
-            aside=getattr(steer, "aside", False),
+            aside=steer.aside,
             author=steer.author,
             created=steer.created,
         )

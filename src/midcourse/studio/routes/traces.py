@@ -32,9 +32,17 @@ def list_traces(
     text: Annotated[str | None, Query(max_length=1000)] = None,
     tag: Annotated[str | None, Query(max_length=200)] = None,
     steered: bool | None = None,
+    attribute: Annotated[
+        str | None, Query(max_length=300, description="A name, or a name and a range: `humour:2..4`, `humour:3..`")
+    ] = None,
+    author: Annotated[str | None, Query(max_length=200, description="Of the conversation, or of a steer in it")] = None,
+    model: Annotated[str | None, Query(max_length=200)] = None,
 ) -> TracePage:
     """A page of them, with all of the conditions."""
-    page = services.store.traces(after=after, limit=limit, tag=tag, steered=steered, text=text or None)
+    page = services.store.traces(
+        after=after, limit=limit, tag=tag, steered=steered, text=text or None, attribute=attribute, author=author,
+        model=model,
+    )  # fmt: skip
     return TracePage(rows=[_row(row, services.live) for row in page.rows], next=page.next)
 
 
@@ -75,7 +83,7 @@ def _row(row: TraceRow, live: Live) -> TraceRowView:
         tokens=row.tokens,
         finished=row.finished,
         tags=list(row.tags),
-        attributes=dict(getattr(row, "attributes", {})),
+        attributes=row.attributes,
         author=row.author,
         created=row.created,
         writing=live.is_writing(row.id),
