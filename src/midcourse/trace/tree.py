@@ -92,15 +92,6 @@ class Steer:
         return "correction" if self.rejected else "insertion"
 
     @property
-    def kind(self) -> Kind:
-        """`ending` chooses the end of the answer and nothing else; `insertion` rejects nothing."""
-        if self.chosen is None:
-            return "mark"
-        if self.ends and self.chosen.stop - self.chosen.start == 1:
-            return "ending"
-        return "correction" if self.rejected else "insertion"
-
-    @property
     def start(self) -> int:
         """The depth at which every run of this steer begins: the length of its context within the answer."""
         return self.chosen.start if self.chosen else self.rejected[0].start
