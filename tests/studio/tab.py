@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
 
 
-class Tab:
-    """What one tab knows; `fits` is False as soon as an event did not follow from those before."""
+class Page:
+    """What a page makes of the events it hears; `misfits` are those that did not follow from the ones before."""
+
+    def __init__(self) -> None:
+        self.trace: dict[str, Any] = {}
+        self.rows: dict[str, Any] = {}
+        self.misfits: list[tuple[str, Any]] = []
+
+    def hear(self, kind: str, data: Any) -> None:
+        now = self.trace
+        if kind == "trace":
+            if data["keep"] > len(now.get("tokens", [])):
+                self.misfits.append((kind, data))
+            self.trace = {**data, "keep": 0, "tokens": now.get("tokens", [])[: data["keep"]] + data["tokens"]}
+        elif kind == "token":
+            if (data["version"], data["depth"]) != (now["version"], len(now["tokens"])):
+                self.misfits.append((kind, data))
+            now["tokens"].append(data["token"])
+        elif kind == "run":
+            if data["version"] != now["version"]:
+                self.misfits.append((kind, data))
+            self.trace = {**now, "run": data["run"]}
+        elif kind == "row":
+            self.rows[data["id"]] = data
+
+    @property
+    def version(self) -> int:
+        return int(self.trace["version"])
+
+    @property
+    def ids(self) -> list[int]:
+        return [token["id"] for token in self.trace["tokens"]]
+
+
+class Tab(Page):
+    """A page with a connection."""
 
     def __init__(self, url: str, token: str, trace: str | None = None) -> None:
+        super().__init__()
         headers = {"Authorization": f"Bearer {token}"}
         self.client = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
         self.watched = trace
-        self.trace: dict[str, Any] = {}
-        self.rows: dict[str, Any] = {}
         self.events: list[tuple[str, Any, float]] = []
-        self.misfits: list[tuple[str, Any]] = []
         self._news = threading.Condition()
         self._closing = False
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -44,13 +78,8 @@ class Tab:
         if self._response is not None:
             stream = self._response.extensions.get("network_stream")
             if stream is not None:
-                with_socket = stream.get_extra_info("socket")
-                if with_socket is not None:
-                    import contextlib
-                    import socket
-
-                    with contextlib.suppress(OSError):
-                        with_socket.shutdown(socket.SHUT_RDWR)
+                with suppress(OSError):
+                    stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         self._thread.join(10)
         self.client.close()
 
@@ -66,14 +95,6 @@ class Tab:
     def wait_idle(self) -> None:
         """Wait until the model has stopped."""
         self.wait(lambda: self.trace["run"]["state"] == "idle")
-
-    @property
-    def version(self) -> int:
-        return int(self.trace["version"])
-
-    @property
-    def ids(self) -> list[int]:
-        return [token["id"] for token in self.trace["tokens"]]
 
     @property
     def text(self) -> str:
@@ -115,21 +136,7 @@ class Tab:
 
     def _hear(self, kind: str, data: Any) -> None:
         with self._news:
-            now = self.trace
-            if kind == "trace":
-                if data["keep"] > len(now.get("tokens", [])):
-                    self.misfits.append((kind, data))
-                self.trace = {**data, "keep": 0, "tokens": now.get("tokens", [])[: data["keep"]] + data["tokens"]}
-            elif kind == "token":
-                if (data["version"], data["depth"]) != (now["version"], len(now["tokens"])):
-                    self.misfits.append((kind, data))
-                now["tokens"].append(data["token"])
-            elif kind == "run":
-                if data["version"] != now["version"]:
-                    self.misfits.append((kind, data))
-                self.trace = {**now, "run": data["run"]}
-            elif kind == "row":
-                self.rows[data["id"]] = data
+            self.hear(kind, data)
             self.events.append((kind, data, time.monotonic()))
             self._news.notify_all()
 

@@ -8,15 +8,16 @@ Everything is found in one pass over the spans; the texts of steers never change
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from midcourse.studio.schemas.traces import BranchView, ForkView, PointView, SteerView
 from midcourse.trace import Point, Run, Steer, Trace
 
 SHOWN = 24  # tokens of a branch that are shown
-Text = Callable[[Sequence[int]], str]
+Text = Callable[[tuple[int, ...]], str]
 
 
 class _Texts(NamedTuple):
@@ -29,7 +30,7 @@ class Tree:
 
     def __init__(self, trace: Trace, text: Text) -> None:
         self.trace = trace
-        self.text = text
+        self.text = lru_cache(4096)(text)  # most branches are the same the next time
         self._starts: list[int] = []  # the depth at which each span begins
         self._texts: list[_Texts] = []
 
@@ -50,11 +51,11 @@ class Tree:
         seen = _Seen(self.trace, self._starts, at)
         return seen.forks(self.text), [self._steer(steer, seen) for steer in self.trace.steers[: len(self._texts)]]
 
-    def _ids(self, run: Run) -> Sequence[int]:
+    def _ids(self, run: Run) -> tuple[int, ...]:
         start = self._starts[run.span]
         if run.start >= start:
             return self.trace.spans[run.span].ids[run.start - start : run.stop - start]
-        return self.trace.run_ids(run)
+        return tuple(self.trace.run_ids(run))
 
     def _steer(self, steer: Steer, seen: _Seen) -> SteerView:
         run = steer.chosen or steer.rejected[0]
@@ -156,7 +157,8 @@ class _Seen:
         by_depth: dict[int, list[_Branch]] = {}
         for branch in sorted(branches):
             by_depth.setdefault(branch.depth, []).append(branch)
-        on_path = {self.starts[id]: id for id in self.lengths}  # the span of the path that begins at a depth
+        path = list(self.lengths)
+        begins = [self.starts[id] for id in path]
         found = []
         for depth, others in sorted(by_depth.items()):
             views = [
@@ -164,9 +166,7 @@ class _Seen:
             ]
             current = -1
             if depth < self.depth:
-                id = on_path.get(depth)
-                if id is None:  # the path goes on within a span
-                    id = next(i for i, length in self.lengths.items() if 0 < depth - self.starts[i] < length)
+                id = path[bisect_right(begins, depth) - 1]
                 beyond = len(leaving) - bisect_left(leaving, depth + 1) + len(here) - bisect_left(here, depth)
                 mine = BranchView(
                     goto=_point(self.at),
@@ -206,14 +206,14 @@ class _Seen:
             steers=steers,
         )
 
-    def _first(self, place: Point) -> list[int]:
+    def _first(self, place: Point) -> tuple[int, ...]:
         """The first tokens from a place on, straight on."""
         ids: list[int] = []
         span, skip = place
         while span is not None and len(ids) < SHOWN:
             ids += self.trace.spans[span].ids[skip:]
             span, skip = self.next.get(self.trace.end_of(span)), 0
-        return ids[:SHOWN]
+        return tuple(ids[:SHOWN])
 
 
 def _point(place: Point) -> PointView:

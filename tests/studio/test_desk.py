@@ -1,0 +1,211 @@
+"""The desk: turns are shared, what is interleaved is what is alone, budgets hold, failures stay where they are."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+
+import pytest
+
+from midcourse.engine.context import Reuse
+from midcourse.engine.hf import TransformersEngine
+from midcourse.engine.sampling import Sampling
+from midcourse.errors import ModelError
+from midcourse.studio import desk as desk_module
+from midcourse.studio.desk import Desk
+from midcourse.studio.errors import BusyError
+from midcourse.studio.seats import Seat
+from midcourse.studio.turns import Gone
+from tests import tiny
+from tests.engine import helpers
+from tests.engine.helpers import END
+
+WARM = Sampling(temperature=0.9, top_p=0.95, seed=5)
+
+
+@contextmanager
+def desk(name: str = "llama", memory: int | None = None) -> Iterator[Desk]:
+    made = Desk(helpers.loaded(name, ends=frozenset()), memory=memory).start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def write(seat: Seat, ids: list[int], count: int, sampling: Sampling, times: list[float] | None = None) -> list[int]:
+    found = []
+    for step in seat.stream(ids, sampling, max_tokens=count, top=0):
+        found.append(step.id)
+        if times is not None:
+            times.append(time.monotonic())
+    return found
+
+
+@pytest.mark.parametrize("name", tiny.MODELS)
+def test_interleaved_is_alone(name: str) -> None:
+    """Ten answers at the same time have the ids that they have one after the other."""
+    count = 5 if name in tiny.RECURRENT else 10
+    prompts = [tiny.ids(9 + 7 * n, seed=n) for n in range(count)]
+    samplings = [dataclasses.replace(WARM, seed=n) if n % 2 else Sampling() for n in range(count)]
+    alone = TransformersEngine(helpers.loaded(name, ends=frozenset()))
+    expected = [
+        [step.id for step in alone.stream(ids, sampling, max_tokens=25, top=0)]
+        for ids, sampling in zip(prompts, samplings, strict=True)
+    ]
+    with desk(name) as made:
+        found: dict[int, list[int]] = {}
+        times: list[list[float]] = [[] for _ in prompts]
+        together = threading.Barrier(count)
+
+        def run(n: int) -> None:
+            seat = made.seat()
+            together.wait()
+            found[n] = write(seat, prompts[n], 25, samplings[n], times[n])
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(count)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert [found[n] for n in range(count)] == expected
+    first, last = max(row[0] for row in times), min(row[-1] for row in times)
+    counts = [sum(first <= now <= last for now in row) for row in times]
+    assert max(counts) - min(counts) <= 3, "some were served more often than others"
+
+
+def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
+    with desk() as made:
+        one, two = made.seat(), made.seat()
+        prompt = tiny.ids(30)
+        answer = write(one, prompt, 12, Sampling())
+        write(two, tiny.ids(20, seed=3), 5, Sampling())
+        correction = [(answer[4] + 1) % tiny.VOCAB, 7, 8]
+        told: list[Reuse] = []
+        one.reading = told.append
+        write(one, [*prompt, *answer[:4], *correction], 1, Sampling())
+        assert told == [one.last_reuse] == [Reuse(34, 3)]
+
+
+def test_a_long_prompt_holds_nobody_up() -> None:
+    """Who reads long is served bit by bit: between two parts of it, who writes gets a token."""
+    with desk() as made:
+        made.seats.pace.size = made.seats.pace.MOST = 16  # type: ignore[misc]
+        reading, writing = made.seat(), made.seat()
+        turns: list[str] = []
+        reading.around = lambda: _noted(turns, "read")
+        writing.around = lambda: _noted(turns, "write")
+        stream = writing.stream(tiny.ids(5), Sampling(), max_tokens=200, top=0)
+        next(stream)
+        thread = threading.Thread(target=write, args=(reading, tiny.ids(240, seed=2), 1, Sampling()))
+        thread.start()
+        while thread.is_alive():
+            next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        parts = [place for place, turn in enumerate(turns) if turn == "read"]
+        assert len(parts) >= 240 // 16
+        assert sum(later - one > 1 for one, later in pairwise(parts)) >= len(parts) // 2
+
+
+@contextmanager
+def _noted(turns: list[str], name: str) -> Iterator[None]:
+    turns.append(name)
+    yield
+
+
+def test_what_was_used_longest_ago_is_dropped() -> None:
+    with desk() as made:
+        seats = [made.seat() for _ in range(4)]
+        write(seats[0], tiny.ids(20), 2, Sampling())
+        made.seats.memory = made.seats.held * 2
+        for seat in seats[1:]:
+            write(seat, tiny.ids(20), 2, Sampling())
+        assert [bool(seat.context.slots) for seat in seats] == [False, False, True, True]
+        again = write(seats[0], tiny.ids(20), 2, Sampling())
+        assert seats[0].last_reuse == Reuse(0, 20)
+        assert again == write(seats[3], tiny.ids(20), 2, Sampling())
+
+
+def test_a_change_of_the_weights_is_between_two_turns() -> None:
+    with desk() as made:
+        seat = made.seat()
+        stream = seat.stream(tiny.ids(9), Sampling(), max_tokens=50, top=0)
+        for _ in range(5):
+            next(stream)
+        assert made.exclusive(lambda loaded: (loaded.changed(), threading.current_thread().name)[1]) == "desk"
+        assert seat.context.slots == 0
+        assert len(list(stream)) == 45
+        with pytest.raises(ModelError, match=r"busy \(the studio\)"), made.loaded.owner("training"):
+            pass
+
+
+def test_cancelled_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow() -> Generator[None, None, None]:
+        held.wait(10)
+        yield
+
+    with desk() as made:
+        held, cancel = threading.Event(), threading.Event()
+        first = threading.Thread(target=made.do, args=(slow(),))
+        first.start()
+        gone: list[bool] = []
+
+        def ask() -> None:
+            try:
+                made.do(slow(), cancel)
+            except Gone:
+                gone.append(True)
+
+        second = threading.Thread(target=ask)
+        second.start()
+        while not made.waiting:
+            time.sleep(0.001)
+        monkeypatch.setattr(desk_module, "MOST_WAITING", 1)
+        with pytest.raises(BusyError):
+            made.do(slow())
+        cancel.set()
+        held.set()
+        first.join(10)
+        second.join(10)
+        assert gone == [True]
+    with pytest.raises(Gone):
+        made.do(slow())
+
+
+def test_a_turn_that_fails_fails_its_asker_alone() -> None:
+    def broken() -> Generator[None, None, None]:
+        yield
+        raise ZeroDivisionError("so")
+
+    with desk() as made:
+        with pytest.raises(ModelError, match="ZeroDivisionError: so"):
+            made.do(broken())
+        with pytest.raises(ModelError, match="run out of memory"):
+            made.do(_raises(MemoryError()))
+        assert len(write(made.seat(), tiny.ids(5), 3, Sampling())) == 3
+
+
+def _raises(error: Exception) -> Generator[None, None, None]:
+    yield
+    raise error
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
+def test_looking_leaves_what_was_read(name: str) -> None:
+    fresh = TransformersEngine(helpers.loaded(name))
+    with desk(name) as made:
+        seat = made.seat()
+        ids = [*tiny.ids(40), *write(seat, tiny.ids(40), 8, Sampling())]
+        before = list(seat.context.ids)
+        for length in (48, 47, 30, 1):
+            found = seat.alternatives(ids[:length], 10)
+            expected = fresh.next(ids[:length], 10).top
+            assert [one.id for one in found] == [one.id for one in expected]
+            assert [one.logprob for one in found] == pytest.approx([one.logprob for one in expected], abs=1e-4)
+        assert seat.context.ids[: len(before)] == before
+        assert END not in ids
+        whole = TransformersEngine(helpers.loaded(name, ends=frozenset()))
+        assert write(seat, ids, 5, Sampling()) == [step.id for step in whole.stream(ids, max_tokens=5)]
