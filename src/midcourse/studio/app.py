@@ -1,14 +1,12 @@
-"""The application: every router put together, errors in one shape, and the guard before all of it."""
+"""The application: every router put together, and errors in one shape."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from midcourse import __version__
-from midcourse.studio import errors
+from midcourse.studio import errors, openapi
 from midcourse.studio.routes import (
     commands,
     compare,
@@ -21,6 +19,7 @@ from midcourse.studio.routes import (
     steers,
     traces,
 )
+from midcourse.studio.schemas.base import ErrorBody
 from midcourse.studio.services import Services
 
 API = (traces, commands, events, steers, data, jobs, models, compare, preferences)
@@ -40,11 +39,8 @@ def create(services: Services) -> FastAPI:
     app.state.services = services
     errors.install(app)
     for module in API:
-        app.include_router(module.router, prefix="/api", responses=_documented())
+        app.include_router(module.router, prefix="/api", responses={422: {"model": ErrorBody}})
     app.include_router(page.router)
     app.mount("/static", StaticFiles(directory=page.STATIC), name="static")
+    openapi.describe(app)
     return app
-
-
-def _documented() -> dict[int | str, dict[str, Any]]:
-    return errors.documented(*errors.EVERYWHERE, *errors.CHANGING)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -96,12 +95,7 @@ def view(error: MidcourseError) -> tuple[int, ErrorBody]:
     return status, body(code, str(error), problems)
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The errors of a route, for OpenAPI."""
-    return {status: {"model": ErrorBody, "description": _WORDS[status]} for status in sorted(statuses)}
-
-
-_WORDS = {
+WORDS = {
     400: "The steer says nothing, or does not fit its answer",
     401: "The token is missing or wrong",
     403: "Asked for under another name, or from another page",
@@ -115,8 +109,6 @@ _WORDS = {
     503: "The store cannot be reached, or the model is being loaded",
     507: "The disk is full",
 }
-EVERYWHERE = (401, 403, 404, 422, 500, 503)
-CHANGING = (400, 408, 409, 413, 415, 507)
 
 
 def install(app: FastAPI) -> None:
