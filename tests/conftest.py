@@ -21,6 +21,11 @@ settings.register_profile(
 settings.load_profile("midcourse")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of single tests."""
+    parser.addoption("--fuzz", type=int, default=1, help="how many times as much the studio's API is fuzzed")
+
+
 def pytest_configure() -> None:
     """Ctrl-C reaches the commands under test: a shell's background job ignores it, and its children inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

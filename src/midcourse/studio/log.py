@@ -6,12 +6,15 @@ request can begin a line of its own.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from midcourse.studio import errors
 
 log = logging.getLogger("midcourse.studio")
 
@@ -37,6 +40,10 @@ class Logged:
 
         try:
             await self.app(scope, receive, heard)
+        except asyncio.CancelledError:  # the server ends, and has waited long enough
+            if status:
+                raise
+            await errors.response(503, "starting", "the studio is ending")(scope, receive, heard)
         finally:
             if scope["method"] not in ("GET", "HEAD") or status >= 400:
                 path = scope["path"].encode("unicode_escape").decode()[:200]
