@@ -24,7 +24,7 @@ from midcourse.studio.services import Services
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import begin
 
-EXAMPLES = 12  # of each operation, of valid and of invalid requests each
+EXAMPLES = 8  # of each operation, of valid and of invalid requests each
 PATIENCE = 20  # seconds for one answer
 SCHEMA = studio_app.create(object.__new__(Services)).openapi()
 STREAMS = {
@@ -113,7 +113,8 @@ def test_whatever_is_sent_is_answered_as_described(
         changed = known(studio, case, data)
         answer = case.call(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=PATIENCE)
         assert answer.status_code != 500, answer.text
-        case.validate_response(answer, excluded_checks=LENIENT if changed or method == "GET" else EXCEPT)
+        lenient = changed or method == "GET" or answer.status_code == 413
+        case.validate_response(answer, excluded_checks=LENIENT if lenient else EXCEPT)
 
     with caplog.at_level(logging.WARNING):
         fuzz()

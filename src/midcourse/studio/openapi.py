@@ -32,8 +32,9 @@ def describe(app: FastAPI) -> None:
 def _complete(operation: dict[str, Any], path: str, method: str) -> None:
     """Add what the server answers when it refuses or fails."""
     found = [*READING]
-    if operation.get("parameters"):
-        found += [404, 422]
+    parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
+    found += [404, 422] if parameters else []
+    found += [400, 409] if "version" in parameters else []
     if method != "get":
         found += [404] if "{" in path else []
         found += CHANGING
