@@ -163,6 +163,8 @@ def test_cancelled_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
         second.start()
         while not made.waiting:
             time.sleep(0.001)
+        with pytest.raises(BusyError, match="the model is busy"):
+            made.do(slow(), seconds=0.01)
         monkeypatch.setattr(desk_module, "MOST_WAITING", 1)
         with pytest.raises(BusyError):
             made.do(slow())

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_WAITING = 128  # turns in the queue
+PATIENCE = 60.0  # seconds that somebody waits who does not write
 log = logging.getLogger("midcourse.studio")
 
 
@@ -71,10 +72,17 @@ class Desk:
         """Give a seat back."""
         self.seats.leave(seat)
 
-    def do(self, steps: Generator[None, None, T], cancel: threading.Event | None = None) -> T:
+    def do(
+        self,
+        steps: Generator[None, None, T],
+        cancel: threading.Event | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> T:
         """Wait until `steps` has run on the desk's thread, a turn at a time; what it returns or raises.
 
-        Raises `Gone` if `cancel` was set before it was done, `BusyError` if too many wait.
+        Raises `Gone` if `cancel` was set before it was done, `BusyError` if too many wait, or if it was not done after
+        so many `seconds`.
         """
         assert threading.current_thread() is not self._thread, "the desk would wait for itself"
         turn = Turn(steps, cancel)
@@ -85,7 +93,10 @@ class Desk:
                 raise BusyError("too many wait for the model; try again when others are done")
             self._queue.append(turn)
             self._changed.notify_all()
-        turn.done.wait()
+        if not turn.done.wait(seconds):
+            self._give_up(turn)
+        if turn.gone and turn.late:
+            raise BusyError("the model is busy; try again when it has less to do")
         if turn.gone:
             raise Gone
         if turn.error is not None:
@@ -102,7 +113,16 @@ class Desk:
             finally:
                 self.seats.refresh()
 
-        return self.do(once())
+        return self.do(once(), seconds=PATIENCE)
+
+    def _give_up(self, turn: Turn[Any]) -> None:
+        """Wait no longer, or, where it is just now its turn, until that ends."""
+        turn.late = True
+        with self._changed:
+            if turn in self._queue:
+                self._queue.remove(turn)
+                turn.drop()
+        turn.done.wait()
 
     @property
     def waiting(self) -> int:

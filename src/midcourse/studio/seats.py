@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from midcourse.tokenizer import HFTokenizer
 
 Around = Callable[[], AbstractContextManager[Any]]
+LOOKING = 30.0  # seconds after which nobody waits for alternatives any more
 SHARE = 4  # the seats may take this part of the memory
 
 
@@ -103,7 +104,7 @@ class Seat:
 
     def alternatives(self, ids: Sequence[int], top: int) -> tuple[Alternative, ...]:
         """The likeliest tokens after `ids`; what the seat has read beyond them stays."""
-        return self.desk.do(self._look(ids, top))
+        return self.desk.do(self._look(ids, top), seconds=LOOKING)
 
     def inherit(self, other: Seat) -> None:
         """Take over what another seat has read, which goes on with nothing."""

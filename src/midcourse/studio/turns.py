@@ -20,6 +20,7 @@ class Turn(Generic[T]):
         self.steps = steps
         self.cancel = cancel
         self.done = threading.Event()
+        self.late = False  # whoever waited for it has given up
         self.gone = False
         self.result: T | None = None
         self.error: BaseException | None = None
@@ -27,7 +28,7 @@ class Turn(Generic[T]):
     @property
     def cancelled(self) -> bool:
         """Whether nobody wants it any more."""
-        return self.cancel is not None and self.cancel.is_set()
+        return self.late or (self.cancel is not None and self.cancel.is_set())
 
     def drop(self) -> None:
         """Let whoever waits for it know that it will not be computed."""

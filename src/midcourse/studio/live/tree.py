@@ -9,7 +9,7 @@ Everything is found in one pass over the spans; the texts of steers never change
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
