@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import shlex
-import sys
-from contextlib import redirect_stdout
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from midcourse import config as configuration
-from midcourse.atomic import possible, writing
-from midcourse.cli.console import rank, result, say
+from midcourse.atomic import writing
+from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
+from midcourse.cli.recipes import carry_out
 from midcourse.cli.signals import stopping
-from midcourse.cli.sources import load_places, load_traces
+from midcourse.cli.sources import load_traces
 from midcourse.cli.topics import flags
 from midcourse.errors import Stopped, UserError
 from midcourse.learn.run.recipe import TOPICS, Recipe
@@ -53,49 +52,22 @@ def train(
         Print the metrics as JSON.
     """
     recipe = configuration.resolve(Recipe, settings, config, beside=("recorded",))
-    if recipe.traces is None:
-        raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
-    if recipe.report_to:
-        from midcourse.learn.run import trackers
-
-        trackers.check(recipe.report_to)
-    whole = recipe.long == "error"
-    found, held_out = (
-        load_places(source, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
-        for source in (recipe.traces, recipe.held_out)
-    )
-    if not rank():
-        possible(output)  # a large model takes minutes to load
-    import torch  # what is heavy comes when the input is known to be good
-
-    from midcourse import models
-    from midcourse.learn.cluster import processes, sharding
-    from midcourse.learn.training import train as run
-
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
-    device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
-    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
     try:
-        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):  # trackers talk
-            done = run(
-                loaded,
-                [place.trace for place in found],
-                recipe,
-                output,
-                report,
-                resume=resume,
-                places=[str(place) for place in found],
-                origins=configuration.origins(recipe, settings, config),
-                recorded=configuration.read(config).get("recorded") if config else None,
-                stop=stop,
-                held_out=[place.trace for place in held_out],
-            )
+        done = carry_out(
+            recipe,
+            output,
+            line(),
+            stopping(),
+            resume=resume,
+            origins=configuration.origins(recipe, settings, config),
+            recorded=configuration.read(config).get("recorded") if config else None,
+        )
     except Stopped as stopped:
         again = shlex.join(["midcourse", "train", "--config", str(output / "run.yaml"), "--output", str(output)])
         say(f"{stopped}; to go on from there:\n  {again} --resume")
         raise KeyboardInterrupt from None
+    from midcourse.learn.cluster import processes
+
     metrics = done.metrics
     lines = (
         f"{metrics['steers']} steers, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "

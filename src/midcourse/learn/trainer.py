@@ -226,7 +226,9 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
 
         found = held.evaluate(state.global_step, round(float(state.epoch or 0), 3), report)
         asked = self.everyone.most(self.stop.asked)
-        self.report(Progress("note", note=held.sentence()))
+        seen = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+        at = {"step": state.global_step, "steps": state.max_steps}
+        self.report(Progress("note", **at, note=held.sentence(), held_out=seen))
         numbers = {f"eval_{name}": value for name, value in found.items() if isinstance(value, float)}
         self.log({name: value for name, value in numbers.items() if name not in ("eval_epoch", "eval_seconds")})
         if held.improved and self.settings.keep_best:

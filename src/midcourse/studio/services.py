@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
@@ -20,6 +20,7 @@ from midcourse.studio.settings import StudioSettings
 if TYPE_CHECKING:
     from midcourse.models import Loaded
     from midcourse.studio.desk import Desk
+    from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live
 
 Say = Callable[[str], object]
@@ -34,7 +35,7 @@ class Services:
     loaded: Loaded
     desk: Desk
     live: Live
-    jobs: Any = None
+    jobs: Jobs
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -48,6 +49,8 @@ async def opened(
     """
     from midcourse import models
     from midcourse.studio.desk import Desk
+    from midcourse.studio.jobs import folder
+    from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live
 
     store = await asyncio.to_thread(Store.open, settings.store)
@@ -56,12 +59,16 @@ async def opened(
         say(loaded.summary())
         desk = await asyncio.to_thread(Desk(loaded).start)
         live = Live(store, desk)
-        services = Services(settings, store, loaded, desk, live, leaving=leaving or asyncio.Event())
+        jobs = Jobs(store, settings.store, loaded, folder.runs(settings), lambda job: live.feed.publish("job", job))
+        await asyncio.to_thread(jobs.start)
+        services = Services(settings, store, loaded, desk, live, jobs, leaving or asyncio.Event())
         ending = asyncio.create_task(_end_streams(services))
         try:
             yield services
         finally:
             ending.cancel()
+            for job in await asyncio.to_thread(jobs.close):
+                say(f"{job.name}: {'training' if job.kind == 'train' else 'measuring'} goes on as process {job.pid}")
             await asyncio.to_thread(live.close)
             await asyncio.to_thread(desk.close)
     finally:

@@ -25,6 +25,9 @@ class StudioSettings(BaseModel):
     store: str = "sqlite:///midcourse.db"
     """SQLAlchemy URL of the store, or an SQLite file; made if it is not there."""
 
+    runs: Path | None = None
+    """A folder for what training writes, each run in one of its own; by default beside the store's file."""
+
     host: str = Field(default="127.0.0.1", min_length=1, max_length=255)
     """The address to listen at. Any other than this machine's own needs --token or --token-file."""
 

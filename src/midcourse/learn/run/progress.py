@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One report. `note` is a message for the person; the numbers are means of the epoch so far, None where unknown."""
+    """One report. `note` is a message for the person; the numbers are means of the epoch so far, None where unknown.
+
+    `held_out` comes with the note after a look at held-out steers: what it came to, by name.
+    """
 
     phase: str
     step: int = 0
@@ -21,6 +24,7 @@ class Progress:
     tokens_per_second: float | None = None
     seconds_left: float | None = None
     note: str | None = None
+    held_out: Mapping[str, float] | None = None
 
 
 Report = Callable[[Progress], None]

@@ -9,6 +9,7 @@ from pydantic import Field
 from midcourse.studio.schemas.base import Answer, Given, Id, ProblemView, Short, Text
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+JobId = Annotated[int, Field(ge=0, lt=2**63)]
 State = Literal["waiting", "running", "stopping", "stopped", "done", "failed"]
 
 
@@ -132,6 +133,8 @@ class AdapterView(Answer):
     job: int | None
     fits: bool
     """Whether it is for the model that is loaded."""
+    why: str | None = None
+    """Why it does not fit."""
 
 
 class ModelsView(Answer):

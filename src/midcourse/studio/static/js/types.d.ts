@@ -9,6 +9,8 @@ export interface AdapterView {
   job: number | null;
   /** Whether it is for the model that is loaded. */
   fits: boolean;
+  /** Why it does not fit. */
+  why: string | null;
 }
 
 /** A token that could stand there. `ends` where it ends the answer. */

@@ -1,0 +1,77 @@
+"""A recipe carried out: from a file or a store of traces to an adapter in a folder.
+
+What `train` does between its flags and its result; a training beside the studio is the same call.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from midcourse.atomic import possible
+from midcourse.cli.console import rank
+from midcourse.cli.sources import load_places
+from midcourse.errors import UserError
+from midcourse.learn.run.progress import Report
+from midcourse.learn.run.recipe import Recipe
+from midcourse.learn.run.stop import Stop
+
+if TYPE_CHECKING:
+    from midcourse.learn.training import TrainResult
+
+
+def carry_out(
+    recipe: Recipe,
+    output: Path,
+    reporting: AbstractContextManager[Report],
+    stopping: AbstractContextManager[Stop],
+    *,
+    resume: bool = False,
+    origins: Mapping[str, str] | None = None,
+    recorded: Mapping[str, Any] | None = None,
+) -> TrainResult:
+    """Train as `recipe` says, into `output`; see `learn.training.train`. What libraries print goes to standard error.
+
+    `stopping` and `reporting` are entered when the model is loaded. Raises what reading, loading and training raise.
+    """
+    if recipe.traces is None:
+        raise UserError("nothing to train on is named: give --traces FILE, or `traces:` in the file of --config")
+    if recipe.report_to:
+        from midcourse.learn.run import trackers
+
+        trackers.check(recipe.report_to)
+    whole = recipe.long == "error"
+    found, held_out = (
+        load_places(source, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
+        for source in (recipe.traces, recipe.held_out)
+    )
+    if not rank():
+        possible(output)  # a large model takes minutes to load
+    import torch  # what is heavy comes when the input is known to be good
+
+    from midcourse import models
+    from midcourse.learn.cluster import sharding
+    from midcourse.learn.training import train
+
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
+    device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
+    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
+    with stopping as stop, reporting as report, redirect_stdout(sys.stderr):  # trackers talk
+        return train(
+            loaded,
+            [place.trace for place in found],
+            recipe,
+            output,
+            report,
+            resume=resume,
+            places=[str(place) for place in found],
+            origins=origins,
+            recorded=recorded,
+            stop=stop,
+            held_out=[place.trace for place in held_out],
+        )

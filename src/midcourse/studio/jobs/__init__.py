@@ -1,0 +1,1 @@
+"""Training and measuring beside the studio: each job is a process of its own that reports through the store."""
