@@ -29,8 +29,8 @@ export class SteerEditor extends Piece {
 
   connected() {
     if (!this.steer || this.firstChild) return;
-    const { field, fault } = { field: this.#field(this.steer), fault: h("span", { class: "fault", role: "alert" }) };
-    this.replaceChildren(field, fault);
+    const field = /** @type {HTMLInputElement} */ (this.#field(this.steer));
+    this.replaceChildren(field, h("span", { class: "fault", role: "alert" }));
     field.addEventListener("keydown", (event) => this.#pressed(event));
     field.addEventListener("blur", () => void this.finish());
     field.addEventListener("input", () => this.#fault(""));

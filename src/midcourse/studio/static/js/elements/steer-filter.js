@@ -55,18 +55,18 @@ export class SteerFilterForm extends Piece {
     if (!this.firstChild) return;
     for (const name of /** @type {const} */ (["text", "tag", "author", "kind"])) this.#put(name, filter[name] ?? "");
     for (const name of /** @type {const} */ (["aside", "abandoned"])) this.#put(name, filter[name] === undefined ? "" : filter[name] ? "yes" : "no");
-    this.part("button.clear").toggleAttribute("hidden", Object.keys(filter).length === 0);
+    this.find("button.clear").toggleAttribute("hidden", Object.keys(filter).length === 0);
   }
 
   /** Puts the keyboard into the search field. */
   focus() {
-    /** @type {HTMLInputElement} */ (this.part("[name=text]")).select();
-    /** @type {HTMLInputElement} */ (this.part("[name=text]")).focus();
+    /** @type {HTMLInputElement} */ (this.find("[name=text]")).select();
+    /** @type {HTMLInputElement} */ (this.find("[name=text]")).focus();
   }
 
   /** @param {string} name @param {string} value */
   #put(name, value) {
-    const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (this.part(`[name=${name}]`));
+    const field = /** @type {HTMLInputElement | HTMLSelectElement} */ (this.find(`[name=${name}]`));
     if (field instanceof HTMLSelectElement && value && ![...field.options].some((option) => option.value === value)) {
       field.append(h("option", { value }, value)); // from an address; nothing has it any more, or nobody has counted yet
     }
@@ -87,7 +87,7 @@ export class SteerFilterForm extends Piece {
   /** @param {SteerFilter} filter */
   #chosen(filter) {
     clearTimeout(this.#timer);
-    if (!Object.keys(filter).length) /** @type {HTMLInputElement} */ (this.part("[name=text]")).value = "";
+    if (!Object.keys(filter).length) /** @type {HTMLInputElement} */ (this.find("[name=text]")).value = "";
     this.filter = filter;
     this.dispatchEvent(new CustomEvent("filter", { detail: filter }));
   }
@@ -95,7 +95,7 @@ export class SteerFilterForm extends Piece {
   /** @param {T.Facets} facets */
   #offer({ steer_tags, authors }) {
     for (const [name, any, values] of /** @type {[string, string, T.Facet[]][]} */ ([["tag", "Any tag", steer_tags], ["author", "Any author", authors]])) {
-      const field = /** @type {HTMLSelectElement} */ (this.part(`[name=${name}]`));
+      const field = /** @type {HTMLSelectElement} */ (this.find(`[name=${name}]`));
       const { value } = field;
       field.replaceChildren(h("option", { value: "" }, any), ...values.map((one) => h("option", { value: one.value }, `${one.value} (${one.count})`)));
       this.#put(name, value);

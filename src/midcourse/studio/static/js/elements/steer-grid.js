@@ -90,9 +90,9 @@ export class SteerGrid extends Piece {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
     if (!this.pages || !this.clientHeight) return;
-    this.#height = /** @type {HTMLElement} */ (this.part(".probe")).offsetHeight || 1;
+    this.#height = /** @type {HTMLElement} */ (this.find(".probe")).offsetHeight || 1;
     const { pages } = this;
-    const body = /** @type {HTMLElement} */ (this.part(".body"));
+    const body = /** @type {HTMLElement} */ (this.find(".body"));
     body.style.height = `${pages.total * this.#height}px`;
     this.ariaRowCount = String(pages.known ? pages.total + 1 : -1);
     this.current = Math.max(0, Math.min(this.current, pages.total - 1));
@@ -228,7 +228,7 @@ export class SteerGrid extends Piece {
     if (name === "pick") {
       const range = event.shiftKey;
       this.go(index, { column: -1, range });
-      return this.#pick(index, range, !(event.target instanceof HTMLInputElement));
+      return this.#pick(index, range);
     }
     if (document.activeElement?.closest("mc-steer-editor") && !row?.contains(document.activeElement)) return; // it is being kept
     this.go(index, { column: -1 });
@@ -242,7 +242,7 @@ export class SteerGrid extends Piece {
    * @param {number} index
    * @param {boolean} range
    */
-  #pick(index, range, _ = true) {
+  #pick(index, range) {
     const rows = this.pages?.rows ?? [];
     const [first, last] = range ? [Math.min(this.#from, index), Math.max(this.#from, index)] : [index, index];
     const keys = rows.slice(first, last + 1).map(keyOf);
@@ -252,7 +252,7 @@ export class SteerGrid extends Piece {
   }
 
   pickedChanged() {
-    const box = /** @type {HTMLInputElement} */ (this.part(".head input"));
+    const box = /** @type {HTMLInputElement} */ (this.find(".head input"));
     box.checked = this.picked.size > 0 && this.picked.size === this.pages?.total;
     box.indeterminate = this.picked.size > 0 && !box.checked;
     this.draw();

@@ -1,4 +1,5 @@
-// @ts-check
+/** Work on many things, a few at a time. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,5 @@
-// @ts-check
+/** A long list, page by page, over a connection that may fail. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,5 @@
-// @ts-check
+/** Only the last question is asked and heard. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

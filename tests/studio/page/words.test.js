@@ -1,4 +1,5 @@
-// @ts-check
+/** Numbers, times and lists in words. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

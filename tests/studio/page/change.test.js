@@ -1,4 +1,5 @@
-// @ts-check
+/** How a change of mind is put into steps and words. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

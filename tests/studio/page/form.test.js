@@ -1,4 +1,5 @@
-// @ts-check
+/** Settings as a form. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

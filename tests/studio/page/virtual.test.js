@@ -1,4 +1,5 @@
-// @ts-check
+/** Which rows are drawn. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,5 @@
-// @ts-check
+/** What became of an import. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

@@ -1,4 +1,5 @@
-// @ts-check
+/** Reports of a training as lines. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 

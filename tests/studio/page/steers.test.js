@@ -1,4 +1,5 @@
-// @ts-check
+/** What the table says of a steer, and filters in the address. */
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
