@@ -34,7 +34,8 @@ class ReviewView extends Piece {
   #counts = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #settling;
-  #begun = false;
+  /** The filter of what is shown; null before the first. @type {string | null} */
+  #asked = null;
 
   connected() {
     const title = h("h1", {}, "Review");
@@ -52,7 +53,7 @@ class ReviewView extends Piece {
     this.listen(this.#grid, "aside", ({ detail }) => void this.#aside(detail));
     this.listen(this.#grid, "picked", () => this.#picked());
     this.listen(this.#grid, "all", ({ detail }) => void this.#all(detail));
-    this.listen(this.#selection, "clear", () => void this.#all(false));
+    this.listen(this.#selection, "clear", () => this.#none());
     this.keys({ search: () => this.#form.focus() });
     this.watch(({ route }) => route, (route) => route.view === "review" && this.#filter(filterOf(route.query)));
     this.watch(({ facets }) => facets, (facets) => facets && this.#tags(facets.steer_tags));
@@ -63,7 +64,7 @@ class ReviewView extends Piece {
   shown() {
     this.#grid.draw();
     void loadFacets();
-    if (this.#begun && !this.#busy) this.#renew();
+    if (this.#asked !== null && !this.#busy) this.#renew();
   }
 
   /** Whether something would be disturbed if other rows came. */
@@ -73,8 +74,9 @@ class ReviewView extends Piece {
 
   /** @param {api.SteerFilter} filter */
   #filter(filter) {
-    if (this.#begun && JSON.stringify(queryOf(filter)) === JSON.stringify(queryOf(this.#form.filter))) return;
-    this.#begun = true;
+    const asked = JSON.stringify(queryOf(filter));
+    if (this.#asked === asked) return;
+    this.#asked = asked;
     this.#form.filter = filter;
     this.#grid.picked.clear();
     this.#picked();
@@ -136,7 +138,7 @@ class ReviewView extends Piece {
   #elsewhere(rows) {
     const changed = rows.some(({ id, steers }) => (this.#counts.get(id) ?? steers) !== steers || (this.#counts.size > 0 && steers > 0 && !this.#counts.has(id)));
     for (const { id, steers } of rows) this.#counts.set(id, steers);
-    if (!changed || !this.#begun || store.state.route.view !== "review") return;
+    if (!changed || this.#asked === null || store.state.route.view !== "review") return;
     clearTimeout(this.#settling);
     this.#settling = setTimeout(() => {
       if (this.#busy) /** @type {HTMLElement} */ (this.find("button.renew")).hidden = false;
@@ -182,6 +184,13 @@ class ReviewView extends Piece {
   #picked() {
     const { picked } = this.#grid;
     this.#selection.show(this.#pages.rows.filter((row) => picked.has(keyOf(row))));
+  }
+
+  /** None is chosen any more; the keyboard goes on where it was, for its button is gone. */
+  #none() {
+    const within = this.#selection.contains(document.activeElement) || document.activeElement === document.body;
+    void this.#all(false);
+    if (within) this.#grid.go(this.#grid.current);
   }
 
   /** @param {boolean} all */
