@@ -12,6 +12,7 @@ import { h } from "../dom.js";
 export function field(given) {
   const element = h("span", { contenteditable: "plaintext-only", role: "textbox", "aria-multiline": "true", spellcheck: "true", ...given });
   element.addEventListener("beforeinput", (event) => {
+    if (element.getAttribute("aria-readonly") === "true") return event.preventDefault();
     const { inputType } = event;
     const text =
       inputType === "insertFromPaste" || inputType === "insertFromDrop" || inputType === "insertReplacementText"

@@ -56,17 +56,35 @@ export function pointing(root, flow, handle, to, signal) {
 
   handle.addEventListener("pointerdown", (event) => {
     event.preventDefault();
-    handle.setPointerCapture(event.pointerId);
+    draws(root, flow, event.pointerId, to, signal);
   }, { signal });
-  handle.addEventListener("pointermove", (event) => {
-    if (!handle.hasPointerCapture(event.pointerId)) return;
-    // The handle itself has the pointer: what lies below it counts.
-    const under = document.elementsFromPoint(event.clientX, event.clientY).find((one) => !handle.contains(one) && flow.depthOf(one) !== null);
+}
+
+/**
+ * Until the pointer is let go. The whole document listens: the handle moves in it meanwhile and would lose the pointer.
+ * @param {HTMLElement} root
+ * @param {Flow} flow
+ * @param {number} pointer
+ * @param {Pointed} to
+ * @param {AbortSignal} signal
+ */
+function draws(root, flow, pointer, to, signal) {
+  const drawing = new AbortController();
+  const until = { signal: AbortSignal.any([signal, drawing.signal]) };
+  root.classList.add("drawing");
+  drawing.signal.addEventListener("abort", () => root.classList.remove("drawing"));
+  const moved = (/** @type {PointerEvent} */ event) => {
+    if (event.pointerId !== pointer) return;
+    const under = document.elementsFromPoint(event.clientX, event.clientY).find((one) => flow.depthOf(one) !== null);
     const depth = flow.depthOf(under ?? null);
     if (depth === null) return;
     const box = flow.box(depth);
     to.draw(event.clientX > (box.left + box.right) / 2 ? depth + 1 : depth);
-  }, { signal });
+  };
+  const ended = (/** @type {PointerEvent} */ event) => event.pointerId === pointer && drawing.abort();
+  document.addEventListener("pointermove", moved, until);
+  document.addEventListener("pointerup", ended, until);
+  document.addEventListener("pointercancel", ended, until);
 }
 
 /** The tokens that are selected as text: from the first to after the last; null if there are none. @param {Flow} flow */

@@ -87,7 +87,9 @@ export class Answer extends Piece {
       this.#handle.setAttribute("aria-valuetext", `${(stop ?? count) - draft.depth} tokens rejected`);
       if (!was) this.#line.begin();
     } else if (was) {
-      const mine = this.#line.contains(document.activeElement) || document.activeElement === this.#handle;
+      // A button that was pressed and disabled has let go of the keyboard: then nobody has it.
+      const active = document.activeElement;
+      const mine = this.#line.contains(active) || active === this.#handle || active === document.body;
       this.#line.remove();
       this.#handle.remove();
       this.#marks.strike(0, 0);

@@ -100,7 +100,7 @@ export class Correction extends Piece {
     if (!draft) return;
     const spaced = drafts.spaced(draft);
     setText(this.#field, draft.text);
-    this.#field.setAttribute("contenteditable", draft.sending ? "false" : "plaintext-only");
+    this.#field.setAttribute("aria-readonly", String(draft.sending));
     this.#field.classList.toggle("blank", draft.text === "");
     this.#space.textContent = spaced ? "␣" : "⌢";
     this.#space.setAttribute("aria-label", spaced ? "A space comes first. Join it to what stands before" : "No space comes first. Put one there");
