@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,8 +10,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from midcourse.cli.console import result, say
-from midcourse.errors import InputErrors, Problem, UserError
-from midcourse.trace import Trace
+from midcourse.errors import UserError
 
 DEFAULT_STORE = "sqlite:///midcourse.db"
 Json = Annotated[bool, Parameter(negative="")]
@@ -41,42 +41,40 @@ def import_(
     json
         Print the result as JSON.
     """
-    from midcourse.cli.sources import reader
+    from midcourse import exchange
     from midcourse.store import Store
     from midcourse.trace.files import read
-    from midcourse.trace.text import to_text
 
     if not files:
         raise UserError("there is no file to import; give one or more JSONL files")
-    tokenizer = reader(model)
-    traces: list[Trace] = []
-    problems: list[Problem] = []
-    for file in files:
-        try:
-            found = read(file, tokenizer, model=model, skip_invalid=skip_invalid)
-        except InputErrors as error:
-            problems += error.problems
-            continue
-        for text in [*found.notices, *map(str, found.problems)]:
+    tokenizer = exchange.reader(model)
+    found = exchange.gather(
+        ((str(file), partial(read, file, tokenizer, model=model, skip_invalid=skip_invalid)) for file in files),
+        skip_invalid=skip_invalid,
+    )
+    for _, one in found:
+        for text in [*one.notices, *map(str, one.problems)]:
             say(text)
-        traces += found.traces
-        problems += found.problems
-    if problems and not skip_invalid:
-        raise InputErrors(problems)
-    steers = sum(len(trace.steers) for trace in traces)
+    traces = sum(len(one.traces) for _, one in found)
+    steers = sum(len(trace.steers) for _, one in found for trace in one.traces)
+    skipped = sum(len(one.problems) for _, one in found)
     if dry_run:
         result(
-            {"traces": len(traces), "steers": steers, "skipped": len(problems)},
-            f"{len(traces)} traces with {steers} steers would come in; nothing was stored",
+            {"traces": traces, "steers": steers, "skipped": skipped},
+            f"{traces} traces with {steers} steers would come in; nothing was stored",
             as_json=json,
         )
         return 0
     with Store.open(store) as opened:
-        added = opened.add(traces, lambda ids: to_text(tokenizer, ids))
+        came = exchange.take(opened, found, tokenizer, skip_invalid=skip_invalid)
+    for problem in came.problems:
+        say(str(problem))
+    skipped += len(came.problems)
+    new, known, grown = (len(ids) for ids in came.taken[:3])
     result(
-        {"new": added.new, "known": added.known, "grown": added.grown, "steers": steers, "skipped": len(problems)},
-        f"{added.new} new traces in {store}, {added.known} known already; {steers} steers"
-        + (f"; {len(problems)} problems skipped" if problems else ""),
+        {"new": new, "known": known, "grown": grown, "steers": steers, "skipped": skipped},
+        f"{new} new traces in {store}, {known} known already; {steers} steers"
+        + (f"; {skipped} problems skipped" if skipped else ""),
         as_json=json,
     )
     return 0
@@ -88,6 +86,12 @@ def export(
     store: str = DEFAULT_STORE,
     format: Literal["native"] = "native",
     tag: str | None = None,
+    steered: Annotated[bool | None, Parameter(negative="--not-steered")] = None,
+    attribute: str | None = None,
+    model: str | None = None,
+    steer_tag: str | None = None,
+    author: str | None = None,
+    text: str | None = None,
     json: Json = False,
 ) -> int:
     """Write a store's traces to a file that `import` reads back to the same traces.
@@ -102,16 +106,29 @@ def export(
         `native`: JSONL with text, exact ids and branches.
     tag
         Only traces with this tag.
+    steered
+        Only traces that were steered, or that were not.
+    attribute
+        Only traces with this attribute, or with this range of it: `humour:2..4`.
+    model
+        Only traces of this model.
+    steer_tag
+        Only traces with a steer that has this tag; all other steers are set aside in the file.
+    author
+        The same for steers by this author.
+    text
+        The same for steers with this text in context, correction, rejected text or reason.
     json
         Print the result as JSON.
     """
-    from midcourse.cli.sources import tokenizers
+    from midcourse import exchange
     from midcourse.store import Store
     from midcourse.trace.files import write
 
     assert format == "native"
+    outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text)
     with Store.open(store, create=False) as opened:
-        written = write(out, opened.all(tag=tag), tokenizers())
+        written = write(out, outgoing.traces(opened), exchange.tokenizers())
     result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
     return 0
 
@@ -122,6 +139,11 @@ def list_(
     text: str | None = None,
     tag: str | None = None,
     author: str | None = None,
+    kind: Literal["correction", "insertion", "ending", "mark"] | None = None,
+    aside: Annotated[bool | None, Parameter(negative="--not-aside")] = None,
+    abandoned: Annotated[bool | None, Parameter(negative="--not-abandoned")] = None,
+    trace_tag: str | None = None,
+    model: str | None = None,
     after: str | None = None,
     limit: int = 20,
     json: Json = False,
@@ -138,6 +160,16 @@ def list_(
         Only steers with this tag.
     author
         Only steers by this author.
+    kind
+        Only steers of this kind.
+    aside
+        Only steers that are set aside, or that are not.
+    abandoned
+        Only steers on branches that the accepted answer does not take, or only the others.
+    trace_tag
+        Only steers of traces with this tag.
+    model
+        Only steers of this model's traces.
     after
         The page after this key; the page before it names it.
     limit
@@ -150,14 +182,18 @@ def list_(
     from midcourse.store import Store
 
     with Store.open(store, create=False) as opened:
-        page = opened.steers(after=after, limit=limit, tag=tag, author=author, text=text)
+        page = opened.steers(
+            after=after, limit=limit, tag=tag, author=author, text=text, kind=kind, aside=aside, abandoned=abandoned,
+            trace_tag=trace_tag, model=model,
+        )  # fmt: skip
         count = opened.count()
     table = Table(
-        "trace", "steer", "context", "rejected", "chosen", "reason", caption=_caption(page.next, count.steers)
+        "trace", "steer", "context", "rejected", "chosen", "reason", "", caption=_caption(page.next, count.steers)
     )
     for row in page.rows:
         chosen = (row.chosen or "") + ("⏹" if row.ends else "")
-        cells = (row.context or "", " | ".join(row.rejected or ()), chosen, row.reason or "")
+        standing = ", ".join(word for word, so in (("aside", row.aside), ("abandoned", row.abandoned)) if so)
+        cells = (row.context or "", " | ".join(row.rejected or ()), chosen, row.reason or "", standing)
         table.add_row(row.trace[:8], str(row.steer), *(_visible(cell) for cell in cells))
     value = {"steers": [asdict(row) for row in page.rows], "next": page.next, "total": count.steers}
     result(value, table, as_json=json)

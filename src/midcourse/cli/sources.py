@@ -4,27 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from midcourse.cli.console import say
-from midcourse.errors import InputErrors, ModelError, Problem, UserError
+from midcourse.errors import InputErrors, Problem, UserError
+from midcourse.exchange import reader, tokenizers
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
-
-
-def reader(model: str) -> HFTokenizer:
-    """The tokenizer of `model`, which can put a conversation before an answer. Raises `ModelError`."""
-    from midcourse.models import load_tokenizer
-
-    tokenizer = load_tokenizer(model)
-    try:
-        tokenizer.prompt([{"role": "user", "content": "?"}])
-    except ModelError as error:
-        raise ModelError(f"{model}: {error}") from error
-    return tokenizer
 
 
 class Place(NamedTuple):
@@ -69,14 +56,6 @@ def load_places(source: str, model: str, *, skip_invalid: bool = False, whole: b
     if not found:
         raise UserError(f"{source}: there are no answers in it")
     return found
-
-
-def tokenizers() -> Callable[[Trace], HFTokenizer]:
-    """The tokenizer of a trace's own model, loaded once each."""
-    from midcourse.models import load_tokenizer
-
-    loaded = cache(load_tokenizer)
-    return lambda trace: loaded(trace.model)
 
 
 def _too_long(place: Place, limit: int, *, whole: bool) -> Problem | None:

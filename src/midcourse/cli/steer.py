@@ -88,9 +88,9 @@ def steer(
         Print the trace's id and counts as JSON at the end.
     """
     from midcourse import models
-    from midcourse.cli.sources import reader
     from midcourse.engine.hf import TransformersEngine
     from midcourse.engine.sampling import Sampling
+    from midcourse.exchange import reader
     from midcourse.session import Session
     from midcourse.store import Store
     from midcourse.trace.text import to_text

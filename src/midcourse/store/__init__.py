@@ -5,7 +5,7 @@ from midcourse.store.filters import SteersWhere, TracesWhere
 from midcourse.store.jobs import Change, Job, Jobs
 from midcourse.store.listing import Page, SteerRow, TraceRow
 from midcourse.store.snippets import Decode
-from midcourse.store.store import Added, Count, Store
+from midcourse.store.store import Added, Count, Store, Taken
 
 __all__ = [
     "Added",
@@ -20,6 +20,7 @@ __all__ = [
     "SteerRow",
     "SteersWhere",
     "Store",
+    "Taken",
     "TraceRow",
     "TracesWhere",
 ]

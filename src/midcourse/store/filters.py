@@ -35,13 +35,14 @@ class TracesWhere(TypedDict, total=False):
     attribute: str | None
     author: str | None
     model: str | None
+    ids: Sequence[str] | None
 
 
 class SteersWhere(TypedDict, total=False):
     """Which steers: those that meet every condition that is given and not None.
 
     `text` is looked for in context, correction, rejected text and reason, whatever its case. `abandoned`: not on the
-    path to the head of its trace. `trace_tag` and `model` are those of the trace.
+    path to the head of its trace. `trace_tag`, `attribute` and `model` are those of the trace.
     """
 
     tag: str | None
@@ -52,6 +53,7 @@ class SteersWhere(TypedDict, total=False):
     aside: bool | None
     abandoned: bool | None
     trace_tag: str | None
+    attribute: str | None
     model: str | None
 
 
@@ -85,6 +87,8 @@ def traces(where: TracesWhere) -> Keys:
         own.append(c.steered == given["steered"])
     if "model" in given:
         own.append(c.model == given["model"])
+    if "ids" in given:
+        own.append(c.id.in_(where["ids"] or ()))
     if "text" in given:
         own += _holds(c.words, str(given["text"]))
     if "author" in given:
@@ -129,6 +133,10 @@ def steers(where: SteersWhere) -> Keys:
             conditions.append(t.traces.c.model == given["model"])
         else:
             conditions.append(exists().where(t.traces.c.model == given["model"], t.traces.c.seq == number))
+    if "attribute" in given:
+        name, within = _attribute(given["attribute"])
+        named = t.trace_attributes.c
+        conditions.append(exists().where(named.trace == number, named.name == name, *within))
     return Keys(select(number, steer).select_from(leads).where(*conditions), (number, steer))
 
 

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Self, Unpack
 
 from sqlalchemy import Connection, RowMapping, func, select
 
-from midcourse.errors import Problem, UserError
+from midcourse.errors import Problem, StoreError, UserError
 from midcourse.store import drawer, facets, filters, listing, schema, writing
 from midcourse.store.database import Database
 from midcourse.store.facets import Facets
@@ -43,6 +43,15 @@ class Added(NamedTuple):
     new: int
     known: int
     grown: int = 0
+
+
+class Taken(NamedTuple):
+    """What `take` did, by the traces' ids; `clashing` contradict the stored trace of the same id."""
+
+    new: list[str]
+    known: list[str]
+    grown: list[str]
+    clashing: list[str]
 
 
 class Count(NamedTuple):
@@ -115,21 +124,30 @@ class Store:
         where the stored one ends. `decode` (ids to text) fills the texts that listings show and searches find.
         Raises `StoreError`, storing nothing, for a trace that breaks an invariant or contradicts the stored one.
         """
-        added, known, grown = 0, 0, 0
+        taken = self.take(new, decode)
+        if taken.clashing:
+            raise StoreError(
+                f"{self.name}: a trace {taken.clashing[0]!r} is stored already, and it is another one; nothing was "
+                "stored: give the new one another id"
+            )
+        return Added(len(taken.new), len(taken.known), len(taken.grown))
+
+    def take(self, new: Iterable[Trace], decode: Decode | None = None, *, skip_clashing: bool = False) -> Taken:
+        """As `add`, but what contradicts the store is told by id; nothing is stored then, unless that is skipped."""
+        taken = Taken([], [], [], [])
         with self._database.writing() as connection:
             for batch in _batches(new):
                 rows = writing.find(connection, [trace.id for trace in batch])
                 fresh = [trace for trace in batch if trace.id not in rows]
                 writing.insert(connection, self.name, fresh, decode)
-                added += len(fresh)
+                taken.new.extend(trace.id for trace in fresh)
                 for trace in batch:
-                    if (row := rows.get(trace.id)) is None:
-                        continue
-                    if writing.goes_on(connection, self.name, row, trace, decode):
-                        grown += 1
-                    else:
-                        known += 1
-        return Added(added, known, grown)
+                    if (row := rows.get(trace.id)) is not None:
+                        came = writing.goes_on(connection, self.name, row, trace, decode)
+                        getattr(taken, came).append(trace.id)
+            if taken.clashing and not skip_clashing:
+                connection.rollback()
+        return taken
 
     def save(self, trace: Trace, decode: Decode | None = None) -> None:
         """Store what is new in a trace: spans, steers, where its head is. On disk when this returns.
@@ -231,6 +249,14 @@ class Store:
                 query = select(traces).where(traces.c.seq.in_(numbers[start : start + _BATCH])).order_by(traces.c.seq)
                 batch = list(read(connection, self.name, connection.execute(query).mappings().all()))
             yield from batch
+
+    def origins(self, of: TracesWhere | None = None, steers: SteersWhere | None = None) -> set[tuple[str, str]]:
+        """The models, each with its tokenizer's fingerprint, whose traces are meant, or whose steers are."""
+        keys = filters.traces(of or {}) if steers is None else filters.steers(steers)
+        numbers = keys.query.with_only_columns(keys.columns[0])
+        with self._database.reading() as connection:
+            query = select(traces.c.model, traces.c.tokenizer).where(traces.c.seq.in_(numbers)).distinct()
+            return {(model, tokenizer) for model, tokenizer in connection.execute(query)}
 
     def count(self) -> Count:
         """How many traces, spans and steers there are."""

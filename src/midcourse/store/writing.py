@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, RowMapping, Table, delete, select, update
 from sqlalchemy import insert as insert_into
@@ -97,26 +97,25 @@ def insert(connection: Connection, name: str, new: Sequence[Trace], decode: Deco
     return [Stored.of(row, trace) for row, trace in zip(rows, new, strict=True)]
 
 
-def goes_on(connection: Connection, name: str, row: RowMapping, trace: Trace, decode: Decode | None) -> bool:
-    """Append to a stored trace what `trace` has beyond it, if anything; False if the store holds all of it.
+def goes_on(
+    connection: Connection, name: str, row: RowMapping, trace: Trace, decode: Decode | None
+) -> Literal["known", "grown", "clashing"]:
+    """Append to a stored trace what `trace` has beyond it; `known` if that is nothing.
 
-    Raises `StoreError` if they contradict each other.
+    `clashing` if they contradict each other, and nothing was written then.
     """
     if (len(trace.spans), len(trace.steers)) == (row["spans"], row["steers"]) and _same(row, trace):
-        return False
+        return "known"
     [stored] = read(connection, name, [row])
     fewer = min(len(stored.spans), len(trace.spans)), min(len(stored.steers), len(trace.steers))
     alike = stored.spans[: fewer[0]] == trace.spans[: fewer[0]]
     alike = alike and list(map(_said, stored.steers[: fewer[1]])) == list(map(_said, trace.steers[: fewer[1]]))
     if not alike or origin_row(trace)["origin"] != row["origin"]:
-        raise StoreError(
-            f"{name}: a trace {trace.id!r} is stored already, and it is another one; nothing was stored: "
-            "give the new one another id"
-        )
+        return "clashing"
     if len(trace.spans) <= len(stored.spans) and len(trace.steers) <= len(stored.steers):
-        return False
+        return "known"
     append(connection, name, row, Stored.of(row, stored), trace, decode)
-    return True
+    return "grown"
 
 
 def append(

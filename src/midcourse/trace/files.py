@@ -24,7 +24,7 @@ from midcourse.trace.lines import from_dict
 from midcourse.trace.text import Tokenizer
 from midcourse.trace.tree import Trace
 
-__all__ = ["ReadResult", "dump", "from_dict", "read", "write"]
+__all__ = ["ReadResult", "dump", "from_dict", "lines", "read", "read_lines", "write"]
 
 _BOM = b"\xef\xbb\xbf"
 _SURROGATE = re.compile(rb"\\ud[89a-f]", re.IGNORECASE)
@@ -46,31 +46,38 @@ def read(path: str | os.PathLike[str], tok: Tokenizer, *, model: str, skip_inval
     cannot be opened is an error in any case.
     """
     name = os.fspath(path)
-    result = ReadResult([], [], [], [])
-    known: dict[str, tuple[int, Trace]] = {}
     try:
-        for number, raw in enumerate(_raw_lines(Path(path)), start=1):
-            if not raw.strip():
-                continue
-            parsed = _parse(raw)
-            if isinstance(parsed, _Broken):
-                result.problems.append(Problem(name, parsed.message, number, parsed.field))
-                continue
-            found = from_dict(parsed.value, tok, model=model)
-            result.notices.extend(f"{name}:{number}: {notice}" for notice in found.notices)
-            again = [trace for trace in found.traces if known.setdefault(trace.id, (number, trace))[1] != trace]
-            result.problems.extend(Problem(name, flaw.message, number, flaw.field) for flaw in found.flaws)
-            result.problems.extend(
-                Problem(
-                    name, f"the id {trace.id!r} is that of another trace, in line {known[trace.id][0]}", number, "id"
-                )
-                for trace in again
-            )
-            if not again:
-                result.traces.extend(found.traces)
-                result.lines.extend([number] * len(found.traces))
+        with Path(path).open("rb") as file:
+            return read_lines(name, file, tok, model=model, skip_invalid=skip_invalid)
     except OSError as error:
         raise InputErrors([Problem(name, f"cannot be read: {error.strerror or error}")]) from error
+
+
+def read_lines(
+    name: str, lines: Iterable[bytes], tok: Tokenizer, *, model: str, skip_invalid: bool = False
+) -> ReadResult:
+    """The traces of the lines of a file that messages call `name`; see `read`."""
+    result = ReadResult([], [], [], [])
+    known: dict[str, tuple[int, Trace]] = {}
+    for number, line in enumerate(lines, start=1):
+        raw = line.removeprefix(_BOM) if number == 1 else line
+        if not raw.strip():
+            continue
+        parsed = _parse(raw)
+        if isinstance(parsed, _Broken):
+            result.problems.append(Problem(name, parsed.message, number, parsed.field))
+            continue
+        found = from_dict(parsed.value, tok, model=model)
+        result.notices.extend(f"{name}:{number}: {notice}" for notice in found.notices)
+        again = [trace for trace in found.traces if known.setdefault(trace.id, (number, trace))[1] != trace]
+        result.problems.extend(Problem(name, flaw.message, number, flaw.field) for flaw in found.flaws)
+        result.problems.extend(
+            Problem(name, f"the id {trace.id!r} is that of another trace, in line {known[trace.id][0]}", number, "id")
+            for trace in again
+        )
+        if not again:
+            result.traces.extend(found.traces)
+            result.lines.extend([number] * len(found.traces))
     if not result.traces and not result.problems:
         raise InputErrors([Problem(name, "there is no line in it; give one JSON object a line")])
     if result.problems and not skip_invalid:
@@ -85,11 +92,17 @@ def write(path: str | os.PathLike[str], traces: Iterable[Trace], tok: Tokenizer 
     """
     count = 0
     with writing(Path(path)) as file:
-        for trace in traces:
-            own = tok(trace) if callable(tok) else tok
-            file.write(json.dumps(dump(trace, own), ensure_ascii=False, allow_nan=False) + "\n")
+        for line in lines(traces, tok):
+            file.write(line)
             count += 1
     return count
+
+
+def lines(traces: Iterable[Trace], tok: Tokenizer | Callable[[Trace], Tokenizer]) -> Iterator[str]:
+    """The lines of a file of `traces`, each with its end."""
+    for trace in traces:
+        own = tok(trace) if callable(tok) else tok
+        yield json.dumps(dump(trace, own), ensure_ascii=False, allow_nan=False) + "\n"
 
 
 class _Value(NamedTuple):
@@ -99,12 +112,6 @@ class _Value(NamedTuple):
 class _Broken(NamedTuple):
     message: str
     field: str | None = None
-
-
-def _raw_lines(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        for number, raw in enumerate(file):
-            yield raw.removeprefix(_BOM) if number == 0 else raw
 
 
 def _parse(raw: bytes) -> _Value | _Broken:

@@ -1,7 +1,105 @@
-"""Import and export."""
+"""Data in and out: a file that was dragged in, and a download of everything or of some of it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from collections.abc import Iterator
+from io import BytesIO
+from itertools import chain
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.responses import StreamingResponse
+
+from midcourse import exchange
+from midcourse.errors import ModelError
+from midcourse.studio import errors
+from midcourse.studio.routes.traces import row_view
+from midcourse.studio.schemas.data import Import, Imported
+from midcourse.studio.services import Has
+from midcourse.tokenizer import HFTokenizer
+from midcourse.trace import Trace
+from midcourse.trace.files import lines, read_lines
 
 router = APIRouter(tags=["data"])
+
+TOLD = 200  # rows that open lists are told of after an import: the newest
+PIECE = 64_000  # characters of a download that are sent at once
+
+Name = Annotated[str | None, Query(max_length=200)]
+
+
+@router.post("/import", summary="Take steered answers from a file")
+def import_file(services: Has, file: Import) -> Imported:
+    """Everything in it, or nothing; with `skip_invalid` all but the lines that have problems.
+
+    What another tokenizer wrote comes through its text, and a notice says so. The same line twice is one trace.
+    """
+    model = services.loaded.name
+    tokenizer = exchange.reader(model)  # one of its own: the model's is busy, and not made for two threads
+    raw = list(BytesIO(file.text.encode(errors="surrogatepass")))  # as a file has lines
+    found = read_lines(file.name, raw, tokenizer, model=model, skip_invalid=file.skip_invalid)
+    taken, more = exchange.take(services.store, [(file.name, found)], tokenizer, skip_invalid=file.skip_invalid)
+    services.live.reload(taken.grown)
+    for row in services.store.traces(ids=[*taken.new, *taken.grown][-TOLD:], limit=TOLD).rows[::-1]:
+        services.live.feed.publish("row", row_view(row, services.live))
+    return Imported(
+        new=len(taken.new),
+        known=len(taken.known),
+        grown=len(taken.grown),
+        lines=sum(1 for line in raw if line.strip()),
+        problems=[errors.problem(problem) for problem in [*found.problems, *more]],
+        notices=found.notices,
+    )
+
+
+@router.get("/export", summary="Take the data away", response_class=StreamingResponse)
+def export(
+    services: Has,
+    format: Annotated[exchange.Format, Query(description="`native`: JSON lines that lose nothing")] = "native",
+    tag: Annotated[str | None, Query(max_length=200, description="Conversations with this tag")] = None,
+    steered: bool | None = None,
+    attribute: Annotated[str | None, Query(max_length=300)] = None,
+    model: Name = None,
+    steer_tag: Annotated[
+        str | None, Query(max_length=200, description="Steers with this tag; all others are set aside in the file")
+    ] = None,
+    author: Annotated[str | None, Query(max_length=200, description="The same for steers by this author")] = None,
+    text: Annotated[str | None, Query(max_length=1000, description="The same for steers with this text")] = None,
+) -> StreamingResponse:
+    """A file that an import reads back to the same traces; with no condition, everything."""
+    assert format == "native"
+    outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text)
+    tokenizer = exchange.reader(services.loaded.name)
+    foreign = sorted(
+        made for made, fingerprint in services.store.origins(*outgoing.where) if fingerprint != tokenizer.fingerprint
+    )
+    if foreign:  # no name that somebody has imported may be looked up in the file system or on the network
+        raise ModelError(
+            f"some of this was written by another model ({', '.join(foreign)}), whose tokens {services.loaded.name} "
+            "cannot read: choose one model, or take it out with `midcourse export`"
+        )
+
+    def own(_: Trace) -> HFTokenizer:
+        return tokenizer
+
+    pieces = _pieces(lines(outgoing.traces(services.store), own))
+    first = next(pieces, "")  # what fails at once is an error, not a file that breaks off
+    return StreamingResponse(
+        chain([first], pieces),
+        media_type="application/jsonl",
+        headers={"Content-Disposition": f'attachment; filename="{outgoing.name()}"'},
+    )
+
+
+def _pieces(found: Iterator[str]) -> Iterator[str]:
+    """The same text in larger pieces."""
+    piece: list[str] = []
+    size = 0
+    for line in found:
+        piece.append(line)
+        size += len(line)
+        if size > PIECE:
+            yield "".join(piece)
+            piece, size = [], 0
+    if piece:
+        yield "".join(piece)

@@ -43,7 +43,7 @@ def list_traces(
         after=after, limit=limit, tag=tag, steered=steered, text=text or None, attribute=attribute, author=author,
         model=model,
     )  # fmt: skip
-    return TracePage(rows=[_row(row, services.live) for row in page.rows], next=page.next)
+    return TracePage(rows=[row_view(row, services.live) for row in page.rows], next=page.next)
 
 
 @router.post("/traces", status_code=201, summary="Begin a conversation")
@@ -73,7 +73,8 @@ def alternatives(services: Has, id: str, version: Annotated[int, Query(ge=0)], d
     return Alternatives(version=version, depth=depth, alternatives=found)
 
 
-def _row(row: TraceRow, live: Live) -> TraceRowView:
+def row_view(row: TraceRow, live: Live) -> TraceRowView:
+    """A row of the store, as the page gets it."""
     return TraceRowView(
         id=row.id,
         title=row.title,

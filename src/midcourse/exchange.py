@@ -1,0 +1,132 @@
+"""Data into a store and out of it, for whoever asks: the command line or the studio.
+
+Invariants: what comes in comes in whole or not at all, and every problem is told together, with its line, also where a
+line contradicts what is stored. What goes out is read back to the same traces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Literal, NamedTuple
+
+from midcourse.errors import InputErrors, ModelError, Problem
+from midcourse.store import SteersWhere, Store, Taken, TracesWhere
+from midcourse.tokenizer import HFTokenizer
+from midcourse.trace import Trace
+from midcourse.trace.files import ReadResult
+from midcourse.trace.text import to_text
+
+Format = Literal["native"]
+
+
+def reader(model: str) -> HFTokenizer:
+    """The tokenizer of `model`, which can put a conversation before an answer. Raises `ModelError`."""
+    from midcourse.models import load_tokenizer
+
+    tokenizer = load_tokenizer(model)
+    try:
+        tokenizer.prompt([{"role": "user", "content": "?"}])
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from error
+    return tokenizer
+
+
+def tokenizers() -> Callable[[Trace], HFTokenizer]:
+    """The tokenizer of a trace's own model, loaded once each."""
+    from midcourse.models import load_tokenizer
+
+    loaded = cache(load_tokenizer)
+    return lambda trace: loaded(trace.model)
+
+
+# ---- in ----------------------------------------------------------------------------------------------------------
+
+
+def gather(
+    reads: Iterable[tuple[str, Callable[[], ReadResult]]], *, skip_invalid: bool
+) -> list[tuple[str, ReadResult]]:
+    """What each of several files, by name, gave. Raises `InputErrors` with the problems of all, unless skipped."""
+    found = []
+    for name, read in reads:
+        try:
+            found.append((name, read()))
+        except InputErrors as error:
+            found.append((name, ReadResult([], [], list(error.problems), [])))
+    problems = [problem for _, one in found for problem in one.problems]
+    if problems and not skip_invalid:
+        raise InputErrors(problems)
+    return found
+
+
+class Came(NamedTuple):
+    """What came of an import: ids by what happened to them, and what was left out."""
+
+    taken: Taken
+    problems: list[Problem]
+
+
+def take(store: Store, files: Iterable[tuple[str, ReadResult]], tokenizer: HFTokenizer, *, skip_invalid: bool) -> Came:
+    """Store what was read from files (by their names): all of it, or with `skip_invalid` all that is not refused.
+
+    Raises `InputErrors`, storing nothing, with every line whose trace contradicts the stored one of the same id.
+    """
+    traces: list[Trace] = []
+    places: dict[str, tuple[str, int]] = {}
+    for name, found in files:
+        traces += found.traces
+        for trace, line in zip(found.traces, found.lines, strict=True):
+            places.setdefault(trace.id, (name, line))
+    taken = store.take(traces, lambda ids: to_text(tokenizer, ids), skip_clashing=skip_invalid)
+    problems = [
+        Problem(places[id][0], f"the id {id!r} is that of another trace in the store", places[id][1], "id")
+        for id in taken.clashing
+    ]
+    if problems and not skip_invalid:
+        raise InputErrors(problems)
+    return Came(taken, problems)
+
+
+# ---- out ---------------------------------------------------------------------------------------------------------
+
+
+class Outgoing(NamedTuple):
+    """What goes out: with nothing given, everything.
+
+    `tag`, `steered`, `attribute` and `model` say which traces, as in `store.filters`. With `steer_tag`, `author` or
+    `text` only traces with such steers go out, and in them all other steers are set aside.
+    """
+
+    tag: str | None = None
+    steered: bool | None = None
+    attribute: str | None = None
+    model: str | None = None
+    steer_tag: str | None = None
+    author: str | None = None
+    text: str | None = None
+
+    @property
+    def where(self) -> tuple[TracesWhere | None, SteersWhere | None]:
+        """As conditions of the store: on traces, or on steers."""
+        if self.steer_tag is None and self.author is None and not self.text:
+            traces: TracesWhere = {
+                "tag": self.tag, "steered": self.steered, "attribute": self.attribute, "model": self.model
+            }  # fmt: skip
+            return traces, None
+        steers: SteersWhere = {
+            "trace_tag": self.tag, "attribute": self.attribute, "model": self.model,
+            "tag": self.steer_tag, "author": self.author, "text": self.text,
+        }  # fmt: skip
+        return None, steers
+
+    def traces(self, store: Store) -> Iterator[Trace]:
+        """The traces, a few in memory at a time."""
+        traces, steers = self.where
+        return store.selected(**steers) if steers is not None else store.all(**(traces or {}))
+
+    def name(self) -> str:
+        """A file name that says what is in it, of plain characters."""
+        said = [str(part) for part in (self.tag, self.attribute, self.model, *self[4:]) if part]
+        words = re.findall(r"[A-Za-z0-9]+", " ".join(said))
+        return "-".join(["midcourse", *words])[:60] + ".jsonl"
