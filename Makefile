@@ -36,6 +36,9 @@ system: ## Debian packages that the tests use: Chromium and PostgreSQL
 demo: model ## steer the bundled model, train it on the steers, report what changed
 	$(BIN)/midcourse demo --seed $(SEED) --output $(OUT)
 
+studio: model ## steer the bundled model in the browser; ARGS="--port 9000" and the like
+	$(BIN)/midcourse studio $(ARGS)
+
 test: model system page ## all tests, in JOBS processes of one thread each
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
 

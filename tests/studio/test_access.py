@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from midcourse import config
 from midcourse.errors import UserError
 from midcourse.studio import access, listen
 from midcourse.studio.access import Access
@@ -50,7 +53,7 @@ def test_other_machines_need_a_chosen_token(host: str) -> None:
             pass
     with granted(host=host, token=LONG, allow_host=["Box.example"]) as found:
         own = {f"{name}:{found.port}" for name in ("127.0.0.1", "localhost", "[::1]", "box.example")}
-        assert found.hosts == own
+        assert found.hosts == {*own, "box.example"}  # a proxy may stand before it, at the standard port
 
 
 def test_localhost_is_this_machine() -> None:
@@ -79,6 +82,24 @@ def test_a_port_that_is_taken_is_one_clear_error(mc: Callable[..., Ran], tmp_pat
 def test_the_standard_port_can_be_left_away() -> None:
     assert access.hosts(["127.0.0.1", "::1"], ["a.b"], 80) >= {"127.0.0.1", "[::1]", "a.b", "a.b:80"}
     assert access.hosts(["127.0.0.1"], [], 81) == {"127.0.0.1:81"}
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({}, "http://127.0.0.1:7/"),
+        ({"host": "localhost"}, "http://localhost:7/"),
+        ({"host": "::1"}, "http://[::1]:7/"),
+        ({"host": "0.0.0.0", "allow_host": ["box.example"]}, "http://box.example:7/"),
+        ({"host": "::", "allow_host": ["[fe80::1]"]}, "http://[fe80::1]:7/"),
+        ({"allow_host": ["box.example:8443"]}, "http://box.example:8443/"),
+    ],
+)
+def test_the_address_can_be_followed(given: dict[str, Any], shown: str) -> None:
+    assert listen.url(StudioSettings(**given), 7) == shown
+    assert httpx.URL(shown).netloc.decode() in access.hosts(
+        ["127.0.0.1", "::1"], ["localhost", *given.get("allow_host", [])], 7
+    )
 
 
 def test_a_token_file_is_made_for_its_owner_alone(tmp_path: Path) -> None:
@@ -124,7 +145,7 @@ def test_a_token_is_plain(token: str) -> None:
         StudioSettings(token=token)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", ["http://a", "a:80", "a/b", "*", "", "a b", ".*", "[::1"])
+@pytest.mark.parametrize("name", ["http://a", "a:", "a:b", "a:123456", "a/b", "*", "", "a b", ".*", "[::1"])
 def test_an_allowed_host_is_a_name(name: str) -> None:
     with pytest.raises(ValueError, match="no name of a host"):
         StudioSettings(allow_host=[name])
@@ -167,3 +188,12 @@ def test_secrets_are_not_shown_by_accident() -> None:
     with granted(token=LONG) as found:
         assert LONG not in repr(found) + repr(StudioSettings(token=LONG)) + str(StudioSettings(token=LONG))  # type: ignore[arg-type]
         assert repr(found.key) not in repr(found)
+
+
+def test_the_settings_that_are_shown_are_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "studio.md").read_text(encoding="utf-8")
+    [shown] = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "studio.yaml").write_text(shown)
+    assert config.resolve(StudioSettings, None, tmp_path / "studio.yaml").port == 9000
+    for name in StudioSettings.model_fields:
+        assert f"`MIDCOURSE_{name.upper()}" in page

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,10 @@ from typing import Any
 import httpx
 import pytest
 
+from midcourse.store import Store
+from tests.ran import Ran
 from tests.studio.raw import request, send
+from tests.studio.tab import Tab, begin
 
 PAGE = re.compile(r"http://[0-9.:]+/(?:\?token=(\S+))?")
 
@@ -26,8 +29,13 @@ class Child:
 
     def __init__(self, folder: Path, given: dict[str, Any], variables: dict[str, str]) -> None:
         flags = [f"--{name}={value}" for name, value in ({"store": folder / "a.db", "port": 0} | given).items()]
-        command = [sys.executable, "-m", "midcourse", "studio", "--no-browser", *flags]
-        own = {"HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "midcourse", "studio", *flags]
+        own = {
+            "HOME": str(folder),
+            "XDG_STATE_HOME": str(folder / "state"),
+            "OMP_NUM_THREADS": "1",
+            "MIDCOURSE_BROWSER": "no",
+        }
         self.process = subprocess.Popen(
             command,
             stderr=subprocess.PIPE,
@@ -148,6 +156,23 @@ def test_an_open_page_goes_on_after_a_kill(model: Path, tmp_path: Path) -> None:
         assert child.lines[-1] == "the studio has ended; everything is in the store"
 
 
+def test_the_browser_that_is_opened_gets_a_ticket(model: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "asked")
+    browser = tmp_path / "browser"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {tmp_path / "asked"}\n')
+    browser.chmod(0o755)
+    with started(tmp_path, {"BROWSER": str(browser), "MIDCOURSE_BROWSER": "yes"}, model=model) as child:
+        with (tmp_path / "asked").open() as file:
+            asked = file.read().strip()
+        assert asked.startswith(f"{child.url}?token=")
+        assert child.token not in asked
+        opened = httpx.get(asked, trust_env=False, follow_redirects=True)
+        assert opened.status_code == 200
+        assert httpx.get(asked, trust_env=False).status_code == 401
+        assert child.end(signal.SIGINT) == 130
+        assert asked.partition("=")[2] not in "\n".join(child.lines)
+
+
 def test_ctrl_c_while_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
     with started(tmp_path, {"MIDCOURSE_TOKEN": "from-the-environment"}, model=model) as child:
         assert child.token == "from-the-environment"
@@ -165,32 +190,38 @@ def test_ctrl_c_while_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_opened_ends_it(model: Path, tmp_path: Path, given: dict[str, str], says: str) -> None:
-    with started(tmp_path, **{"model": model} | given) as child:
-        assert child.process.wait(60) == 2
-        child.read_on()
-        assert says in child.lines[-1]
-        assert child.lines[-1].startswith("error: ")
-        assert "Traceback" not in "\n".join(child.lines)
+def test_what_cannot_be_opened_ends_it(
+    mc: Callable[..., Ran], model: Path, tmp_path: Path, given: dict[str, str], says: str
+) -> None:
+    flags = {"model": model, "store": tmp_path / "a.db", "port": 0, "token": "known"} | given
+    ran = mc("studio", "--no-browser", *(f"--{name}={value}" for name, value in flags.items()))
+    assert ran.code == 2
+    *before, last = ran.err.strip().splitlines()
+    assert last.startswith("error: ")
+    assert says in last
+    assert len(before) <= 3
 
 
-def test_a_half_sent_request_does_not_hold_up_the_end(model: Path, tmp_path: Path) -> None:
+def test_it_ends_in_mid_sentence_and_keeps_the_text(model: Path, tmp_path: Path) -> None:
     with started(tmp_path, model=model, token="known") as child:
-        port = httpx.URL(child.url).port
         child.wait("ready")
-        host = f"Host: 127.0.0.1:{port}"
-        said = request(
-            "PUT",
-            "/api/preferences",
-            host,
-            "Authorization: Bearer known",
-            "Content-Type: application/json",
-            "Content-Length: 9",
-        )
-        ended: list[Any] = []
-        half = threading.Thread(target=lambda: ended.append(send(port, said)))
-        half.start()
-        assert child.end(signal.SIGINT) == 130
-        half.join(10)
-        assert ended
-        assert "Traceback" not in "\n".join(child.lines)
+        client = httpx.Client(base_url=child.url, headers={"Authorization": "Bearer known"}, trust_env=False)
+        with client, Tab(child.url, "known", begin(client, max_tokens=4000, temperature=1.0)) as tab:
+            tab.wait(lambda: len(tab.trace["tokens"]) > 20)
+            headers = [f"Host: {client.base_url.netloc.decode()}", "Authorization: Bearer known"]
+            headers += ["Content-Type: application/json", "Content-Length: 9"]  # and nothing comes
+            half = threading.Thread(
+                target=send, args=(client.base_url.port, request("PUT", "/api/preferences", *headers))
+            )
+            half.start()
+            assert child.end(signal.SIGTERM) == 0
+            half.join(10)
+            shown = [token["id"] for token in tab.trace["tokens"]]
+    said = "\n".join(child.lines)
+    assert "Traceback" not in said
+    assert "Cancel" not in said
+    assert child.lines[-1] == "the studio has ended; everything is in the store"
+    with Store.open(f"sqlite:///{tmp_path / 'a.db'}", create=False) as store:
+        [row] = store.traces().rows
+        stored = store.get(row.id)
+        assert stored.answer(stored.head)[: len(shown)] == shown

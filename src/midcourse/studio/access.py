@@ -77,10 +77,12 @@ def _same(given: str, secret: str) -> bool:
 
 
 def hosts(addresses: Collection[str], named: Collection[str], port: int) -> frozenset[str]:
-    """The `Host` headers of a server at these addresses, which is also known under these names."""
-    names = {f"[{address}]" if ":" in address else address for address in addresses}
-    names |= {name.lower() for name in named}
-    return frozenset({f"{name}:{port}" for name in names} | (names if port == 80 else set()))
+    """The `Host` headers of a server at these addresses, and under names at which a proxy may stand before it."""
+    own = {f"[{address}]" if ":" in address else address for address in addresses}
+    known = {f"{name}:{port}" for name in own} | (own if port == 80 else set())
+    for name in named:
+        known |= {name.lower()} if name.rpartition(":")[2].isdigit() else {name.lower(), f"{name.lower()}:{port}"}
+    return frozenset(known)
 
 
 def chosen(settings: StudioSettings) -> str | None:

@@ -72,6 +72,8 @@ def granted(settings: StudioSettings, listening: Sequence[socket.socket]) -> Acc
 def url(settings: StudioSettings, port: int, secret: str | None = None) -> str:
     """The page's address, with the token or a ticket that opens it."""
     name = settings.allow_host[0] if settings.allow_host else settings.host
-    if ":" in name and not name.startswith("["):
+    if ":" in name and not name.startswith("[") and name == settings.host:
         name = f"[{name}]"
-    return f"http://{name}:{port}/" + (f"?token={secret}" if secret else "")
+    if not name.rpartition(":")[2].isdigit():
+        name = f"{name}:{port}"
+    return f"http://{name}/" + (f"?token={secret}" if secret else "")

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 import webbrowser
 
 from midcourse.studio import listen, log, server
@@ -35,7 +36,8 @@ def run(settings: StudioSettings, say: Say) -> int:
         def ready() -> None:
             say("ready")
             if settings.browser and _has_display():
-                webbrowser.open(listen.url(settings, access.port, access.ticket()))
+                url = listen.url(settings, access.port, access.ticket())
+                threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some wait for their end
 
         serving = server.Server(access)
         with serving.heard(), log.to_stderr([access.token]):
@@ -51,4 +53,4 @@ def run(settings: StudioSettings, say: Say) -> int:
 def _has_display() -> bool:
     if sys.platform in ("win32", "darwin"):
         return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -35,7 +35,8 @@ class StudioSettings(BaseModel):
     """The port to listen at; 0 takes a free one."""
 
     allow_host: list[str] = []
-    """A name or address under which browsers may ask for the page, beside the one it listens at."""
+    """A name or address (with the port of a proxy, if it has one before it) under which browsers may ask for the page,
+    beside the address it listens at."""
 
     browser: bool = True
     """Open the page in a browser."""
@@ -58,6 +59,6 @@ class StudioSettings(BaseModel):
     @classmethod
     def _names(cls, names: list[str]) -> list[str]:
         for name in names:
-            if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]+\]", name):
-                raise ValueError(f"{name!r} is no name of a host; give one without scheme and port")
+            if not re.fullmatch(r"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?", name):
+                raise ValueError(f"{name!r} is no name of a host; give one like studio.example")
         return names
