@@ -84,7 +84,12 @@ def resume(services: Has, id: JobId, nothing: Nothing) -> JobView:  # noqa: ARG0
     return views.view(services.jobs.resume(id))
 
 
-@router.get("/jobs/{id}/report", summary="The report of a measurement", response_class=Response)
+@router.get(
+    "/jobs/{id}/report",
+    summary="The report of a measurement",
+    response_class=Response,
+    responses={200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+)
 def report(services: Has, id: JobId) -> Response:
     """A page of its own, which can reach nothing of the studio."""
     found = services.jobs.report(id)
