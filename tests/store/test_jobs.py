@@ -141,3 +141,30 @@ def test_another_process_reports_and_no_change_is_missed(where: str) -> None:
         assert points == dict.fromkeys(ids, 100)
         for id in ids:
             assert [point["step"] for _, point in store.jobs.points(id)] == list(range(100))
+
+
+REPORTER = """
+import sys
+from midcourse.store import Store
+with Store.open(sys.argv[1]) as store:
+    job = store.jobs.claim(1)
+    while True:
+        print(store.jobs.report(job.id, [{"step": n} for n in range(3)]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("reports", [1, 7, 30])
+def test_a_killed_process_has_reported_all_that_it_knows_of(where: str, reports: int) -> None:
+    with Store.open(where) as store:
+        made = store.jobs.create("train", "a")
+        with subprocess.Popen([sys.executable, "-c", REPORTER, where], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            for _ in range(reports):
+                child.stdout.readline()
+            child.kill()
+            known = [int(line) for line in child.stdout.read().splitlines(keepends=True) if line.endswith("\n")]
+        acknowledged = known[-1] if known else 3 * reports
+        job = store.jobs.get(made.id)
+        assert (job.state, job.pid) == ("running", 1)
+        assert job.points in (acknowledged, acknowledged + 3)
+        assert [n for n, _ in store.jobs.points(made.id)] == list(range(job.points))

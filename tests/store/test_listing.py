@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from midcourse.errors import UserError
-from midcourse.store import Page, Store
+from midcourse.store import Page, SteersWhere, Store, TracesWhere
 from midcourse.trace.tree import Run, Trace
 from tests.store.samples import make, read, spell
 
@@ -171,10 +171,22 @@ def test_pages_are_found_by_indexes(store: Store, tmp_path: Path) -> None:
             plans.extend((statement, row[3]) for row in rows)
 
     key = "7.1"
-    for filters in ({}, {"tag": "t"}, {"author": "ada"}, {"tag": "t", "author": "ada"}, {"trace": "7"}, {"text": "x"}):
+    steers: list[SteersWhere] = [
+        {}, {"tag": "t"}, {"author": "ada"}, {"tag": "t", "author": "ada"}, {"trace": "7"}, {"text": "x"},
+        {"model": "m"}, {"kind": "mark"}, {"aside": True}, {"abandoned": False},
+        {"aside": False, "author": "ada", "kind": "ending"},
+        {"trace_tag": "all"}, {"trace_tag": "all", "aside": True}, {"model": "m", "trace_tag": "all", "tag": "t"},
+        {"text": "x", "author": "ada", "trace_tag": "all"}, {"attribute": "a:1..2", "tag": "t"},
+    ]  # fmt: skip
+    for filters in steers:
         for after in (None, key):
             store.steers(after=after, **filters)
-    for options in ({}, {"tag": "all"}, {"steered": True}, {"steered": False}):
+    traces: list[TracesWhere] = [
+        {}, {"tag": "all"}, {"steered": True}, {"steered": False}, {"attribute": "a"},
+        {"attribute": "a:1..2", "tag": "all"}, {"model": "m"}, {"author": "ada"},
+        {"author": "ada", "tag": "all", "model": "m"},
+    ]  # fmt: skip
+    for options in traces:
         for after in (None, "7"):
             store.traces(after=after, **options)
     assert len(plans) > 20

@@ -74,3 +74,30 @@ def test_the_tables_are_those_of_a_new_store(where: str, tmp_path: Path) -> None
         found = inspect(connection)
         for table in schema.metadata.sorted_tables:
             assert {column["name"] for column in found.get_columns(table.name)} == set(table.c.keys())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE traces SET history = '\\x00' WHERE seq = 2",
+        "UPDATE traces SET cursor = 99 WHERE seq = 2",
+        "UPDATE traces SET attributes = '[' WHERE seq = 2",
+        "UPDATE traces SET attributes = '[]' WHERE seq = 2",
+        "UPDATE spans SET parent = id WHERE trace = 2 AND id = 3",
+        "DELETE FROM runs WHERE trace = 2",
+    ],
+)
+def test_a_damaged_trace_keeps_nobody_from_the_others(where: str, damage: str) -> None:
+    parsed = make_url(where)
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    else:
+        damage = damage.replace("'\\x00'", "x'00'")
+    engine = create_engine(parsed)
+    with engine.begin() as connection:
+        connection.execute(text(damage))
+    engine.dispose()
+    with Store.open(where) as store:
+        assert {str(problem.field) for problem in store.verify()} == {"trace every kind"}
+        assert store.get("regenerated").attributes == {"helpfulness": 2.0}
+        assert [row.abandoned for row in store.steers(trace="undone").rows] == [True, False]

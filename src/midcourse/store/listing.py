@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Select, func, select, tuple_
@@ -89,7 +90,7 @@ def traces(connection: Connection, where: TracesWhere, *, after: str | None, lim
     rows = tuple(
         TraceRow(
             row.id, row.title, row.answer, row.model, row.steers, row.tokens, row.finished,
-            tuple(json.loads(row.tags)), json.loads(row.attributes), row.author, row.created,
+            _tags(row.tags), {} if row.attributes == "{}" else json.loads(row.attributes), row.author, row.created,
         )
         for row in found
     )  # fmt: skip
@@ -113,13 +114,18 @@ def steers(connection: Connection, where: SteersWhere, *, after: str | None, lim
         SteerRow(
             row.trace_id, row.title, row.id, row.kind, row.context, row.chosen,
             None if row.rejected is None else tuple(json.loads(row.rejected)),
-            row.ends, row.abandoned, row.reason, tuple(json.loads(row.tags)), row.weight, row.aside, row.author,
+            row.ends, row.abandoned, row.reason, _tags(row.tags), row.weight, row.aside, row.author,
             row.created,
         )
         for row in found
     )  # fmt: skip
     following = f"{found[-1].trace}.{found[-1].id}" if len(found) == limit else None
     return Page(rows, following, _total(connection, keys, after, total))
+
+
+@lru_cache(maxsize=1000)  # many rows have the same
+def _tags(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _page(keys: Keys, after: str | None, limit: int) -> Select[Any]:

@@ -93,7 +93,7 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
             messages.append("its tags cannot be searched for: the index of tags differs")
         if tags_of_steers.get(number, set()) != {(steer.id, tag) for steer in trace.steers for tag in steer.tags}:
             messages.append("the tags of its steers cannot be searched for: the index of tags differs")
-        if attributes.get(number, set()) != set(trace.attributes.items()):
+        if {pair[0]: pair[1] for pair in attributes.get(number, ())} != trace.attributes:
             messages.append("its attributes cannot be searched for: the index of attributes differs")
         if not messages and listed.get(number, set()) != {
             (steer.id, steer.kind, not on_path) for steer, on_path in zip(trace.steers, trace.on_path(), strict=True)

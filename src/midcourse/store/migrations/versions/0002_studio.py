@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -92,43 +93,50 @@ def _numbers(connection: sa.Connection, after: int) -> Sequence[int]:
 
 
 def _fill(connection: sa.Connection, numbers: Sequence[int]) -> None:
-    """What kind each steer of these traces is, whether it is on the path to the head, and the traces' attributes."""
+    """What kind each steer of these traces is, whether it is on the path to the head, and the traces' attributes.
+
+    A trace that is damaged is left as it is: `verify` tells of it.
+    """
 
     def rows(table: sa.TableClause) -> Sequence[Any]:
         return connection.execute(sa.select(table).where(table.c.trace.in_(numbers))).all()
 
     tree = {(row.trace, row.id): row for row in rows(spans)}
-    of_steer: dict[tuple[int, int], dict[int, Any]] = {}
+    runs_of: dict[tuple[int, int], dict[int, Any]] = {}
     for row in rows(runs):
-        of_steer.setdefault((row.trace, row.steer), {})[row.place] = row
-    found = connection.execute(sa.select(traces).where(traces.c.seq.in_(numbers))).all()
-    until = {row.seq: _path(tree, row) for row in found}
-    changed = []
+        runs_of.setdefault((row.trace, row.steer), {})[row.place] = row
+    steers_of: dict[int, list[Any]] = {}
     for row in rows(steers):
-        placed = of_steer[row.trace, row.id]
-        chosen = placed.get(0)
-        run = chosen or placed[1]
-        abandoned = until[row.trace].get(run.span, 0) < run.stop
-        kind = "correction"
-        if chosen is None:
-            kind = "mark"
-        elif row.ends and chosen.stop - chosen.start == 1:
-            kind = "ending"
-        elif len(placed) == 1:
-            kind = "insertion"
-        if abandoned or kind != "correction":
-            changed.append({"in_trace": row.trace, "number": row.id, "is_kind": kind, "is_abandoned": abandoned})
+        steers_of.setdefault(row.trace, []).append(row)
+    changed, named = [], []
+    for row in connection.execute(sa.select(traces).where(traces.c.seq.in_(numbers))).all():
+        with suppress(ValueError, LookupError, AttributeError):
+            until = _path(tree, row)
+            standing = [_standing(steer, runs_of[row.seq, steer.id], until) for steer in steers_of.get(row.seq, ())]
+            about = [{"name": name, "trace": row.seq, "value": v} for name, v in json.loads(row.attributes).items()]
+            changed += standing
+            named += about
     if changed:
         here = (steers.c.trace == sa.bindparam("in_trace")) & (steers.c.id == sa.bindparam("number"))
         new = {"kind": sa.bindparam("is_kind"), "abandoned": sa.bindparam("is_abandoned", type_=sa.Boolean())}
         connection.execute(sa.update(steers).where(here).values(new), changed)
-    named = [
-        {"name": name, "trace": row.seq, "value": value}
-        for row in found
-        for name, value in json.loads(row.attributes).items()
-    ]
     if named:
         connection.execute(sa.insert(attributes), named)
+
+
+def _standing(steer: Any, placed: dict[int, Any], until: dict[int, int]) -> dict[str, Any]:
+    """The kind of a steer with these runs, and whether it is abandoned."""
+    chosen = placed.get(0)
+    run = chosen or placed[1]
+    kind = "correction"
+    if chosen is None:
+        kind = "mark"
+    elif steer.ends and chosen.stop - chosen.start == 1:
+        kind = "ending"
+    elif len(placed) == 1:
+        kind = "insertion"
+    abandoned = until.get(run.span, 0) < run.stop
+    return {"in_trace": steer.trace, "number": steer.id, "is_kind": kind, "is_abandoned": abandoned}
 
 
 def _path(tree: dict[tuple[int, int], Any], trace: Any) -> dict[int, int]:
@@ -138,6 +146,8 @@ def _path(tree: dict[tuple[int, int], Any], trace: Any) -> dict[int, int]:
     while span is not None:
         parts.append((span, length))
         row = tree[trace.seq, span]
+        if row.parent is not None and row.parent >= span:
+            raise ValueError(f"span {span} has the parent {row.parent}")
         span, length = row.parent, row.fork
     until, depth = dict[int, int](), 0
     for span, length in reversed(parts):
