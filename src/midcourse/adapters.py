@@ -5,6 +5,7 @@ Invariant: an adapter is attached only if each of its tensors has a place in the
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import warnings
@@ -49,27 +50,96 @@ def lora_layers(model: Any) -> list[Any]:
     return layers if plain else []
 
 
-def attach(loaded: Loaded, adapter: str) -> None:
-    """Wrap the model with a saved adapter. Raises `ModelError` when it is none or does not fit."""
-    from peft import PeftModel
-    from safetensors import SafetensorError, safe_open
+def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
+    """Put a saved adapter on the model, beside those that it has, under the name `key`; the first one is on then.
 
-    folder = _adapter_folder(adapter)
+    Raises `ModelError` when it is none or does not fit; the model is as it was.
+    """
+    from peft import PeftModel
+    from safetensors import SafetensorError
+
+    where = folder(adapter)
+    if (why := why_not(loaded, adapter)) is not None:
+        raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
+    first = not loaded.has_adapter
     try:
         with _peft_quiet():
-            model = PeftModel.from_pretrained(loaded.model, str(folder))
+            if first:
+                model = PeftModel.from_pretrained(loaded.model, str(where), adapter_name=key)
+            else:
+                model = loaded.model
+                model.load_adapter(str(where), adapter_name=key)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
+        if first:
+            _take_off(loaded.model)
+        elif key in loaded.model.peft_config:
+            loaded.model.delete_adapter(key)
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {first_line(error)}") from error
-    with safe_open(str(folder / "adapter_model.safetensors"), "pt") as file:
-        given = set(file.keys())
-    wanted = _adapter_names(model)
+    given, wanted = set(_shapes(where)), _adapter_names(model, key)
     if given != wanted:
+        if first:
+            loaded.model = model.unload()
+        else:
+            model.delete_adapter(key)
         raise ModelError(
             f"the adapter {adapter} does not fit the model {loaded.name}: {len(given - wanted)} of its {len(given)} "
             f"tensors have no place there and {len(wanted - given)} are missing, such as {min(given ^ wanted)}"
         )
-    loaded.model, loaded.adapter = model.eval(), adapter
-    loaded.changed()
+    loaded.model = model.eval()
+    if first:
+        loaded.adapter = adapter
+        loaded.changed()
+
+
+def _take_off(base: Any) -> None:
+    """Give a model its own layers back after an adapter was put on it by half."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, module in list(base.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            parent, _, child = name.rpartition(".")
+            setattr(base.get_submodule(parent), child, module.get_base_layer())
+    for attribute in ("peft_config", "_hf_peft_config_loaded"):
+        base.__dict__.pop(attribute, None)
+
+
+def why_not(loaded: Loaded, adapter: str) -> str | None:
+    """Why a saved LoRA adapter does not fit the model, known from names and shapes alone; None where it may.
+
+    Raises `ModelError` if it is no adapter.
+    """
+    base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+    modules = dict(base.named_modules())
+    for name, shape in _shapes(folder(adapter)).items():
+        if (found := _LORA.fullmatch(name)) is None:
+            continue
+        if (module := modules.get(found[1])) is None:
+            return f"it is for another model: there is no {found[1]} here"
+        layer = module.get_base_layer() if hasattr(module, "get_base_layer") else module
+        weight = getattr(layer, "weight", None)
+        if weight is None or weight.dim() != 2 or not weight.is_floating_point():
+            continue  # held in few bits: its shape says nothing
+        outer = shape[1] if found[2] == "A" else shape[0]
+        sizes = tuple(weight.shape) if type(layer).__name__ != "Conv1D" else tuple(weight.shape)[::-1]
+        inner = sizes[1] if found[2] == "A" else sizes[0]
+        if outer != inner:
+            return f"it is for a model of another size: {found[1]} has {inner:,} here and {outer:,} there"
+    return None
+
+
+_LORA = re.compile(r"base_model\.model\.(.+)\.lora_(A|B)\.weight")
+
+
+def _shapes(where: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors of a saved adapter, from the beginning of its file."""
+    from safetensors import SafetensorError, safe_open
+
+    path = where / "adapter_model.safetensors"
+    try:
+        with safe_open(str(path), "pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} is damaged: {first_line(error)}") from error
 
 
 @contextmanager
@@ -81,25 +151,26 @@ def _peft_quiet() -> Iterator[None]:
         yield
 
 
-def _adapter_names(model: Any) -> set[str]:
+def _adapter_names(model: Any, key: str) -> set[str]:
     from peft import get_peft_model_state_dict
 
-    return set(get_peft_model_state_dict(model, save_embedding_layers=False))
+    return set(get_peft_model_state_dict(model, adapter_name=key, save_embedding_layers=False))
 
 
-def _adapter_folder(adapter: str) -> Path:
-    folder = Path(adapter).expanduser()
-    if not folder.exists():
+def folder(adapter: str) -> Path:
+    """The folder of a saved adapter: the one that is named, or that of a Hugging Face id. Raises `ModelError`."""
+    found = Path(adapter).expanduser()
+    if not found.exists():
         config = hub_file(adapter, "adapter_config.json", "adapter")
         hub_file(adapter, "adapter_model.safetensors", "adapter")
         return config.parent
-    if not (folder / "adapter_config.json").is_file():
+    if not (found / "adapter_config.json").is_file():
         raise ModelError(f"{adapter} is no adapter: there is no adapter_config.json in it")
-    if not (folder / "adapter_model.safetensors").is_file():
-        pickled = (folder / "adapter_model.bin").is_file()
+    if not (found / "adapter_model.safetensors").is_file():
+        pickled = (found / "adapter_model.bin").is_file()
         why = "its weights are a pickle file, which can run code when read" if pickled else "its weights are missing"
         raise ModelError(f"the adapter {adapter} has no adapter_model.safetensors: {why}")
-    return folder
+    return found
 
 
 def add_lora(
@@ -157,15 +228,15 @@ def _known(targets: Sequence[str], loaded: Loaded) -> None:
         )
 
 
-def save(loaded: Loaded, folder: Path, weights: dict[str, Any] | None = None) -> None:
-    """Write the adapter, or the whole model if it has none, into `folder`; each file is there whole or not at all.
+def save(loaded: Loaded, where: Path, weights: dict[str, Any] | None = None) -> None:
+    """Write the adapter, or the whole model if it has none, into `where`; each file is there whole or not at all.
 
-    `weights` are written in place of the model's own. Other files in `folder` stay.
+    `weights` are written in place of the model's own. Other files in `where` stay.
     Raises `DiskError` when it cannot be written.
     """
-    with saving(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".part-") as name:
+    with saving(where):
+        where.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=where, prefix=".part-") as name:
             part = Path(name)
             if loaded.has_adapter:
                 for config in loaded.model.peft_config.values():
@@ -177,4 +248,4 @@ def save(loaded: Loaded, folder: Path, weights: dict[str, Any] | None = None) ->
                 loaded.tokenizer.tokenizer.save_pretrained(part)
             # the configuration last: with it the folder becomes a model
             for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):
-                shutil.move(path, folder / path.name)
+                shutil.move(path, where / path.name)

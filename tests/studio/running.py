@@ -21,13 +21,13 @@ from tests import tokenizers
 TOKEN = "the-token-of-the-tests"
 
 
-def make_model(folder: Path, *, context: int = 4096) -> Path:
+def make_model(folder: Path, *, context: int = 4096, hidden: int = 32) -> Path:
     """A Llama with random weights in two small layers and a byte-level tokenizer, as a folder."""
     tokenizer = tokenizers.build("byte-level")
     tokenizer.save_pretrained(folder)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=32,
+        hidden_size=hidden,
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=4,

@@ -109,6 +109,21 @@ class Context:
                 self._forward([ids[place]])
         return stop == len(ids)
 
+    @torch.inference_mode()
+    def follow(self, ids: Sequence[int]) -> list[float]:
+        """Feed `ids` after everything that was read; the log-probability in nats that the model gives each of them."""
+        found: list[float] = []
+        size = len(ids) if self.kind.windows is not None else 1  # see `read`
+        for start in range(0, len(ids), size):
+            part = list(ids[start : start + size])
+            assert self.logits_V is not None, "nothing was read"
+            before_V = self.logits_V
+            logits_TV = torch.cat([before_V[None], self._forward(part, len(part))[:-1]]).float()
+            part_T = torch.tensor(part, device=logits_TV.device)
+            logp_T = logits_TV.gather(1, part_T[:, None])[:, 0] - logits_TV.logsumexp(1)
+            found += logp_T.tolist()
+        return found
+
     def peek(self, length: int) -> torch.Tensor:
         """The logits (V) after the first `length` of `ids`, everything staying as it is; the cache must roll back."""
         assert self.kind.windows is not None
@@ -154,12 +169,17 @@ class Context:
         return length
 
     @torch.inference_mode()
-    def _forward(self, ids: list[int]) -> None:
-        """Append `ids` to the cache. Killed in between, everything is dropped: the cache may hold half of them."""
+    def _forward(self, ids: list[int], keep: int = 1) -> torch.Tensor:
+        """Append `ids` to the cache; the last `keep` logits.
+
+        Killed in between, everything is dropped: the cache may hold half of them.
+        """
         held, cache = self.ids, self._cache
         self.ids, self._cache, self.logits_V = [], None, None
         inputs_1T = torch.tensor([ids], device=self.loaded.device)
-        out = self.loaded.model(input_ids=inputs_1T, use_cache=True, logits_to_keep=1, **{self.kind.argument: cache})
+        out = self.loaded.model(input_ids=inputs_1T, use_cache=True, logits_to_keep=keep, **{self.kind.argument: cache})
         if self.kind.windows is not None:
             cache.slots.at += len(ids)
         self.ids, self._cache, self.logits_V = held + ids, cache, out.logits[0, -1]
+        logits_KV: torch.Tensor = out.logits[0]
+        return logits_KV

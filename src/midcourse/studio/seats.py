@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Around = Callable[[], AbstractContextManager[Any]]
 LOOKING = 30.0  # seconds after which nobody waits for alternatives any more
+SCORED = 64  # tokens whose logits are all there at a time
 SHARE = 4  # the seats may take this part of the memory
 
 
@@ -106,6 +107,13 @@ class Seat:
         """The likeliest tokens after `ids`; what the seat has read beyond them stays."""
         return self.desk.do(self._look(ids, top), seconds=LOOKING)
 
+    def score(self, ids: Sequence[int], start: int, cancel: threading.Event | None = None) -> list[float]:
+        """The log-probability of each of `ids` from `start` on, given what precedes it: one pass, part by part.
+
+        Raises `Gone` if `cancel` was set before it was done.
+        """
+        return self.desk.do(self._score(ids, start), cancel)
+
     def inherit(self, other: Seat) -> None:
         """Take over what another seat has read, which goes on with nothing."""
 
@@ -135,6 +143,15 @@ class Seat:
         yield from self._read(ids, note=False, context=context)
         assert context.logits_V is not None
         return best(distribution(context.logits_V), top)
+
+    def _score(self, ids: Sequence[int], start: int) -> Generator[None, None, list[float]]:
+        found: list[float] = []
+        while (place := start + len(found)) < len(ids):
+            yield from self._read(ids[:place], note=False)
+            with self.around():
+                found += self.context.follow(ids[place : place + min(self.seats.pace.size, SCORED)])
+            yield
+        return found
 
     def _read(self, ids: Sequence[int], *, note: bool, context: Context | None = None) -> Generator[None, None, None]:
         """Make the context hold `ids`; the last part of it in the turn in which this returns."""

@@ -19,6 +19,8 @@ from midcourse.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
+    from midcourse.studio.adapters import Adapters
+    from midcourse.studio.compare import Comparison
     from midcourse.studio.desk import Desk
     from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live
@@ -36,6 +38,8 @@ class Services:
     desk: Desk
     live: Live
     jobs: Jobs
+    adapters: Adapters
+    comparisons: set[Comparison] = field(default_factory=set)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -48,6 +52,7 @@ async def opened(
     Raises what opening the store and loading the model raise.
     """
     from midcourse import models
+    from midcourse.studio.adapters import Adapters
     from midcourse.studio.desk import Desk
     from midcourse.studio.jobs import folder
     from midcourse.studio.jobs.jobs import Jobs
@@ -59,9 +64,13 @@ async def opened(
         say(loaded.summary())
         desk = await asyncio.to_thread(Desk(loaded).start)
         live = Live(store, desk)
-        jobs = Jobs(store, settings.store, loaded, folder.runs(settings), lambda job: live.feed.publish("job", job))
+        jobs = Jobs(store, settings.store, loaded, folder.runs(settings))
+        adapters = Adapters(store, desk, live, jobs, settings.adapter)
+        services = Services(settings, store, loaded, desk, live, jobs, adapters)
+        services.leaving = leaving or services.leaving
+        jobs.told = adapters.hear
         await asyncio.to_thread(jobs.start)
-        services = Services(settings, store, loaded, desk, live, jobs, leaving or asyncio.Event())
+        await asyncio.to_thread(adapters.restore)
         ending = asyncio.create_task(_end_streams(services))
         try:
             yield services

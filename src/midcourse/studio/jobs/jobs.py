@@ -49,10 +49,10 @@ Told = Callable[[JobView], object]
 class Jobs:
     """The jobs of one store. `told` hears of each that is new or has changed."""
 
-    def __init__(self, store: Store, url: str, loaded: Loaded, runs: Path, told: Told = lambda _: None) -> None:
+    def __init__(self, store: Store, url: str, loaded: Loaded, runs: Path) -> None:
         self.store = store
         self.runs = runs
-        self.told = told
+        self.told: Told = lambda _: None
         self.adapters: Callable[[], dict[str, Path]] = dict  # that can be trained further, by name
         self._url = url
         self._loaded = loaded
@@ -65,6 +65,7 @@ class Jobs:
 
     def start(self) -> Jobs:
         """Settle what died while nobody looked, and follow the rest."""
+        self._changed = max((job.changed for job in self.store.jobs.all()), default=0)  # nobody listens yet
         self._look()
         self._thread.start()
         return self

@@ -128,6 +128,11 @@ class Live:
             if (found := self._traces.get(id)) is not None:
                 found.reload(self.stored(id))
 
+    def forget(self) -> None:
+        """Other weights are in use: what the model named as likely before says nothing any more."""
+        for trace in list(self._traces.values()):
+            trace.forget()
+
     def annotate(self, id: str, number: int, **notes: Any) -> Done:
         """Change what a steer says about itself (reason, tags, weight, aside). Raises `MissingError`."""
         from midcourse.session.notes import annotate

@@ -66,6 +66,10 @@ class Tokens:
         if depth < len(self.tops):
             self.tops[depth] = top
 
+    def forget(self) -> None:
+        """Forget the likeliest tokens everywhere."""
+        self.tops = [None] * len(self.views)
+
     def alternatives(self, top: Sequence[Alternative]) -> list[AlternativeView]:
         """The likeliest tokens as they are shown."""
         ends = self._tok.end_ids

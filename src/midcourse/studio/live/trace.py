@@ -228,6 +228,11 @@ class LiveTrace:
                 self._tell("trace", self.view())
         self.live.publish_row(self)
 
+    def forget(self) -> None:
+        """Forget which tokens were likely: the weights are others."""
+        with self.lock:
+            self.tokens.forget()
+
     # ---- what the run says ---------------------------------------------------------------------------------------
 
     def wrote(self, step: Step) -> None:

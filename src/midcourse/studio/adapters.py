@@ -1,0 +1,147 @@
+"""The model's adapters: which there are, which one is on, and switching to another while people write.
+
+There are those that trainings of this store have left, and the one that the studio was started with. They are loaded
+when somebody wants them first, and stay. Which one is on is kept in the store for the next start.
+
+Invariants: the model is touched on the desk's thread alone. What the model writes is stopped before another adapter is
+on, so no answer is written by two.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from midcourse import adapters
+from midcourse.errors import MidcourseError, ModelError
+from midcourse.learn.run.recipe import Recipe
+from midcourse.store import Store
+from midcourse.studio.desk import Desk
+from midcourse.studio.errors import MissingError
+from midcourse.studio.jobs.jobs import Jobs
+from midcourse.studio.live import Live
+from midcourse.studio.schemas.jobs import AdapterView, JobView, ModelsView
+from midcourse.switch import Switch
+
+KEY = "adapter"  # where the store keeps which one is on
+OBJECTIVE = Recipe.model_fields["objective"].default
+log = logging.getLogger("midcourse.studio")
+
+
+class Adapters:
+    """The adapters of one studio; `given` is the one that it was started with."""
+
+    def __init__(self, store: Store, desk: Desk, live: Live, jobs: Jobs, given: str | None = None) -> None:
+        self._store = store
+        self._desk = desk
+        self._live = live
+        self._jobs = jobs
+        self._given = None if given is None else (_name(given), adapters.folder(given))
+        self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
+        self._why: dict[Path, str | None] = {}
+        jobs.adapters = self.folders
+
+    def restore(self) -> None:
+        """Switch to the adapter that was on when the studio ended, unless it was started with one."""
+        if self._given is not None:
+            return
+        name = self._store.recall(KEY)
+        if not isinstance(name, str):
+            return
+        try:
+            self._on(name)
+        except MidcourseError as error:
+            log.warning("the adapter %s was on, and cannot be any more: %s", name, error)
+
+    def folders(self) -> dict[str, Path]:
+        """Where each adapter is, by name, the newest first."""
+        found = {name: Path(job.folder or "") for name, job in self._jobs.finished().items()}
+        return found if self._given is None else dict([self._given]) | found
+
+    def view(self) -> ModelsView:
+        """The model and its adapters, for the page."""
+        loaded, jobs = self._desk.loaded, self._jobs.finished()
+        views = []
+        for name, folder in self.folders().items():
+            job, why = jobs.get(name), self._why_not(folder)
+            views.append(
+                AdapterView(
+                    name=name,
+                    created=None if job is None else job.ended,
+                    steers=None if job is None else job.steers,
+                    objective=None if job is None else job.recipe.get("objective", OBJECTIVE),
+                    job=None if job is None else job.id,
+                    fits=why is None,
+                    why=why,
+                )
+            )
+        return ModelsView(
+            model=loaded.name,
+            dtype=str(loaded.dtype).removeprefix("torch."),
+            device=str(loaded.device),
+            context_length=loaded.context_length,
+            active=self._switch.on,
+            adapters=views,
+        )
+
+    def use(self, name: str | None) -> ModelsView:
+        """Switch to an adapter, or to none; what the model is writing is stopped first.
+
+        Raises `MissingError` if there is none of this name, `ModelError` if it does not fit.
+        """
+        self.ready(name)
+        if name != self._switch.on:
+            self._live.stop_all()
+            self._on(name)
+            self._live.forget()
+            self._store.remember(KEY, name)
+        view = self.view()
+        self.tell(view)
+        return view
+
+    def around(self, name: str | None) -> Callable[[], AbstractContextManager[None]]:
+        """What a seat is to have around its turns to write with this adapter, whichever one is on; see `use`."""
+        self.ready(name)
+        return lambda: self._switch.using(name)
+
+    def ready(self, name: str | None) -> None:
+        """Load an adapter, if it is not. Raises `MissingError` or `ModelError`."""
+        if name is None or self._switch.has(name):
+            return
+        folder = self.folders().get(name)
+        if folder is None:
+            raise MissingError(f"there is no adapter called {name!r}")
+        if (why := self._why_not(folder)) is not None:
+            raise ModelError(f"the adapter {name!r} does not fit {self._desk.loaded.name}: {why}")
+        self._desk.exclusive(lambda _: self._switch.add(name, str(folder)))
+
+    def tell(self, view: ModelsView | None = None) -> None:
+        """Tell every tab."""
+        self._live.feed.publish("models", view or self.view())
+
+    def hear(self, job: JobView) -> None:
+        """A job is new or has changed: tell every tab, and what it has trained as well."""
+        self._live.feed.publish("job", job)
+        if job.kind == "train" and job.state == "done":
+            self.tell()
+
+    def _on(self, name: str | None) -> None:
+        self.ready(name)
+        self._desk.exclusive(lambda _: self._switch.use(name))
+
+    def _why_not(self, folder: Path) -> str | None:
+        if folder not in self._why:
+            try:
+                self._why[folder] = adapters.why_not(self._desk.loaded, str(folder))
+            except MidcourseError as error:
+                self._why[folder] = str(error)
+        return self._why[folder]
+
+
+def _name(given: str) -> str:
+    """A name for an adapter that a person gave by its place."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(given).name).strip("-._")[:64]
+    return plain or "given"

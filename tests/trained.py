@@ -1,0 +1,22 @@
+"""Adapters as training leaves them, made in milliseconds: their numbers are random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from midcourse import models
+
+
+def adapter(base: Path, folder: Path, *, seed: int, rank: int = 4, targets: Sequence[str] = ("all-linear",)) -> Path:
+    """A LoRA adapter for the model in `base`, in `folder`; another seed makes another one."""
+    loaded = models.add_lora(models.load(str(base)), rank=rank, targets=targets)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in loaded.model.named_parameters():
+            if ".lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+    models.save(loaded, folder)
+    return folder
