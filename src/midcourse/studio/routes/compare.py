@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from midcourse.errors import UserError
 from midcourse.store.snippets import of_messages
-from midcourse.studio.compare import SIDES, Comparison, Prompt, Side
+from midcourse.studio.compare import Comparison, Prompt, Side
 from midcourse.studio.errors import BusyError
 from midcourse.studio.routes.preferences import get_preferences
 from midcourse.studio.schemas.jobs import NewComparison
