@@ -78,9 +78,9 @@ class Comparison:
                 for number, prompt in enumerate(self._prompts):
                     self._tell(kind="begin", prompt=number, text=prompt.title)
                     try:
-                        both = list(pool.map(lambda side: self._write(number, prompt, side, seats[side]), SIDES))
-                        others = (seats["right"], seats["left"])
-                        list(pool.map(self._score, [number] * 2, [prompt] * 2, SIDES, others, both))
+                        these, at = ([number] * 2, [prompt] * 2), [seats[side] for side in SIDES]
+                        both = list(pool.map(self._write, *these, SIDES, at))
+                        list(pool.map(self._score, *these, SIDES, reversed(at), both))
                     except MidcourseError as error:
                         self._tell(kind="error", prompt=number, message=str(error))
             self._tell(kind="end", prompt=len(self._prompts) - 1)
