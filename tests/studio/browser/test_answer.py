@@ -210,6 +210,11 @@ def test_reason_and_tags_go_with_it_and_can_be_changed(answer: Answer) -> None:
     answer.keys("r")
     reason = answer.page.locator("mc-trace-steers").get_by_label("Reason", exact=True)
     expect(reason).to_be_focused()
+    reason.fill("kitsch")
+    until(lambda: answer.trace["steers"][0]["reason"] == "kitsch", "the change")
+    answer.page.get_by_role("button", name="Set aside").click()
+    until(lambda: answer.trace["steers"][0]["aside"], "setting aside")
+    expect(answer.page.get_by_text("set aside: not trained on")).to_be_visible()
 
 
 def test_marks_ends_and_only_going_on(answer: Answer) -> None:
@@ -232,6 +237,7 @@ def test_marks_ends_and_only_going_on(answer: Answer) -> None:
 
 
 def test_what_is_typed_outlives_a_reload(answer: Answer) -> None:
+    answer.tab.allow(r"failed: net::ERR_ABORTED .*/alternatives.*")
     answer.token(" lovely").click()
     answer.page.keyboard.type("dull and gr")
     answer.page.reload()

@@ -44,10 +44,10 @@ export function pointing(root, flow, handle, to, signal) {
   root.addEventListener(
     "click",
     (event) => {
-      const depth = flow.depthOf(event.target);
-      if (depth === null || event.button !== 0) return;
       const chosen = getSelection();
-      if (chosen && !chosen.isCollapsed && root.contains(chosen.anchorNode)) return;
+      if (event.button !== 0 || (chosen && !chosen.isCollapsed && root.contains(chosen.anchorNode))) return;
+      const depth = flow.depthOf(event.target) ?? (isPast(event, root, flow) ? flow.tokens.length : null);
+      if (depth === null) return;
       clearTimeout(timer);
       to.press(depth, null);
     },
@@ -58,6 +58,13 @@ export function pointing(root, flow, handle, to, signal) {
     event.preventDefault();
     draws(root, flow, event.pointerId, to, signal);
   }, { signal });
+}
+
+/** Whether a press into the blank is meant for the end: it is right of it, or below. @param {MouseEvent} event @param {HTMLElement} root @param {Flow} flow */
+function isPast({ target, clientX, clientY }, root, flow) {
+  if (target !== root && !(target instanceof Element && target.matches(".p"))) return false;
+  const end = flow.here.getBoundingClientRect();
+  return clientY > end.bottom || (clientY > end.top && clientX > end.left);
 }
 
 /**

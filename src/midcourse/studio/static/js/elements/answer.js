@@ -63,6 +63,7 @@ export class Answer extends Piece {
     this.#switches(trace.forks);
     this.#root.dataset.shading = preferences.shading;
     this.#root.classList.toggle("writing", trace.run.state !== "idle");
+    this.#root.classList.toggle("nothing", !trace.tokens.length && trace.run.state === "idle" && !this.steering.open);
     this.#root.setAttribute("aria-label", trace.tokens.length ? `Answer, ${trace.tokens.length} tokens. Arrow keys walk through it` : "Answer, empty so far");
     this.#showLine();
     this.#showPlace();

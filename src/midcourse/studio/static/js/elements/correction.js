@@ -61,6 +61,8 @@ export class Correction extends Piece {
         "div",
         { class: "top" },
         this.#says,
+        button("reason", "Reason", "line-reason", "plain", () => this.#about.focusOn("reason")),
+        button("tags", "Tags", "line-tags", "plain", () => this.#about.focusOn("tags")),
         h("button", { type: "button", class: "button plain only-icon", "aria-label": "Close: nothing happened", onclick: () => this.steering.close() }, icon("close")),
       ),
       this.#problem,
@@ -71,8 +73,6 @@ export class Correction extends Piece {
         button("write", "Only go on", "only-go-on", "", keep("write")),
         button("end", "Should have ended here", "line-end", "plain", keep("end")),
         button("mark", "Mark only", "line-mark", "plain", keep("mark")),
-        button("reason", "Reason", "line-reason", "plain", () => this.#about.focusOn("reason")),
-        button("tags", "Tags", "line-tags", "plain", () => this.#about.focusOn("tags")),
       ),
       this.#about,
     );
@@ -125,10 +125,11 @@ export class Correction extends Piece {
     const { trace } = this.steering;
     const stop = draft.stop ?? count;
     const rejected = trace.tokens.slice(draft.depth, stop);
-    const what = visible(rejected.map(({ text, ends }) => (ends ? "⟨end⟩" : text)).join("").trim(), 32);
-    const instead = rejected.length ? `, not “${what}” (${counted(rejected.length, "token")}${draft.stop === null ? " to the end" : ""})` : "";
+    const what = visible(rejected.map(({ text, ends }) => (ends ? "⟨end⟩" : text)).join("").trim(), 26);
+    const much = counted(rejected.length, "token") + (draft.stop === null ? ", all" : "");
+    const instead = rejected.length ? `, not “${what}” (${much})` : "";
     const chosen = drafts.exact(draft);
-    return chosen ? `Trains “${visible(chosen, 40)}”${instead}` : rejected.length ? `Off track here: “${what}” (${counted(rejected.length, "token")}${draft.stop === null ? " to the end" : ""})` : "Goes on from here";
+    return chosen ? `Trains “${visible(chosen, 40)}”${instead}` : rejected.length ? `Off track here: “${what}” (${much})` : "Goes on from here";
   }
 
   /** @param {KeyboardEvent} event */

@@ -84,8 +84,10 @@ export class TraceSteers extends Piece {
     const { kind, rejected, chosen } = steerLine(steer);
     const says = h(
       "button",
-      { type: "button", class: "what", "aria-label": `${kind}: ${chosen || "no correction"}${rejected.length ? ` instead of ${rejected.join(" or ")}` : ""}. Go there`, onclick: () => this.#goTo(steer) },
-      ...rejected.map((text) => h("del", { class: "cut" }, text)),
+      { type: "button", class: "what", onclick: () => this.#goTo(steer) },
+      unseen(`${kind}: `),
+      ...rejected.flatMap((text) => [unseen(" not "), h("del", { class: "cut" }, text)]),
+      unseen(rejected.length ? " but " : ""),
       chosen ? h("ins", {}, chosen) : h("span", { class: "muted" }, "marked, no correction"),
     );
     const chips = [
@@ -145,5 +147,8 @@ export class TraceSteers extends Piece {
     row?.about.focusOn(part);
   }
 }
+
+/** What colours and lines say to the eye. @param {string} text */
+const unseen = (text) => h("span", { class: "unseen" }, text);
 
 customElements.define("mc-trace-steers", TraceSteers);

@@ -27,7 +27,7 @@ class Turns extends Piece {
 function turn({ role, content }) {
   const text = h("div", { class: "said" }, content);
   if (role === "system") return h("details", { class: "turn system" }, h("summary", {}, WHO.system), text);
-  return h("section", { class: `turn ${role}`, "aria-label": WHO[role] }, h("h3", { class: "who" }, WHO[role]), text);
+  return h("section", { class: `turn ${role}`, "aria-label": WHO[role] }, h("h2", { class: "who" }, WHO[role]), text);
 }
 
 customElements.define("mc-turns", Turns);
