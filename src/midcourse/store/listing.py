@@ -94,7 +94,11 @@ def traces(connection: Connection, where: TracesWhere, *, after: str | None, lim
         )
         for row in found
     )  # fmt: skip
-    return Page(rows, str(found[-1].seq) if len(found) == limit else None, _total(connection, keys, after, total))
+    return Page(
+        rows,
+        str(found[-1].seq) if len(found) == limit else None,
+        _total(connection, keys, after, total, len(rows), limit),
+    )
 
 
 def steers(connection: Connection, where: SteersWhere, *, after: str | None, limit: int, total: bool) -> Page[SteerRow]:
@@ -120,7 +124,7 @@ def steers(connection: Connection, where: SteersWhere, *, after: str | None, lim
         for row in found
     )  # fmt: skip
     following = f"{found[-1].trace}.{found[-1].id}" if len(found) == limit else None
-    return Page(rows, following, _total(connection, keys, after, total))
+    return Page(rows, following, _total(connection, keys, after, total, len(rows), limit))
 
 
 @lru_cache(maxsize=1000)  # many rows have the same
@@ -136,10 +140,12 @@ def _page(keys: Keys, after: str | None, limit: int) -> Select[Any]:
     return query.order_by(*(column.desc() for column in keys.columns)).limit(_limit(limit))
 
 
-def _total(connection: Connection, keys: Keys, after: str | None, wanted: bool) -> int | None:
-    """How many keys there are, on the first page only."""
+def _total(connection: Connection, keys: Keys, after: str | None, wanted: bool, found: int, limit: int) -> int | None:
+    """How many keys there are, on the first page only; where that is not full, it has them all."""
     if not wanted or after is not None:
         return None
+    if found < limit:
+        return found
     return connection.execute(select(func.count()).select_from(keys.query.subquery())).scalar_one()
 
 
