@@ -3,7 +3,7 @@
  * The pointer in the answer: resting on a token, pressing it, drawing the end of what is rejected.
  *
  * A press that ends where it began is meant for the token. Text that is selected by drawing over it stays selected, to be
- * copied; pressed again within it, or with Enter, it is what the correction rejects.
+ * copied; with Enter it is what the correction rejects. With Shift a press draws the end of what is rejected to it.
  */
 
 /** @import {Flow} from "./flow.js" */
@@ -45,8 +45,13 @@ export function pointing(root, flow, handle, to, signal) {
     "click",
     (event) => {
       const chosen = getSelection();
+      const under = flow.depthOf(event.target);
+      if (event.shiftKey && under !== null) {
+        chosen?.removeAllRanges();
+        return to.draw(under + 1);
+      }
       if (event.button !== 0 || (chosen && !chosen.isCollapsed && root.contains(chosen.anchorNode))) return;
-      const depth = flow.depthOf(event.target) ?? (isPast(event, root, flow) ? flow.tokens.length : null);
+      const depth = under ?? (isPast(event, root, flow) ? flow.tokens.length : null);
       if (depth === null) return;
       clearTimeout(timer);
       to.press(depth, null);

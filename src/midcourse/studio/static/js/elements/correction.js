@@ -90,8 +90,9 @@ export class Correction extends Piece {
     this.#field.focus({ preventScroll: true });
     cursor(this.#field);
     this.#aboveKeyboard();
-    this.scrollIntoView({ block: "nearest" });
+    // What it follows stays in sight, then all of the line; a sheet at the bottom covers neither.
     this.#panel.scrollIntoView({ block: "nearest" });
+    (this.previousElementSibling ?? this.parentElement)?.scrollIntoView({ block: "nearest" });
     announce(`Correction line open. ${this.#says.textContent}`);
   }
 

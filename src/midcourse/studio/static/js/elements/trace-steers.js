@@ -30,8 +30,11 @@ export class TraceSteers extends Piece {
   #summary = h("p", { class: "muted small" });
   /** @type {Map<number, {timer: ReturnType<typeof setTimeout>, change: T.SteerChange}>} what is typed and not kept yet */
   #typed = new Map();
+  /** The trace that the rows belong to: what is typed last is kept after the page has left it. */
+  #trace = "";
 
   connected() {
+    this.#trace = this.steering.trace.id;
     this.replaceChildren(this.#summary, this.#none, this.#list);
     this.watch(
       ({ trace }) => trace?.steers,
@@ -130,8 +133,7 @@ export class TraceSteers extends Piece {
 
   /** @param {number} number @param {T.SteerChange} change */
   #send(number, change) {
-    const id = this.steering.trace.id;
-    return command("Change the steer", () => api.changeSteer(id, number, change));
+    return command("Change the steer", () => api.changeSteer(this.#trace, number, change));
   }
 
   /** @param {T.SteerView} steer */
