@@ -25,6 +25,7 @@ def test_filters() -> None:
     assert kept(temperature=0.5) == pytest.approx([p * p / 0.325 for p in (0.5, 0.2, 0.15, 0.1, 0.05)], abs=1e-4)
     assert kept(top_k=2) == [round(5 / 7, 4), round(2 / 7, 4), 0, 0, 0]
     assert kept(top_p=0.5) == [1, 0, 0, 0, 0]
+    assert kept(top_p=5e-324) == [1, 0, 0, 0, 0]
     assert kept(top_p=0.6) == [round(5 / 7, 4), round(2 / 7, 4), 0, 0, 0]
     assert kept(min_p=0.3) == [round(50 / 85, 4), round(20 / 85, 4), round(15 / 85, 4), 0, 0]
     assert kept(top_k=99, top_p=1.0, min_p=0.0) == kept()

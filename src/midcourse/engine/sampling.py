@@ -90,7 +90,7 @@ def _least_of_nucleus(probs_RV: torch.Tensor, top_p: float) -> torch.Tensor:
         before_RK = sorted_RK.cumsum(dim=-1) - sorted_RK  # what the more probable ones sum up to
         if bool((before_RK[:, -1] >= top_p).all()):
             break
-    needed_R1 = (before_RK < top_p).sum(dim=-1, keepdim=True)
+    needed_R1 = (before_RK < top_p).sum(dim=-1, keepdim=True).clamp(min=1)  # float32 takes the smallest p for 0
     return sorted_RK.gather(-1, needed_R1 - 1)
 
 

@@ -22,6 +22,7 @@ def run(settings: StudioSettings, say: Say) -> int:
 
     Raises `UserError`, before anything is loaded, where it cannot listen, or another studio has this store.
     """
+    os.environ.pop("MIDCOURSE_TOKEN", None)  # children have no need of it
     with alone(settings.store) as tell:
         listening = listen.sockets(settings)
         try:

@@ -16,7 +16,9 @@ Depth = Annotated[int, Field(ge=0, le=10_000_000)]
 class Given(BaseModel):
     """What the page sends. Unknown keys are errors, and nothing is converted."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Answer(BaseModel):
