@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from midcourse.studio import errors
 
 READING = (401, 403, 500, 503)
-CHANGING = (400, 408, 409, 413, 415, 422, 507)
+CHANGING = (400, 404, 408, 409, 413, 415, 422, 507)
 
 
 def describe(app: FastAPI) -> None:
@@ -34,10 +34,8 @@ def _complete(operation: dict[str, Any], path: str, method: str) -> None:
     found = [*READING]
     parameters = {parameter["name"] for parameter in operation.get("parameters", [])}
     found += [404, 422] if parameters else []
-    found += [400, 409] if "version" in parameters else []
-    if method != "get":
-        found += [404] if "{" in path else []
-        found += CHANGING
+    found += [400, 409] if "version" in parameters or path == "/api/export" else []
+    found += CHANGING if method != "get" else ()
     responses = operation["responses"]
     for status in sorted(set(found)):
         responses[str(status)] = {

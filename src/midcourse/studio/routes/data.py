@@ -52,7 +52,12 @@ def import_file(services: Has, file: Import) -> Imported:
     )
 
 
-@router.get("/export", summary="Take the data away", response_class=StreamingResponse)
+@router.get(
+    "/export",
+    summary="Take the data away",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/jsonl": {"schema": {"type": "string"}}}}},
+)
 def export(
     services: Has,
     format: Annotated[exchange.Format, Query(description="`native`: JSON lines that lose nothing")] = "native",

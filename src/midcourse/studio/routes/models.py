@@ -25,7 +25,12 @@ def use_adapter(services: Has, use: UseAdapter) -> ModelsView:
     return services.adapters.use(use.adapter)
 
 
-@router.get("/adapters/{name}/download", summary="An adapter as a zip", response_class=StreamingResponse)
+@router.get(
+    "/adapters/{name}/download",
+    summary="An adapter as a zip",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+)
 def download(services: Has, name: Name) -> StreamingResponse:
     """Its weights, its configuration, and a card that says what it is and how to load it."""
     models = services.adapters.view()
