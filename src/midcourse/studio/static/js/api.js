@@ -153,6 +153,22 @@ export const importFile = (body, options) => json("POST", "/api/import", body, o
 /** The address of a download. @param {Record<string, string | boolean | undefined>} filter with `format` */
 export const exportAddress = (filter) => `/api/export${query(filter)}`;
 
+/**
+ * A file of the server, whole, and what it is called.
+ * @param {string} address
+ * @param {Options} [options]
+ */
+export async function download(address, options) {
+  const response = await ask("GET", address, undefined, options);
+  const named = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") ?? "");
+  try {
+    return { blob: await response.blob(), name: named?.[1] ?? "midcourse.jsonl" };
+  } catch (error) {
+    if (options?.signal?.aborted) throw error;
+    throw new ApiError("offline", "The server's answer was cut off.");
+  }
+}
+
 // Training
 
 /** @param {Options} [options] @returns {Promise<T.Setting[]>} */
