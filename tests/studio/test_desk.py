@@ -18,7 +18,7 @@ from midcourse.errors import ModelError
 from midcourse.studio import desk as desk_module
 from midcourse.studio.desk import Desk
 from midcourse.studio.errors import BusyError
-from midcourse.studio.seats import Seat
+from midcourse.studio.seats import FEW, Seat
 from midcourse.studio.turns import Gone
 from tests import tiny
 from tests.engine import helpers
@@ -74,7 +74,7 @@ def test_interleaved_is_alone(name: str) -> None:
     assert [found[n] for n in range(count)] == expected
     first, last = max(row[0] for row in times), min(row[-1] for row in times)
     counts = [sum(first <= now <= last for now in row) for row in times]
-    assert max(counts) - min(counts) <= 3, "some were served more often than others"
+    assert max(counts) - min(counts) <= 8, "some were served more often than others"
 
 
 def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
@@ -88,6 +88,18 @@ def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
         one.reading = told.append
         write(one, [*prompt, *answer[:4], *correction], 1, Sampling())
         assert told == [one.last_reuse] == [Reuse(34, 3)]
+
+
+def test_what_is_read_ahead_is_told_as_read() -> None:
+    with desk() as made:
+        seat = made.seat()
+        prompt = tiny.ids(30)
+        seat.prepare(prompt)
+        expected = write(made.seat(), prompt, 5, Sampling())
+        assert write(seat, prompt, 5, Sampling()) == expected
+        assert seat.last_reuse == Reuse(0, 30)
+        write(seat, [*prompt, *expected], 1, Sampling())
+        assert seat.last_reuse == Reuse(34, 1)
 
 
 def test_a_long_prompt_holds_nobody_up() -> None:
@@ -106,7 +118,7 @@ def test_a_long_prompt_holds_nobody_up() -> None:
             next(stream)
         stream.close()  # type: ignore[attr-defined]
         parts = [place for place, turn in enumerate(turns) if turn == "read"]
-        assert len(parts) >= 240 // 16
+        assert len(parts) >= (240 - FEW) // 16
         assert sum(later - one > 1 for one, later in pairwise(parts)) >= len(parts) // 2
 
 
