@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import pytest
 
@@ -18,7 +17,7 @@ from midcourse.errors import ModelError
 from midcourse.studio import desk as desk_module
 from midcourse.studio.desk import Desk
 from midcourse.studio.errors import BusyError
-from midcourse.studio.seats import FEW, Seat
+from midcourse.studio.seats import Seat
 from midcourse.studio.turns import Gone
 from tests import tiny
 from tests.engine import helpers
@@ -103,27 +102,31 @@ def test_what_is_read_ahead_is_told_as_read() -> None:
 
 
 def test_a_long_prompt_holds_nobody_up() -> None:
-    """Who reads long is served bit by bit: between two parts of it, who writes gets a token."""
+    """It is read bit by bit: between two parts of it, everybody else who waits has a turn."""
     with desk() as made:
         made.seats.pace.size = made.seats.pace.MOST = 16  # type: ignore[misc]
-        reading, writing = made.seat(), made.seat()
-        turns: list[str] = []
-        reading.around = lambda: _noted(turns, "read")
-        writing.around = lambda: _noted(turns, "write")
-        stream = writing.stream(tiny.ids(5), Sampling(), max_tokens=200, top=0)
-        next(stream)
-        thread = threading.Thread(target=write, args=(reading, tiny.ids(240, seed=2), 1, Sampling()))
-        thread.start()
-        while thread.is_alive():
-            next(stream)
-        stream.close()  # type: ignore[attr-defined]
-        parts = [place for place, turn in enumerate(turns) if turn == "read"]
-        assert len(parts) >= (240 - FEW) // 16
-        assert sum(later - one > 1 for one, later in pairwise(parts)) >= len(parts) // 2
+        turns: list[int] = []
+        seats = [made.seat(lambda n=n: _noted(turns, n)) for n in range(3)]  # type: ignore[misc]
+        held = threading.Event()
+        first = made.begin(_waits(held))
+        for n, seat in enumerate(seats):
+            seat.prepare(tiny.ids(240, seed=n))
+        held.set()
+        last = made.begin(_waits(held))
+        for turn in (first, last):
+            assert turn.done.wait(10)
+        while made.waiting or len(turns) < 3 * 13:
+            time.sleep(0.001)
+        assert turns == [0, 1, 2] * (len(turns) // 3)
+
+
+def _waits(event: threading.Event) -> Generator[None, None, None]:
+    event.wait(10)
+    yield
 
 
 @contextmanager
-def _noted(turns: list[str], name: str) -> Iterator[None]:
+def _noted(turns: list[int], name: int) -> Iterator[None]:
     turns.append(name)
     yield
 
