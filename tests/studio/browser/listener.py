@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
@@ -39,6 +40,7 @@ class Listener:
         self.studio, self.id = studio, trace
         self.view: dict[str, Any] | None = None
         self.seen: list[tuple[str, Any]] = []
+        self.times: list[float] = []  # parallel to `seen`
         self.problem: str | None = None
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._listen, daemon=True)
@@ -104,15 +106,13 @@ class Listener:
 
     def _listen(self) -> None:
         query = {} if self.id is None else {"trace": self.id}
-        client = httpx.Client(
-            base_url=self.studio.origin, headers=self.studio.headers, timeout=PATIENCE, trust_env=False
-        )
         try:
-            with client, client.stream("GET", "/api/events", params=query) as self._stream:
+            with self.studio.new_client() as client, client.stream("GET", "/api/events", params=query) as self._stream:
                 assert self._stream.status_code == 200, self._stream.read()
                 for name, data in events(self._stream.iter_lines()):
                     with self._changed:
                         self.seen.append((name, data))
+                        self.times.append(time.perf_counter())
                         self._take(name, data)
                         self._changed.notify_all()
         except (httpx.HTTPError, httpx.StreamError, OSError, AssertionError) as error:

@@ -23,7 +23,7 @@ import httpx
 from midcourse.store import Store
 from midcourse.trace.tree import Trace
 
-PATIENCE = 120  # seconds until something that should happen is held to be stuck
+PATIENCE = 60  # seconds until something that should happen is held to be stuck
 
 
 def until(happened: Callable[[], Any], what: str = "it", alive: Callable[[], bool] = lambda: True) -> Any:
@@ -56,10 +56,13 @@ class Studio:
         if self._client:
             self._client.close()
         assert self.process is not None
-        if self.process.poll() is None:
+        try:
             code = self.stop()
-            assert code in (0, 130), f"the studio ended with {code}:\n{self.said}"
+        except subprocess.TimeoutExpired:
+            self.kill()
+            code = None
         if kind is None:
+            assert code in (0, 130), f"the studio ended with {code}:\n{self.said}"
             assert "Traceback" not in self.said, self.said
 
     # ---- the process ---------------------------------------------------------------------------------------------
@@ -94,7 +97,8 @@ class Studio:
     def stop(self) -> int:
         """Ctrl-C; the exit code."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGINT)
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
         return self.process.wait(PATIENCE)
 
     def restart(self) -> None:
@@ -140,8 +144,12 @@ class Studio:
     def client(self) -> httpx.Client:
         """A client of the API that is let in."""
         if self._client is None:
-            self._client = httpx.Client(base_url=self.origin, headers=self.headers, timeout=PATIENCE, trust_env=False)
+            self._client = self.new_client()
         return self._client
+
+    def new_client(self) -> httpx.Client:
+        """Another client of the API that is let in."""
+        return httpx.Client(base_url=self.origin, headers=self.headers, timeout=PATIENCE, trust_env=False)
 
     def post(self, path: str, body: Any = None, *, code: int = 200) -> Any:
         """The answer to a POST, which must have this status."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, Response
 
-from tests.studio.browser.process import PATIENCE, Studio
+from tests.studio.browser.process import PATIENCE, Studio, until
 
 HUNG_UP = r"failed: net::ERR_ABORTED .*/api/(events|compare)\b.*"  # a page that leaves a stream hangs up
 OFFLINE = (  # what a page sees whose server was killed
@@ -69,6 +69,11 @@ class Tab:
     def route(self) -> str:
         """What follows the # of the address."""
         return self.page.url.partition("#")[2]
+
+    def connected(self) -> None:
+        """Wait until the page hears from the server."""
+        state = "import('/static/js/store.js').then(({store}) => store.state.connection)"
+        until(lambda: self.page.evaluate(state) == "open", "being connected")
 
     @contextmanager
     def expecting(self, *patterns: str) -> Iterator[None]:

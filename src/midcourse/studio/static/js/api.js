@@ -95,16 +95,22 @@ const trace = (id, rest = "") => `/api/traces/${name(id)}${rest}`;
  */
 export async function* events(id, signal) {
   const response = await ask("GET", `/api/events${query({ trace: id })}`, undefined, { signal });
-  yield* parsed(response);
+  yield* parsed(response, signal);
 }
 
 /**
  * @param {Response} response
+ * @param {AbortSignal} signal
  * @returns {AsyncGenerator<{event: string, data: any}, void, void>}
  */
-async function* parsed(response) {
+async function* parsed(response, signal) {
   if (!response.body) throw new ApiError("broken", "The server's answer is empty.");
-  for await (const { event, data } of read(response.body)) yield { event, data: JSON.parse(data) };
+  try {
+    for await (const { event, data } of read(response.body)) yield { event, data: JSON.parse(data) };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new ApiError("offline", "The connection to the studio's server broke.");
+  }
 }
 
 // Conversations
@@ -205,7 +211,7 @@ export const adapterAddress = (adapter) => `/api/adapters/${name(adapter)}/downl
  * @returns {AsyncGenerator<T.ComparisonEvent, void, void>}
  */
 export async function* compare(body, signal) {
-  for await (const { data } of parsed(await ask("POST", "/api/compare", body, { signal }))) yield data;
+  for await (const { data } of parsed(await ask("POST", "/api/compare", body, { signal }), signal)) yield data;
 }
 
 // Preferences
