@@ -12,6 +12,7 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
+from anyio import BrokenResourceError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from midcourse.studio import errors
@@ -30,7 +31,13 @@ class Logged:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status = time.perf_counter(), 0
+        began, status, gone = time.perf_counter(), 0, False
+
+        async def listened() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
 
         async def heard(message: Message) -> None:
             nonlocal status
@@ -39,7 +46,10 @@ class Logged:
             await send(message)
 
         try:
-            await self.app(scope, receive, heard)
+            await self.app(scope, listened, heard)
+        except ExceptionGroup as group:  # a stream that has gone may find that nobody takes its next event
+            if not gone or group.split(BrokenResourceError)[1] is not None:
+                raise
         except asyncio.CancelledError:  # the server ends, and has waited long enough
             if status:
                 raise
