@@ -25,6 +25,7 @@ from typing import Any
 import httpx
 
 TOKEN = "benchmark"
+NAMES = ["Ada", "Bruno", "Clara", "David", "Edith", "Frank", "Grete", "Hugo", "Ida", "Jonas", "Karla", "Leo"]
 WORDS = "The harbour was quiet in the morning, and nobody had seen the small boat leave. "
 
 
@@ -113,7 +114,8 @@ def resume(client: httpx.Client, tokens: int, rounds: int) -> dict[str, Any]:
     for number in range(rounds):
         seen = len(tab.events)
         began = time.perf_counter()
-        tab.post("steer", action="correct", depth=tab.depth - 8, text=f" Later, in {1900 + number},")
+        text = f" {NAMES[number % len(NAMES)]}, who is {30 + number},"
+        tab.post("steer", action="correct", depth=tab.depth - 8, text=text)
         tab.wait(lambda seen=seen: sum(kind == "token" for _, kind, _ in tab.events[seen:]) >= 10)
         tab.idle()
         times = [now for now, kind, _ in tab.events[seen:] if kind == "token"]

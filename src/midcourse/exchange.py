@@ -19,6 +19,7 @@ from midcourse.trace.files import ReadResult
 from midcourse.trace.text import to_text
 
 Format = Literal["native"]
+_MODELS = "models/"  # keys of the drawer
 
 
 def reader(model: str) -> HFTokenizer:
@@ -34,11 +35,25 @@ def reader(model: str) -> HFTokenizer:
 
 
 def tokenizers() -> Callable[[Trace], HFTokenizer]:
-    """The tokenizer of a trace's own model, loaded once each."""
+    """The tokenizer of a trace's own model, loaded once each.
+
+    Only for a command's own user: a trace's model is whatever somebody has written into a file. See `known`.
+    """
     from midcourse.models import load_tokenizer
 
     loaded = cache(load_tokenizer)
     return lambda trace: loaded(trace.model)
+
+
+def know(store: Store, model: str) -> None:
+    """Note that the store's owner has named this model, on a command line or in a configuration."""
+    if model not in known(store):
+        store.remember(_MODELS + model, True)
+
+
+def known(store: Store) -> set[str]:
+    """The models that the store's owner has named: no other name may be looked up on behalf of a page."""
+    return {key.removeprefix(_MODELS) for key in store.recall_all(_MODELS)}
 
 
 # ---- in ----------------------------------------------------------------------------------------------------------

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from midcourse import exchange
 from midcourse.exchange import reader
 from midcourse.store import Store
-from midcourse.trace.files import lines, read, write
+from midcourse.trace.files import lines, read, read_lines, write
+from tests import tokenizers
 from tests.ran import Ran
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import Tab, begin
@@ -149,18 +152,39 @@ def test_a_part_of_it(studio: Running, mc: Ran, tmp_path: Path) -> None:
     assert taken("midcourse-etc-passwd-x.jsonl", tag='../etc/passwd"\r\nx: ü') == {}
 
 
-def test_what_another_model_wrote_goes_out_alone_or_not_at_all(studio: Running) -> None:
-    """The name of a model that somebody has imported is never looked up."""
+def test_the_name_of_a_model_that_somebody_has_imported_is_never_looked_up(studio: Running) -> None:
     send(studio, card(id="a"))
     foreign = studio.services.store.get("a")
     foreign.id, foreign.model, foreign.tokenizer = "b", "/etc/passwd", "another"
     studio.services.store.add([foreign])
     response = studio.client.get("/api/export")
     assert (response.status_code, response.json()["error"]["code"]) == (409, "model")
-    assert "(/etc/passwd)" in response.json()["error"]["message"]
+    assert (
+        "in the tokens of /etc/passwd, which this store has never been used with" in response.json()["error"]["message"]
+    )
     assert studio.client.get("/api/export", params={"steer_tag": "none"}).text == ""
     alone = studio.client.get("/api/export", params={"model": studio.services.loaded.name})
     assert [json.loads(line)["id"] for line in alone.text.splitlines()] == ["a"]
+
+
+def test_what_several_models_wrote_goes_out_together(studio: Running, tmp_path: Path) -> None:
+    """A store that was used with two models, of which the studio has one loaded."""
+    tokenizers.build("digits").save_pretrained(tmp_path / "other")
+    shutil.copy(Path(studio.services.loaded.name) / "config.json", tmp_path / "other")
+    other = exchange.reader(str(tmp_path / "other"))
+    store = studio.services.store
+    [trace] = read_lines("x", [card(id="theirs").encode()], other, model=str(tmp_path / "other")).traces
+    store.add([trace])
+    send(studio, card(id="ours"))
+    assert studio.client.get("/api/export").status_code == 409
+    exchange.know(store, str(tmp_path / "other"))
+    text = studio.client.get("/api/export").text
+    assert [json.loads(line)["tokenizer"] for line in text.splitlines()] == [
+        other.fingerprint, exchange.reader(studio.services.loaded.name).fingerprint
+    ]  # fmt: skip
+    found = send(studio, text).json()
+    assert (found["known"], found["new"]) == (1, 1)
+    assert "made with another tokenizer" in found["notices"][0]
 
 
 def test_an_export_of_another_tokenizer_comes_through_its_text(studio: Running) -> None:

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from itertools import pairwise
 
 import pytest
 
@@ -74,7 +73,7 @@ def test_interleaved_is_alone(name: str) -> None:
     assert [found[n] for n in range(count)] == expected
     first, last = max(row[0] for row in times), min(row[-1] for row in times)
     counts = [sum(first <= now <= last for now in row) for row in times]
-    assert max(counts) - min(counts) <= 3, "some were served more often than others"
+    assert max(counts) - min(counts) <= 8, "some were served more often than others"
 
 
 def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
@@ -90,28 +89,44 @@ def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
         assert told == [one.last_reuse] == [Reuse(34, 3)]
 
 
+def test_what_is_read_ahead_is_told_as_read() -> None:
+    with desk() as made:
+        seat = made.seat()
+        prompt = tiny.ids(30)
+        seat.prepare(prompt)
+        expected = write(made.seat(), prompt, 5, Sampling())
+        assert write(seat, prompt, 5, Sampling()) == expected
+        assert seat.last_reuse == Reuse(0, 30)
+        write(seat, [*prompt, *expected], 1, Sampling())
+        assert seat.last_reuse == Reuse(34, 1)
+
+
 def test_a_long_prompt_holds_nobody_up() -> None:
-    """Who reads long is served bit by bit: between two parts of it, who writes gets a token."""
+    """It is read bit by bit: between two parts of it, everybody else who waits has a turn."""
     with desk() as made:
         made.seats.pace.size = made.seats.pace.MOST = 16  # type: ignore[misc]
-        reading, writing = made.seat(), made.seat()
-        turns: list[str] = []
-        reading.around = lambda: _noted(turns, "read")
-        writing.around = lambda: _noted(turns, "write")
-        stream = writing.stream(tiny.ids(5), Sampling(), max_tokens=200, top=0)
-        next(stream)
-        thread = threading.Thread(target=write, args=(reading, tiny.ids(240, seed=2), 1, Sampling()))
-        thread.start()
-        while thread.is_alive():
-            next(stream)
-        stream.close()  # type: ignore[attr-defined]
-        parts = [place for place, turn in enumerate(turns) if turn == "read"]
-        assert len(parts) >= 240 // 16
-        assert sum(later - one > 1 for one, later in pairwise(parts)) >= len(parts) // 2
+        turns: list[int] = []
+        seats = [made.seat(lambda n=n: _noted(turns, n)) for n in range(3)]  # type: ignore[misc]
+        held = threading.Event()
+        first = made.begin(_waits(held))
+        for n, seat in enumerate(seats):
+            seat.prepare(tiny.ids(240, seed=n))
+        held.set()
+        last = made.begin(_waits(held))
+        for turn in (first, last):
+            assert turn.done.wait(10)
+        while made.waiting or len(turns) < 3 * 13:
+            time.sleep(0.001)
+        assert turns == [0, 1, 2] * (len(turns) // 3)
+
+
+def _waits(event: threading.Event) -> Generator[None, None, None]:
+    event.wait(10)
+    yield
 
 
 @contextmanager
-def _noted(turns: list[str], name: str) -> Iterator[None]:
+def _noted(turns: list[int], name: int) -> Iterator[None]:
     turns.append(name)
     yield
 

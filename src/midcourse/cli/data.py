@@ -66,6 +66,7 @@ def import_(
         )
         return 0
     with Store.open(store) as opened:
+        exchange.know(opened, model)
         came = exchange.take(opened, found, tokenizer, skip_invalid=skip_invalid)
     for problem in came.problems:
         say(str(problem))

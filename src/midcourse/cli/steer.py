@@ -90,7 +90,7 @@ def steer(
     from midcourse import models
     from midcourse.engine.hf import TransformersEngine
     from midcourse.engine.sampling import Sampling
-    from midcourse.exchange import reader
+    from midcourse.exchange import know, reader
     from midcourse.session import Session
     from midcourse.store import Store
     from midcourse.trace.text import to_text
@@ -101,6 +101,7 @@ def steer(
     with Store.open(store) as opened:
         before = opened.get(opened.id_of(trace)) if trace else None
         loaded = models.load(model, adapter=adapter)
+        know(opened, model)
         engine = TransformersEngine(loaded)
         say(loaded.summary())
 

@@ -66,24 +66,29 @@ class Context:
         self.kind = kind
         self.ids: list[int] = []
         self.logits_V: torch.Tensor | None = None
-        self._cache: Any = None
+        self.cache: Any = None  # of transformers; a `SlotCache` where the model can roll back
         self._version = loaded.version
 
     @property
     def slots(self) -> int:
         """For how many tokens there are keys, or room for them."""
-        if self._cache is None:
+        if self.cache is None:
             return 0
-        return self._cache.capacity if isinstance(self._cache, SlotCache) else len(self.ids)
+        return self.cache.capacity if isinstance(self.cache, SlotCache) else len(self.ids)
 
     def drop(self) -> None:
         """Forget everything, and free its memory."""
-        self.ids, self._cache, self.logits_V = [], None, None
+        self.ids, self.cache, self.logits_V = [], None, None
         self._version = self.loaded.version
+
+    @property
+    def stale(self) -> bool:
+        """Whether other weights have computed what is held."""
+        return self._version != self.loaded.version
 
     def refresh(self) -> None:
         """Drop what other weights have computed."""
-        if self._version != self.loaded.version:
+        if self.stale:
             self.drop()
 
     def begin(self, ids: Sequence[int]) -> Reuse:
@@ -131,14 +136,24 @@ class Context:
         if length == len(self.ids) and self.logits_V is not None:
             return self.logits_V
         held, last_V = self.ids, self.logits_V
-        self._cache.slots.at = length - 1
+        self.cache.slots.at = length - 1
         self.ids = held[: length - 1]
         self._forward([held[length - 1]])  # writes the key that is there already
         logits_V = self.logits_V
         assert logits_V is not None
-        self._cache.slots.at = len(held)
+        self.cache.slots.at = len(held)
         self.ids, self.logits_V = held, last_V
         return logits_V
+
+    def missing(self, ids: Sequence[int]) -> int:
+        """How many of `ids`, for which `begin` was called, are not read yet."""
+        return len(ids) - len(self.ids)
+
+    def add(self, ids: Sequence[int], logits_V: torch.Tensor) -> None:
+        """Somebody else has written the keys of these, after which these are the logits."""
+        assert self.kind.windows is not None
+        self.cache.slots.at += len(ids)
+        self.ids, self.logits_V = [*self.ids, *ids], logits_V
 
     def check(self, ids: Sequence[int], room: int = 0) -> None:
         """Raises `ContextError` if `ids` and `room` more are too many, `ModelError` if one is not in the vocabulary."""
@@ -157,14 +172,14 @@ class Context:
     def _roll_back(self, length: int) -> int:
         """Cut the cache to `length` tokens, or to none if it cannot; returns how many are left."""
         self.logits_V = None
-        if length == len(self.ids) and self._cache is not None:
+        if length == len(self.ids) and self.cache is not None:
             return length
         windows = self.kind.windows
-        if self._cache is None or windows is None or length == 0:
+        if self.cache is None or windows is None or length == 0:
             self.ids = []
-            self._cache = DynamicCache(config=self.loaded.model.config) if windows is None else SlotCache(windows)
+            self.cache = DynamicCache(config=self.loaded.model.config) if windows is None else SlotCache(windows)
             return 0
-        self._cache.slots.at = length
+        self.cache.slots.at = length
         del self.ids[length:]
         return length
 
@@ -174,12 +189,12 @@ class Context:
 
         Killed in between, everything is dropped: the cache may hold half of them.
         """
-        held, cache = self.ids, self._cache
-        self.ids, self._cache, self.logits_V = [], None, None
+        held, cache = self.ids, self.cache
+        self.ids, self.cache, self.logits_V = [], None, None
         inputs_1T = torch.tensor([ids], device=self.loaded.device)
         out = self.loaded.model(input_ids=inputs_1T, use_cache=True, logits_to_keep=keep, **{self.kind.argument: cache})
         if self.kind.windows is not None:
             cache.slots.at += len(ids)
-        self.ids, self._cache, self.logits_V = held + ids, cache, out.logits[0, -1]
+        self.ids, self.cache, self.logits_V = held + ids, cache, out.logits[0, -1]
         logits_KV: torch.Tensor = out.logits[0]
         return logits_KV

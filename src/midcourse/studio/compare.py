@@ -23,8 +23,8 @@ from midcourse.engine.sampling import Sampling
 from midcourse.errors import MidcourseError
 from midcourse.studio.desk import Desk
 from midcourse.studio.schemas.jobs import ComparedToken, ComparisonEvent
-from midcourse.studio.seats import Around, Seat
-from midcourse.studio.turns import Gone
+from midcourse.studio.seats import Seat
+from midcourse.studio.turns import Around, Gone
 from midcourse.trace.display import Display
 
 Side = Literal["left", "right"]

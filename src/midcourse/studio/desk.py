@@ -1,8 +1,8 @@
 """The one owner of the model: a thread that computes for everybody, one turn at a time, first come, first served.
 
-Representation: a queue of turns. What somebody wants computed is a generator that runs on this thread; each `yield`
-ends its turn, and it goes to the end of the queue. An answer that is being written asks for one token at a time and
-waits for it, so everybody who writes gets a token in turn, whoever else reads a long prompt in between, bit by bit.
+Representation: a queue of turns (`turns.py`). An answer that is being written asks for one token at a time and waits
+for it, so everybody who writes gets a token in turn, whoever else reads a long prompt in between, bit by bit. Those who
+wait for one token each are served in one pass of the model, where that is equal (`engine/together.py`).
 
 Invariants: nobody else computes with the model while the desk is open. A turn that fails fails its asker alone. One
 that was cancelled ends before its next turn. The queue is bounded.
@@ -12,22 +12,25 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from midcourse.engine.context import Kind
+from midcourse.engine import together
+from midcourse.engine.context import Context, Kind
 from midcourse.errors import MidcourseError, ModelError
 from midcourse.studio.errors import BusyError
-from midcourse.studio.seats import Around, Seat, Seats
-from midcourse.studio.turns import Gone, Turn
+from midcourse.studio.seats import Seat, Seats
+from midcourse.studio.turns import Around, Gone, Steps, Turn
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
 
 T = TypeVar("T")
 MOST_WAITING = 128  # turns in the queue
+LONGEST_MOMENT = 0.02
 PATIENCE = 60.0  # seconds that somebody waits who does not write
 log = logging.getLogger("midcourse.studio")
 
@@ -39,7 +42,10 @@ class Desk:
         self.loaded = loaded
         self.kind = Kind.of(loaded)
         self.seats = Seats(self, memory)
-        self.turns = 0
+        self.passes = 0  # of the model, or what takes as long
+        self._joined: bool | None = None
+        self._moment = LONGEST_MOMENT / 4  # seconds that the desk waits for others to ask, too
+        self._until = 0.0
         self._queue: deque[Turn[Any]] = deque()
         self._changed = threading.Condition()
         self._open = False
@@ -64,7 +70,7 @@ class Desk:
 
     # ---- for everybody else --------------------------------------------------------------------------------------
 
-    def seat(self, around: Around = nullcontext) -> Seat:
+    def seat(self, around: Around | None = None) -> Seat:
         """A place to write at, with keys of its own; `around` is entered for each turn it takes."""
         return self.seats.take(around)
 
@@ -74,7 +80,7 @@ class Desk:
 
     def do(
         self,
-        steps: Generator[None, None, T],
+        steps: Steps[T],
         cancel: threading.Event | None = None,
         *,
         seconds: float | None = None,
@@ -85,14 +91,7 @@ class Desk:
         so many `seconds`.
         """
         assert threading.current_thread() is not self._thread, "the desk would wait for itself"
-        turn = Turn(steps, cancel)
-        with self._changed:
-            if not self._open:
-                raise Gone
-            if len(self._queue) >= MOST_WAITING:
-                raise BusyError("too many wait for the model; try again when others are done")
-            self._queue.append(turn)
-            self._changed.notify_all()
+        turn = self.begin(steps, cancel)
         if not turn.done.wait(seconds):
             self._give_up(turn)
         if turn.gone and turn.late:
@@ -103,10 +102,22 @@ class Desk:
             raise turn.error
         return turn.result  # type: ignore[return-value]
 
+    def begin(self, steps: Steps[T], cancel: threading.Event | None = None) -> Turn[T]:
+        """Let `steps` run as `do` does, and wait for nothing. Raises `Gone` if the desk is closed, and `BusyError`."""
+        turn = Turn(steps, cancel)
+        with self._changed:
+            if not self._open:
+                raise Gone
+            if len(self._queue) >= MOST_WAITING:
+                raise BusyError("too many wait for the model; try again when others are done")
+            self._queue.append(turn)
+            self._changed.notify_all()
+        return turn
+
     def exclusive(self, change: Callable[[Loaded], T]) -> T:
         """Do something with the model alone, between two turns of others, such as to switch its adapter."""
 
-        def once() -> Generator[None, None, T]:
+        def once() -> Steps[T]:
             yield from ()
             try:
                 return change(self.loaded)
@@ -132,31 +143,87 @@ class Desk:
     # ---- the thread ----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while (turn := self._next()) is not None:
-            if not self._take(turn):
-                with self._changed:
-                    self._queue.append(turn)
+        while served := self._next():
+            self._serve(served)
+            waiting = [turn for turn in served if not self._go_on(turn)]
+            with self._changed:
+                self._queue.extend(waiting)
         for turn in self._queue:
             turn.drop()
 
-    def _next(self) -> Turn[Any] | None:
-        """Whose turn it is, as soon as there is somebody; None when the desk is closing."""
+    def _next(self) -> list[Turn[Any]]:
+        """Whose turn it is, as soon as there is somebody; nobody when the desk is closing."""
         with self._changed:
             while True:
                 for turn in [turn for turn in self._queue if turn.cancelled]:
                     self._queue.remove(turn)
                     turn.drop()
                 if not self._open:
-                    return None
-                if self._queue:
-                    return self._queue.popleft()
-                self._changed.wait()
+                    return []
+                if new := next((turn for turn in self._queue if not turn.begun), None):
+                    self._queue.remove(new)  # to hear what it wants; that is quick, and takes nobody's turn
+                    return [new]
+                if self._queue and (served := self._chosen()):
+                    for turn in served:
+                        self._queue.remove(turn)
+                    return served
+                if not self._queue:
+                    self._changed.wait()
 
-    def _take(self, turn: Turn[Any]) -> bool:
-        """Let somebody have a turn; True when that was the last one."""
-        self.turns += 1
+    def _chosen(self) -> list[Turn[Any]]:
+        """Who is served next: the first, with all who wait for a token as well. None while others are about to ask.
+
+        Whoever has just got a token asks for the next one in a moment; a pass for one alone would let all wait.
+        """
+        first = self._queue[0]
+        if not _single(first):
+            return [first]
+        singles: dict[Context, Turn[Any]] = {}
+        for turn in self._queue:
+            if _single(turn) and turn.part is not None:
+                singles.setdefault(turn.part.context, turn)
+        now = time.monotonic()
+        asking = {turn.part.context for turn in self._queue if turn.part is not None}
+        if len(asking) < self.seats.writing() and len(singles) < together.MOST and self._joins():
+            self._until = self._until or now + self._moment
+            if now < self._until:
+                self._changed.wait(self._until - now)
+                return []
+        self._until = 0.0
+        return list(singles.values())[: together.MOST] if self._joins() else [first]
+
+    def _serve(self, served: list[Turn[Any]]) -> None:
+        """Read what they wait for: for several, a token each in one pass."""
+        parts = [turn.part for turn in served if turn.part is not None]
+        if not parts:
+            return
+        self.passes += 1
+        began = time.perf_counter()
+        if len(parts) > 1:
+            try:
+                together.read([part.context for part in parts], [part.ids[-1:] for part in parts])
+                self._moment = min((time.perf_counter() - began) / 8, LONGEST_MOMENT)
+                return
+            except Exception:
+                log.exception("a pass for %d answers failed; each is tried alone", len(parts))
+        for turn, part in zip(served, parts, strict=True):
+            try:
+                self.seats.read(part, few=self._joins())
+            except Exception as error:  # noqa: BLE001 - raised in `_go_on`, where it was asked for
+                turn.failed = error
+
+    def _joins(self) -> bool:
+        """Whether several can be served in one pass of this model; tried once."""
+        if self._joined is None:
+            self._joined = together.check(self.loaded, self.kind)
+        return self._joined
+
+    def _go_on(self, turn: Turn[Any]) -> bool:
+        """Give somebody what was read; True when that was all."""
+        turn.begun = True
         try:
-            next(turn.steps)
+            failed, turn.failed = turn.failed, None
+            turn.part = next(turn.steps) if failed is None else turn.steps.throw(failed)
             return False
         except StopIteration as ended:
             turn.result = ended.value
@@ -168,6 +235,14 @@ class Desk:
             turn.error = ModelError(_told(error))
         turn.done.set()
         return True
+
+
+def _single(turn: Turn[Any]) -> bool:
+    """Whether it waits for a single token, and nothing is to be switched for it."""
+    part = turn.part
+    if part is None or part.around is not None or part.context.stale or part.context.missing(part.ids) != 1:
+        return False
+    return part.context.ids == list(part.ids[:-1])  # nobody has looked elsewhere meanwhile
 
 
 def _told(error: Exception) -> str:

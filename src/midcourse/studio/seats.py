@@ -11,24 +11,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from midcourse.engine import together
 from midcourse.engine.cache import memory as memory_of
 from midcourse.engine.cache import token_bytes
 from midcourse.engine.context import Context, Reuse
 from midcourse.engine.hf import next_step
 from midcourse.engine.sampling import Alternative, Sampling, Step, best, distribution
-from midcourse.studio.turns import Gone
+from midcourse.studio.errors import BusyError
+from midcourse.studio.turns import Around, Gone, Part, Steps
 
 if TYPE_CHECKING:
     from midcourse.studio.desk import Desk
     from midcourse.tokenizer import HFTokenizer
 
-Around = Callable[[], AbstractContextManager[Any]]
 LOOKING = 30.0  # seconds after which nobody waits for alternatives any more
+FEW = 48  # tokens that are read like a single one
 SCORED = 64  # tokens whose logits are all there at a time
 SHARE = 4  # the seats may take this part of the memory
 
@@ -50,7 +52,7 @@ class Pace:
 class Seat:
     """Where one answer is written. `told` hears when the model begins to read, and when it begins to write."""
 
-    def __init__(self, seats: Seats, around: Around) -> None:
+    def __init__(self, seats: Seats, around: Around | None) -> None:
         self.desk = seats.desk
         self.seats = seats
         self.around = around
@@ -58,6 +60,7 @@ class Seat:
         self.last_reuse = Reuse(0, 0)
         self.used = 0.0  # when it last took a turn
         self.writing = False
+        self._prepared: tuple[list[int], Reuse] = [], self.last_reuse
         self.reading: Callable[[Reuse], object] = lambda _: None
 
     @property
@@ -114,10 +117,15 @@ class Seat:
         """
         return self.desk.do(self._score(ids, start), cancel)
 
+    def prepare(self, ids: Sequence[int]) -> None:
+        """Begin to read what will be gone on from, while whoever asks for it has something else to do first."""
+        with suppress(BusyError, Gone):
+            self.desk.begin(self._ahead(ids))
+
     def inherit(self, other: Seat) -> None:
         """Take over what another seat has read, which goes on with nothing."""
 
-        def take() -> Generator[None, None, None]:
+        def take() -> Steps[None]:
             yield from ()
             other.context, self.context = self.context, other.context
 
@@ -125,51 +133,50 @@ class Seat:
 
     # ---- on the desk's thread ------------------------------------------------------------------------------------
 
-    def _next(self, ids: Sequence[int], sampling: Sampling, top: int, *, note: bool) -> Generator[None, None, Step]:
-        yield from self._read(ids, note=note)
-        with self.around():
-            assert self.context.logits_V is not None
-            return next_step(self.context.logits_V, sampling, len(ids), top)
+    def _next(self, ids: Sequence[int], sampling: Sampling, top: int, *, note: bool) -> Steps[Step]:
+        yield from self._read(self.context, ids, note=note)
+        assert self.context.logits_V is not None
+        return next_step(self.context.logits_V, sampling, len(ids), top)
 
-    def _look(self, ids: Sequence[int], top: int) -> Generator[None, None, tuple[Alternative, ...]]:
+    def _ahead(self, ids: Sequence[int]) -> Steps[None]:
+        self._prepared = list(ids), self.context.begin(ids)
+        yield from self._read(self.context, ids, note=False)
+
+    def _look(self, ids: Sequence[int], top: int) -> Steps[tuple[Alternative, ...]]:
         context = self.context
         context.refresh()
         if context.kind.windows is None:  # it could not come back
             context = Context(self.desk.loaded, self.desk.kind)
-        with self.around():
-            if context.ids[: len(ids)] == list(ids):
-                logits_V = context.peek(len(ids))
-                return best(distribution(logits_V), top)
-        yield from self._read(ids, note=False, context=context)
+        if context.ids[: len(ids)] == list(ids):
+            with self.around() if self.around else nullcontext():
+                return best(distribution(context.peek(len(ids))), top)
+        yield from self._read(context, ids, note=False)
         assert context.logits_V is not None
         return best(distribution(context.logits_V), top)
 
-    def _score(self, ids: Sequence[int], start: int) -> Generator[None, None, list[float]]:
+    def _score(self, ids: Sequence[int], start: int) -> Steps[list[float]]:
         found: list[float] = []
         while (place := start + len(found)) < len(ids):
-            yield from self._read(ids[:place], note=False)
-            with self.around():
+            yield from self._read(self.context, ids[:place], note=False)
+            with self.around() if self.around else nullcontext():
                 found += self.context.follow(ids[place : place + min(self.seats.pace.size, SCORED)])
-            yield
+            yield None
         return found
 
-    def _read(self, ids: Sequence[int], *, note: bool, context: Context | None = None) -> Generator[None, None, None]:
-        """Make the context hold `ids`; the last part of it in the turn in which this returns."""
-        context = context or self.context
+    def _read(self, context: Context, ids: Sequence[int], *, note: bool) -> Steps[None]:
+        """Make the context hold `ids`, a part in each turn."""
         reuse = context.begin(ids)
         if note:
+            prepared, before = self._prepared
+            if prepared == list(ids) and context.stale is False:
+                reuse = before  # what was read ahead had to be read
+            self._prepared = [], reuse
             self.last_reuse = reuse
             self.reading(reuse)
-        while True:
-            began, before = time.perf_counter(), len(context.ids)
-            with self.around():
-                whole = context.read(ids, self.seats.pace.size)
-            self.seats.pace.measure(len(context.ids) - before, time.perf_counter() - began)
+        while context.missing(ids):
+            yield Part(context, ids, self.around)
             self.used = time.monotonic()
             self.seats.shrink()
-            if whole:
-                return
-            yield
             context.begin(ids)  # somebody may have looked elsewhere, or changed the weights, meanwhile
 
 
@@ -184,7 +191,7 @@ class Seats:
         self._seats: list[Seat] = []
         self._lock = threading.Lock()
 
-    def take(self, around: Around) -> Seat:
+    def take(self, around: Around | None) -> Seat:
         """A new seat."""
         seat = Seat(self, around)
         with self._lock:
@@ -203,6 +210,18 @@ class Seats:
         with self._lock:
             return sum(seat.context.slots for seat in self._seats) * self._bytes
 
+    def read(self, part: Part, *, few: bool) -> None:
+        """Read as much of a part as one turn takes; a few tokens after many by `together.read`, if that is right."""
+        context, ids = part.context, part.ids
+        began, before = time.perf_counter(), len(context.ids)
+        with part.around() if part.around else nullcontext():
+            context.begin(ids)
+            if few and context.ids and context.missing(ids) <= FEW:
+                together.read([context], [ids[len(context.ids) :]])
+            else:
+                context.read(ids, self.pace.size)
+        self.pace.measure(len(context.ids) - before, time.perf_counter() - began)
+
     def shrink(self) -> None:
         """Drop what was used longest ago until the rest is within the budget; who writes just now keeps the last."""
         while self.held > self.memory:
@@ -211,6 +230,11 @@ class Seats:
             if not idle:
                 return
             min(idle, key=lambda seat: seat.used).context.drop()
+
+    def writing(self) -> int:
+        """How many seats are written at, and can be served with others."""
+        with self._lock:
+            return sum(seat.writing and seat.around is None for seat in self._seats)
 
     def refresh(self) -> None:
         """Free what other weights have computed."""

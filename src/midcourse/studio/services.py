@@ -51,7 +51,7 @@ async def opened(
 
     Raises what opening the store and loading the model raise.
     """
-    from midcourse import models
+    from midcourse import exchange, models
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.desk import Desk
     from midcourse.studio.jobs import folder
@@ -62,6 +62,7 @@ async def opened(
     try:
         loaded = await asyncio.to_thread(models.load, settings.model, adapter=settings.adapter)
         say(loaded.summary())
+        await asyncio.to_thread(exchange.know, store, loaded.name)
         desk = await asyncio.to_thread(Desk(loaded).start)
         live = Live(store, desk)
         jobs = Jobs(store, settings.store, loaded, folder.runs(settings))

@@ -1,23 +1,43 @@
-"""What waits for its turn at the desk."""
+"""What waits for its turn at the desk.
+
+A turn's generator runs on the desk's thread. It yields a `Part`, which is what it wants read, or None where it has
+computed something itself; either way somebody else may be served before it goes on.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
-from typing import Generic, TypeVar
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from midcourse.engine.context import Context
 
 T = TypeVar("T")
+Around = Callable[[], AbstractContextManager[Any]]
+Steps = Generator["Part | None", None, T]
 
 
 class Gone(Exception):
     """What was asked for was cancelled, or the desk is closing."""
 
 
+class Part(NamedTuple):
+    """The next tokens of `ids`, for which `context.begin` was called, as many as one turn takes, within `around`."""
+
+    context: Context
+    ids: Sequence[int]
+    around: Around | None
+
+
 class Turn(Generic[T]):
     """What somebody wants computed, a part in each turn; when `done`, either `gone` or an `error` or a `result`."""
 
-    def __init__(self, steps: Generator[None, None, T], cancel: threading.Event | None) -> None:
+    def __init__(self, steps: Steps[T], cancel: threading.Event | None) -> None:
         self.steps = steps
+        self.part: Part | None = None  # what it waits for
+        self.begun = False
+        self.failed: Exception | None = None  # why that could not be read
         self.cancel = cancel
         self.done = threading.Event()
         self.late = False  # whoever waited for it has given up

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 
-from midcourse.errors import MidcourseError
+from midcourse import exchange
+from midcourse.errors import MidcourseError, ModelError
 from midcourse.learn import split
 from midcourse.learn.words import counted
 from midcourse.models import Loaded, load_tokenizer
@@ -45,13 +46,15 @@ def select(store: Store, selection: Selection, loaded: Loaded) -> Material:
     """The material of `selection`. A trace that the model cannot take is left out, which is said."""
     found = Material()
     moved, strange, long = 0, 0, 0
-    own = cache(load_tokenizer)
+    own, known = cache(load_tokenizer), exchange.known(store)
     where = selection.model_dump(exclude_none=True)
     for trace in store.selected(**where):
         if trace.tokenizer == loaded.tokenizer.fingerprint:
             ours = [trace]
         else:
             try:
+                if trace.model not in known:  # a name from a file that somebody has imported
+                    raise ModelError(f"{trace.model} is no model of this store's owner")
                 read = from_dict(dump(trace, own(trace.model)), loaded.tokenizer, model=loaded.name)
             except MidcourseError:
                 strange += 1

@@ -44,6 +44,7 @@ def steer(trace: LiveTrace, asked: NewSteer) -> Done:
             "author": trace.live.author(),
         }
         depth, stop = asked.depth, asked.stop
+        trace.goes_on = asked.go_on
         match asked.action:
             case "correct":
                 made = session.steer(asked.text, depth=depth, end=asked.ends, rejected_stop=stop, **about)

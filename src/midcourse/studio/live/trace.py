@@ -64,6 +64,8 @@ class LiveTrace:
         self.used = time.monotonic()
         self.listeners: list[Listener] = []
         self._commands = threading.Lock()
+        self._asked = 0.0  # when the command that is carried out was asked for, by `time.perf_counter`
+        self.goes_on = False  # the command that is carried out lets the model go on from what it changes
         self._beginning: Run | None = None  # what the command that is carried out lets the model write
         self._run_view = RunView(state="idle")
         self._tok = tok
@@ -74,7 +76,13 @@ class LiveTrace:
         self.trace = trace
         self.tokens = Tokens(self._tok)
         self.tree = Tree(trace, self.tokens.text)
-        save = self.live.saving(self._tok)
+        keep = self.live.saving(self._tok)
+
+        def save(trace: Trace) -> None:
+            if self.goes_on and not self._ends(trace):
+                self.seat.prepare([*trace.prompt, *trace.answer(trace.head)])  # the model reads while the disk writes
+            keep(trace)
+
         self.session = Session(trace, self.seat, save) if self.readonly is None else None
         self.notes = self.session.live if self.session else LiveSession(trace, self.seat, save)
         self.tokens.follow(trace, trace.head)
@@ -157,14 +165,15 @@ class LiveTrace:
 
         Raises `StaleError` if another version is there by now.
         """
+        asked = time.perf_counter()
         with self._commands:
-            self.used = time.monotonic()
+            self.used, self._asked = time.monotonic(), asked
             if version is not None:
                 with self.lock:
                     self._check(version)
             session = self._steerable()
             self._halt()
-            self._beginning = None
+            self._beginning, self.goes_on = None, False
             try:
                 yield session
             except StoreError:
@@ -174,6 +183,8 @@ class LiveTrace:
                 with self.lock:  # the trace is as it was when the model was stopped
                     self.refresh()
                 raise
+            finally:
+                self.goes_on = False
             with self.lock:  # what the run has to tell waits until this is told
                 self._begin()
                 self._changed()
@@ -190,14 +201,13 @@ class LiveTrace:
 
     def go_on(self, write: Callable[[], Stream]) -> None:
         """Within a command: let the model write. `write` gives the stream; that it cannot is told, not raised."""
-        asked = time.perf_counter()
         try:
             self.live.room()
             stream = write()
         except MidcourseError as error:
             self._run_view = RunView(state="idle", ended="failed", message=str(error))
             return
-        run = Run(self, stream, asked, self.live.ahead())
+        run = Run(self, stream, self._asked, self.live.ahead())
         with self.lock:
             self.run = self._beginning = run
             self._run_view = run.view
@@ -316,6 +326,10 @@ class LiveTrace:
     def _begin(self) -> None:
         if self._beginning is not None:
             self.live.run(self._beginning)
+
+    def _ends(self, trace: Trace) -> bool:
+        span, length = trace.head
+        return span is not None and trace.spans[span].ids[length - 1] in trace.end_ids
 
     def _check(self, version: int) -> None:
         if version != self.version:

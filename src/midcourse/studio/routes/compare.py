@@ -15,8 +15,8 @@ from midcourse.studio.compare import Comparison, Prompt, Side
 from midcourse.studio.errors import BusyError
 from midcourse.studio.routes.preferences import get_preferences
 from midcourse.studio.schemas.jobs import NewComparison
-from midcourse.studio.seats import Around
 from midcourse.studio.services import Has
+from midcourse.studio.turns import Around
 
 router = APIRouter(tags=["compare"])
 AT_ONCE = 4

@@ -15,9 +15,8 @@ from midcourse.errors import ModelError
 from midcourse.studio import errors
 from midcourse.studio.routes.traces import row_view
 from midcourse.studio.schemas.data import Import, Imported
-from midcourse.studio.services import Has
+from midcourse.studio.services import Has, Services
 from midcourse.tokenizer import HFTokenizer
-from midcourse.trace import Trace
 from midcourse.trace.files import lines, read_lines
 
 router = APIRouter(tags=["data"])
@@ -74,26 +73,35 @@ def export(
     """A file that an import reads back to the same traces; with no condition, everything."""
     assert format == "native"
     outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text)
-    tokenizer = exchange.reader(services.loaded.name)
-    foreign = sorted(
-        made for made, fingerprint in services.store.origins(*outgoing.where) if fingerprint != tokenizer.fingerprint
-    )
-    if foreign:  # no name that somebody has imported may be looked up in the file system or on the network
-        raise ModelError(
-            f"some of this was written by another model ({', '.join(foreign)}), whose tokens {services.loaded.name} "
-            "cannot read: choose one model, or take it out with `midcourse export`"
-        )
-
-    def own(_: Trace) -> HFTokenizer:
-        return tokenizer
-
-    pieces = _pieces(lines(outgoing.traces(services.store), own))
+    own = _tokenizers(services, outgoing)
+    pieces = _pieces(lines(outgoing.traces(services.store), lambda trace: own[trace.tokenizer]))
     first = next(pieces, "")  # what fails at once is an error, not a file that breaks off
     return StreamingResponse(
         chain([first], pieces),
         media_type="application/jsonl",
         headers={"Content-Disposition": f'attachment; filename="{outgoing.name()}"'},
     )
+
+
+def _tokenizers(services: Services, outgoing: exchange.Outgoing) -> dict[str, HFTokenizer]:
+    """The tokenizers of what goes out, by their fingerprints. Raises `ModelError` where one cannot be had.
+
+    No name that somebody has only imported is looked up in the file system or on the network.
+    """
+    made = services.store.origins(*outgoing.where)
+    wanted = {fingerprint for _, fingerprint in made}
+    trusted = {services.loaded.name} | ({model for model, _ in made} & exchange.known(services.store))
+    own: dict[str, HFTokenizer] = {}
+    for model in sorted(trusted, key=lambda model: (model != services.loaded.name, model)):
+        if not wanted <= own.keys():
+            tokenizer = exchange.reader(model)
+            own[tokenizer.fingerprint] = tokenizer
+    if missing := sorted({model for model, fingerprint in made if fingerprint not in own}):
+        raise ModelError(
+            f"some of this is in the tokens of {', '.join(missing)}, which this store has never been used with, or "
+            "not as it is now: choose another model, or take it out with `midcourse export`"
+        )
+    return own
 
 
 def _pieces(found: Iterator[str]) -> Iterator[str]:
