@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -65,7 +66,12 @@ def facets(services: Has) -> Facets:
         traces=found.traces,
         steers=found.steers,
         aside=found.aside,
+        store=_where(services.store.name),
     )
+
+
+def _where(store: str) -> str:
+    return store if "://" in store else str(Path(store).absolute())
 
 
 def _facets(found: list[Facet]) -> list[FacetView]:

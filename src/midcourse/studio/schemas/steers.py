@@ -68,3 +68,5 @@ class Facets(Answer):
     traces: int
     steers: int
     aside: int
+    store: str
+    """Where all this is: the file, or the address without its password."""

@@ -102,6 +102,8 @@ export interface Facets {
   traces: number;
   steers: number;
   aside: number;
+  /** Where all this is: the file, or the address without its password. */
+  store: string;
 }
 
 /** A depth of the answer at which it could go on in several ways; `branches[current]` is the present one. */

@@ -34,11 +34,9 @@ class DataView extends Piece {
   }
 
   /** @param {T.Facets} facets */
-  #count({ traces, steers, aside, ...more }) {
+  #count({ traces, steers, aside, store: where }) {
     this.find(".held").textContent = `${many(traces, "answer")} · ${many(steers, "steer")}${aside ? `, ${aside} of them set aside` : ""}`;
-    const where = /** @type {{store?: string}} */ (more).store;
-    this.find(".where").toggleAttribute("hidden", !where);
-    this.find(".where code").textContent = where ?? "";
+    this.find(".where code").textContent = where;
   }
 
   /** @param {T.AdapterView[]} adapters */

@@ -34,6 +34,7 @@ class ReviewView extends Piece {
   #counts = new Map();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #settling;
+  #left = false; // for a steer's conversation: who comes back wants to be at its row
   /** The filter of what is shown; null before the first. @type {string | null} */
   #asked = null;
 
@@ -49,7 +50,10 @@ class ReviewView extends Piece {
     this.#grid.change = (steer, change) => this.#change(steer, change);
     this.#selection.change = (steer, change) => this.#changed(steer, change);
     this.listen(this.#form, "filter", ({ detail }) => go("review", null, queryOf(detail), { replace: true }));
-    this.listen(this.#grid, "open", ({ detail }) => go("steer", detail.trace, { steer: String(detail.number) }));
+    this.listen(this.#grid, "open", ({ detail }) => {
+      this.#left = true;
+      go("steer", detail.trace, { steer: String(detail.number) });
+    });
     this.listen(this.#grid, "aside", ({ detail }) => void this.#aside(detail));
     this.listen(this.#grid, "picked", () => this.#picked());
     this.listen(this.#grid, "all", ({ detail }) => void this.#all(detail));
@@ -65,6 +69,8 @@ class ReviewView extends Piece {
     this.#grid.draw();
     void loadFacets();
     if (this.#asked !== null && !this.#busy) this.#renew();
+    if (this.#left) this.#grid.go(this.#grid.current);
+    this.#left = false;
   }
 
   /** Whether something would be disturbed if other rows came. */

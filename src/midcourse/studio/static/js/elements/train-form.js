@@ -17,6 +17,7 @@ import { TrainPlan } from "./train-plan.js";
 
 /** @import * as T from "../types.d.ts" */
 
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const SELECT = /** @type {const} */ (["tag", "trace_tag", "author", "model", "text"]);
 
 export class TrainForm extends Piece {
@@ -145,12 +146,12 @@ export class TrainForm extends Piece {
   #ask() {
     if (!this.#settings.length) return;
     const wish = this.#wish;
-    const mistyped = this.#fields.filter(({ problem }) => problem);
+    const mistyped = this.#fields.map(({ setting, problem }) => ({ message: problem ?? "", field: setting?.name ?? null, where: null, line: null })).filter(({ message }) => message);
+    if (!NAME.test(wish.name)) mistyped.push({ message: "Letters, digits, dots, dashes and underscores; a letter or digit first.", field: "name", where: null, line: null });
     this.#plan.wait();
     if (mistyped.length) {
       this.#asking.drop();
-      const problems = mistyped.map(({ setting, problem }) => ({ message: problem ?? "", field: setting?.name ?? null, where: null, line: null }));
-      this.#refuse(problems, null);
+      this.#refuse(mistyped, null);
     } else this.#asking.put(wish);
   }
 

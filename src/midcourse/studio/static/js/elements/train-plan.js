@@ -7,7 +7,7 @@
 import { h, icon } from "../dom.js";
 import { announce } from "../announce.js";
 import { Piece } from "../element.js";
-import { count, many } from "../words.js";
+import { count } from "../words.js";
 
 /** @import * as T from "../types.d.ts" */
 
@@ -42,9 +42,9 @@ export class TrainPlan extends Piece {
     this.#came(problems);
     const row = (/** @type {string} */ name, /** @type {string} */ value) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
     this.find(".counts").replaceChildren(
-      row("Trained on", many(steers, "steer")),
-      row("Held out", many(held_out, "steer")),
-      row("From", many(traces, "answer")),
+      row("Steers", count(steers)),
+      row("of these held out", count(held_out)),
+      row("in answers", count(traces)),
       ...(tokens === null ? [] : [row("Tokens", count(tokens))]),
     );
     this.#say(problems, notices);
