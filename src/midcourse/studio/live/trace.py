@@ -195,8 +195,9 @@ class LiveTrace:
         """Around a change of what is said about the trace; the model goes on writing."""
         self.used = time.monotonic()
         yield self.notes
-        with self.lock:
-            self._changed(tokens=False)
+        with self.lock:  # no token has changed, so the version stays, and whoever is steering just then goes on
+            self._rest = self._look(self.notes.place)
+            self._tell("trace", self.view(len(self.tokens)))
         self.live.publish_row(self)
 
     def go_on(self, write: Callable[[], Stream]) -> None:
@@ -284,11 +285,11 @@ class LiveTrace:
         self._rest = self._look(self.notes.place)
         self._tell("trace", self.view(keep))
 
-    def _changed(self, *, tokens: bool = True) -> None:
+    def _changed(self) -> None:
         """Tell a new version; within the lock."""
         self.version += 1
         place = self.notes.place
-        keep = self.tokens.follow(self.trace, place) if tokens else len(self.tokens)
+        keep = self.tokens.follow(self.trace, place)
         self._rest = self._look(place)
         self._tell("trace", self.view(keep))
 

@@ -75,7 +75,10 @@ class BranchView(Answer):
 
 
 class ForkView(Answer):
-    """A depth of the answer at which it could go on in several ways; `branches[current]` is the present one."""
+    """A depth of the answer at which it could go on in several ways; `branches[current]` is the present one.
+
+    `current` is -1 at the very end of the answer, which goes on in none of them (after an undo).
+    """
 
     depth: int
     branches: list[BranchView]
@@ -129,7 +132,7 @@ class TraceView(Answer):
 
     id: str
     version: int
-    """Grows with every change but text that the model appends; a depth is meant for one version."""
+    """Grows with every change of the answer but text that the model appends; a depth is meant for one version."""
     keep: int
     tokens: list[TokenView]
     title: str

@@ -106,7 +106,10 @@ export interface Facets {
   store: string;
 }
 
-/** A depth of the answer at which it could go on in several ways; `branches[current]` is the present one. */
+/**
+ * A depth of the answer at which it could go on in several ways; `branches[current]` is the present one.
+ * `current` is -1 at the very end of the answer, which goes on in none of them (after an undo).
+ */
 export interface ForkView {
   depth: number;
   branches: BranchView[];
@@ -485,7 +488,7 @@ export interface TraceRowView {
 /** A trace. As an event, `tokens` replace those from depth `keep` on; elsewhere `keep` is 0. */
 export interface TraceView {
   id: string;
-  /** Grows with every change but text that the model appends; a depth is meant for one version. */
+  /** Grows with every change of the answer but text that the model appends; a depth is meant for one version. */
   version: number;
   keep: number;
   tokens: TokenView[];
