@@ -7,6 +7,7 @@ import "./elements/top-bar.js";
 import "./elements/trace-list.js";
 import "./elements/notices.js";
 import "./elements/help-sheet.js";
+import "./elements/lesson.js";
 import "./elements/preferences.js";
 import "./elements/views.js";
 import * as connection from "./connection.js";

@@ -59,7 +59,7 @@ class Composer extends Piece {
           { class: "prompt" },
           h("label", { for: "new-prompt", class: "unseen" }, "Prompt"),
           prompt,
-          h("div", { class: "buttons" }, h("span", { class: "model muted small cut" }), start),
+          h("div", { class: "buttons" }, h("button", { type: "button", class: "button plain turn", onclick: () => turns.add() }, icon("plus"), "Earlier turn"), h("span", { class: "model muted small cut" }), start),
         ),
         h("ul", { class: "ideas", "aria-label": "Ideas" }, ideas.map((idea) => h("li", {}, idea))),
         this.#more("System prompt", "system-more", h("div", { class: "field" }, h("label", { for: "new-system", class: "unseen" }, "System prompt"), system)),

@@ -10,8 +10,7 @@ import { Piece } from "../element.js";
 export class EarlierTurns extends Piece {
   connected() {
     if (this.childElementCount) return;
-    const add = h("button", { type: "button", class: "button plain", onclick: () => this.#add() }, icon("plus"), "Earlier turn");
-    this.append(h("ol", { class: "turns" }), add);
+    this.append(h("ol", { class: "turns", "aria-label": "Earlier turns" }));
   }
 
   /** @returns {MessageView[]} */
@@ -26,7 +25,8 @@ export class EarlierTurns extends Piece {
     this.find("ol").replaceChildren(...turns.map((turn) => this.#item(turn)));
   }
 
-  #add() {
+  /** A turn more, of whom it is to speak. */
+  add() {
     const last = this.value.at(-1)?.role;
     const item = this.#item({ role: last === "user" ? "assistant" : "user", content: "" });
     this.find("ol").append(item);
@@ -57,7 +57,7 @@ export class EarlierTurns extends Piece {
 
   /** @param {HTMLElement} item */
   #remove(item) {
-    const next = /** @type {HTMLElement | null} */ (item.nextElementSibling?.querySelector("textarea") ?? this.querySelector(":scope > button"));
+    const next = /** @type {HTMLElement | null} */ (item.nextElementSibling?.querySelector("textarea") ?? document.getElementById("new-prompt"));
     item.remove();
     next?.focus();
     announce("Turn taken away");
