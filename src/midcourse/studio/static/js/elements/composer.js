@@ -46,6 +46,7 @@ class Composer extends Piece {
         {
           class: "page composer",
           "aria-label": "New conversation",
+          novalidate: true,
           onsubmit: (/** @type {Event} */ event) => {
             event.preventDefault();
             void this.#start();

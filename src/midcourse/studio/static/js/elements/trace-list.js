@@ -5,15 +5,16 @@ import "./trace-filter.js";
 import "./trace-rows.js";
 import { announce } from "../announce.js";
 import { h, icon } from "../dom.js";
-import { filterTraces } from "../effects.js";
+import { filterTraces, loadFacets } from "../effects.js";
 import { Piece } from "../element.js";
-import { number } from "../format.js";
+import { counted } from "../format.js";
 import { keyFor } from "../keys.js";
 import { go } from "../router.js";
 import { store } from "../store.js";
 import { startNew } from "./composer.js";
 
 const PAUSE = 180; // milliseconds without a key before it searches
+const SETTLED = 500; // milliseconds after the last change before it counts
 const CLOSED = "midcourse.list-closed";
 const NARROW = "(max-width: 860px)"; // there the list is a drawer
 
@@ -56,8 +57,9 @@ class TraceList extends Piece {
     );
     this.watch(
       ({ facets }) => facets,
-      (facets) => (total.textContent = facets ? `${number(facets.traces)} conversations · ${number(facets.steers)} steers` : ""),
+      (facets) => (total.textContent = facets ? `${counted(facets.traces, "conversation")} · ${counted(facets.steers, "steer")}` : ""),
     );
+    this.#count();
     const arrange = () => this.#show(!narrow.matches && !closed(), narrow.matches);
     this.listen(narrow, "change", arrange);
     arrange();
@@ -68,6 +70,19 @@ class TraceList extends Piece {
     this.listen(document, "pointerdown", (event) => {
       if (narrow.matches && this.isOpen && !this.contains(event.target) && !event.target.closest("mc-top-bar")) this.close();
     });
+  }
+
+  /** The totals are asked for again when a row that came or changed says that they may be others. */
+  #count() {
+    let timer = 0;
+    this.watch(
+      ({ list }) => list.rows.reduce((sum, { steers }) => sum + 1 + steers, 0),
+      (_, before) => {
+        clearTimeout(timer);
+        if (before !== undefined) timer = setTimeout(loadFacets, SETTLED);
+      },
+    );
+    this.signal.addEventListener("abort", () => clearTimeout(timer));
   }
 
   get isOpen() {
