@@ -46,7 +46,7 @@ def cut(path: Path) -> None:
 
 
 STORES: dict[str, tuple[Callable[[Path], None], str]] = {
-    "of a newer version": (change_version, "of version 0999, newer than 0001"),
+    "of a newer version": (change_version, "of version 0999, newer than 0002"),
     "damaged": (scribble, "the database is damaged"),
     "another file": (replace, "this is not an SQLite database"),
     "cut off": (cut, "the database is damaged"),

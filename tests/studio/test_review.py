@@ -59,6 +59,7 @@ def test_pages_and_their_filters(studio: Running) -> None:
 def test_what_there_is_to_filter_by(studio: Running) -> None:
     studio.services.store.add(varied(), read)
     found = get(studio, "/api/facets")
+    assert found["store"] == studio.services.store.name
     assert found["trace_tags"][0] == {"value": "all", "count": 24}
     assert {facet["value"] for facet in found["attributes"]} == {"humour", "help"}
     assert {facet["value"] for facet in found["authors"]} == {"ada", "bob"}

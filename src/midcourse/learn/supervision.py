@@ -51,7 +51,7 @@ def find(
     if len(idle) == len(settings.terms):
         looks = "; ".join(f"{name} looks at {missing}" for name, missing in idle.items())
         raise UserError(
-            f"nothing to train on: {looks}; there is nothing like that, with a weight above 0, in "
+            f"nothing to train on: {looks}; there is nothing like that, with a weight above 0 and not set aside, in "
             f"{counted(len(traces), 'trace')}"
         )
     for name, missing in idle.items():

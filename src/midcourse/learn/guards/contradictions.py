@@ -38,7 +38,7 @@ class Found(NamedTuple):
 
 
 def find(traces: Sequence[Trace]) -> Found:
-    """All pairs of steers with a weight above 0 that contradict each other, in the order of the traces.
+    """All pairs of steers that count and contradict each other, in the order of the traces.
 
     Cost: O(tokens) to find the contexts that several steers share, then every pair of such steers.
     """
