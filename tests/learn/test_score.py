@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from midcourse.errors import ContextError
 from midcourse.learn.score import score
+from midcourse.measure.margins import margins
 from midcourse.trace.tree import Run
 from tests import tiny
 from tests.learn import sample
@@ -45,6 +48,15 @@ def test_steers_of_weight_zero_marks_and_traces_without_steers() -> None:
     assert (scores[2].chosen_logp, scores[2].chosen_tokens) == (None, None)
     assert scores[2].rejected_tokens == [1]
     assert list(score(sample.loaded(), [none])) == []
+
+
+def test_what_is_set_aside_is_scored_and_not_measured() -> None:
+    """A line of `score` is counted on; a margin speaks of steers that somebody stands by."""
+    trace, loaded = sample.trace(1, steers=3), sample.loaded()
+    plain = list(score(loaded, [trace]))
+    trace.steers[1] = replace(trace.steers[1], aside=True)
+    assert list(score(loaded, [trace])) == plain
+    assert margins(loaded, [trace]) == {(0, 0): plain[0], (0, 2): plain[2]}
 
 
 def test_a_trace_beyond_the_context_is_named() -> None:
