@@ -148,6 +148,7 @@ def test_digits_take_alternatives_until_they_are_wanted(answer: Answer) -> None:
     answer.keys("Enter")
     answer.steers(1)
     assert " It was 2 degrees" in answer.stored
+    expect(answer.text).to_be_focused()
     answer.keys("Home")
     answer.keys("Enter")
     expect(second).to_be_visible()
@@ -236,8 +237,23 @@ def test_marks_ends_and_only_going_on(answer: Answer) -> None:
     expect(answer.page.locator(".t.ends")).to_have_count(1)
 
 
+def test_going_on_with_nothing_typed_writes_again(answer: Answer) -> None:
+    at = answer.depth(" lovely")
+    answer.token(" lovely").click()
+    answer.page.get_by_role("button", name="Write again", exact=True).click()
+    until(lambda: len(answer.trace["tokens"]) == at + 1, "writing again")
+    assert answer.trace["steers"] == []
+    expect(answer.line).to_have_count(0)
+    answer.keys("i")
+    expect(answer.line).to_be_focused()
+    answer.page.keyboard.type("and so on")
+    answer.keys("Enter")
+    [steer] = answer.steers(1)
+    assert (steer["kind"], steer["rejected"]) == ("insertion", [])
+
+
 def test_what_is_typed_outlives_a_reload(answer: Answer) -> None:
-    answer.tab.allow(r"failed: net::ERR_ABORTED .*/alternatives.*")
+    answer.tab.allow(r"failed: net::ERR_ABORTED .*")  # what was on its way when the page was left
     answer.token(" lovely").click()
     answer.page.keyboard.type("dull and gr")
     answer.page.reload()

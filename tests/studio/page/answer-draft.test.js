@@ -87,6 +87,15 @@ test("a refused correction is still there", () => {
   }
 });
 
+test("what the server had without saying so is not asked for again", () => {
+  const sent = drafts.sending(drafts.typed(at(2), "dull"), trace(WALK));
+  assert.ok(drafts.arrived(sent, trace("It's| a| du|ll| day")));
+  assert.ok(!drafts.arrived(sent, trace(WALK)));
+  assert.ok(!drafts.arrived(drafts.refused(sent, { code: "stale", message: "" }), trace("It's| a| dull")), "that was another's");
+  assert.ok(drafts.arrived(drafts.refused(sent, { code: "offline", message: "" }), trace("It's| a| dull")));
+  assert.ok(!drafts.arrived(drafts.typed(at(2), "dull"), trace("It's| a| dull")), "never sent");
+});
+
 test("a draft in the browser comes back as it was, without what was on its way", () => {
   const draft = { ...drafts.typed(at(2), "dull"), tags: ["mood"], sending: true, problem: "gone" };
   assert.deepEqual(drafts.parsed(drafts.written(draft)), { ...draft, sending: false, problem: null });

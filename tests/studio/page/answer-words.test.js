@@ -53,6 +53,9 @@ test("the outline says which ways are left and that their steers count", () => {
   assert.equal(first.context, "one two");
   assert.deepEqual(first.ways.map(({ current, about }) => [current, about]), [[false, "12 tokens · 2 steers, still count"], [true, "by hand · 12 tokens"]]);
   assert.equal(second.ways.length, 3);
+  const steers = [{ start: 2, chosen: " present", reason: "tense" }, { start: 4, chosen: " b", reason: null }];
+  const ways = outline(trace("one| two| three", { forks, steers })).flatMap((fork) => fork.ways.map(({ steer }) => steer));
+  assert.deepEqual(ways, [null, "tense", null, null, null], "what the model wrote was begun by no steer");
 });
 
 test("siblings are those of the fork that one stands at or after, round and round", () => {

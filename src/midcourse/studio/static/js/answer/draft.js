@@ -13,12 +13,13 @@ import { percent, visible } from "./words.js";
 /** @import {Trace} from "../trace.js" */
 
 /**
- * `before` are the ids of the tokens before `depth`, by which the place is recognised. `moved`: the answer changed there.
+ * `before` are the ids of the tokens before `depth`, by which the place is recognised. `sent`: how many characters stood before
+ * it when it was sent and nothing was heard of it since; null if it was not sent, or refused.
  * @typedef {{
  *   trace: string, depth: number, stop: number | null, before: number[],
  *   text: string, space: boolean, settled: boolean, literal: boolean,
  *   reason: string, tags: string[], weight: number,
- *   sending: boolean, problem: string | null,
+ *   sending: boolean, sent: number | null, problem: string | null,
  * }} Draft
  */
 
@@ -39,6 +40,7 @@ export function begun(trace, depth, stop = null) {
     tags: [],
     weight: 1,
     sending: false,
+    sent: null,
     problem: null,
   };
 }
@@ -144,6 +146,23 @@ export function missing(draft, action, { tokens }) {
     : "Nothing is typed yet. Type what comes next, or take one of the words above.";
 }
 
+/** On its way to the server. @param {Draft} draft @param {Trace} trace @returns {Draft} */
+export function sending(draft, { tokens }) {
+  return { ...draft, sending: true, sent: said(tokens.slice(0, draft.depth)).length, problem: null };
+}
+
+/**
+ * Whether the answer says by now what was sent: then the server had it, although the page never heard so.
+ * @param {Draft} draft
+ * @param {Trace} trace
+ */
+export function arrived(draft, { tokens }) {
+  return draft.sent !== null && draft.text !== "" && said(tokens).startsWith(exact(draft), draft.sent);
+}
+
+/** @param {T.TokenView[]} tokens */
+const said = (tokens) => tokens.map(({ text }) => text).join("");
+
 /** A draft as text, to be kept in the browser. @param {Draft} draft */
 export const written = (draft) => JSON.stringify({ ...draft, sending: false, problem: null });
 
@@ -152,7 +171,7 @@ export function parsed(text) {
   try {
     const found = JSON.parse(text);
     const whole = typeof found.text === "string" && Array.isArray(found.before) && found.before.length === found.depth && Array.isArray(found.tags);
-    return whole ? found : null;
+    return whole ? { ...found, sent: found.sent ?? null } : null;
   } catch {
     return null; // of another version of the page
   }
@@ -163,7 +182,7 @@ const KEPT = "What you typed is still here; Enter tries again.";
 /** After the server refused or was not reached. @param {Draft} draft @param {{code: string, message: string}} error @returns {Draft} */
 export function refused(draft, { code, message }) {
   const stale = "The answer has changed meanwhile, here or in another tab.";
-  return { ...draft, sending: false, problem: `${code === "stale" ? stale : message} ${draft.text ? KEPT : ""}`.trim() };
+  return { ...draft, sending: false, sent: code === "offline" ? draft.sent : null, problem: `${code === "stale" ? stale : message} ${draft.text ? KEPT : ""}`.trim() };
 }
 
 /** How an alternative reads. @param {T.AlternativeView} alternative */

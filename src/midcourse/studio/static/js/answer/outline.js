@@ -9,15 +9,15 @@ import { counted, visible } from "./words.js";
 /** @import {Trace} from "../trace.js" */
 
 /**
- * `context` is what stands before the fork.
+ * `context` is what stands before the fork. `steer` of a way that a steer began: its reason, "" if it has none.
  * @typedef {{depth: number, context: string, ways: Way[]}} Fork
- * @typedef {{number: number, current: boolean, text: string, about: string, goto: T.PointView}} Way
+ * @typedef {{number: number, current: boolean, text: string, about: string, steer: string | null, goto: T.PointView}} Way
  */
 
 const CONTEXT = 5; // tokens
 
 /** @param {Trace} trace @returns {Fork[]} */
-export function outline({ forks, tokens }) {
+export function outline({ forks, tokens, steers }) {
   return forks.map(({ depth, branches, current }) => ({
     depth,
     context: visible(tokens.slice(Math.max(0, depth - CONTEXT), depth).map(({ text }) => text).join("").trimStart(), 40),
@@ -26,6 +26,7 @@ export function outline({ forks, tokens }) {
       current: number === current,
       text: visible(branch.text.trim(), 48) || "⟨end⟩",
       about: aboutBranch(branch, number === current),
+      steer: begunBy(steers, depth, branch),
       goto: branch.goto,
     })),
   }));
@@ -38,8 +39,13 @@ function aboutBranch({ source, tokens, steers }, current) {
   return [who, counted(tokens, "token"), count].filter(Boolean).join(" · ");
 }
 
-/** The fork at a depth. @param {T.ForkView[]} forks @param {number} depth */
-export const forkAt = (forks, depth) => forks.find((fork) => fork.depth === depth);
+/** @param {T.SteerView[]} steers @param {number} depth @param {T.BranchView} branch */
+function begunBy(steers, depth, { text, source }) {
+  if (source === "model") return null;
+  const alike = (/** @type {T.SteerView} */ { chosen }) => chosen !== null && (text.startsWith(chosen) || chosen.startsWith(text));
+  const found = steers.find((steer) => steer.start === depth && alike(steer));
+  return found ? (found.reason ?? "") : null;
+}
 
 /**
  * Where the way before (-1) or after (1) the present one is: at the fork nearest to `at` that is not after it, else the first.

@@ -25,9 +25,15 @@ const REST = 90; // milliseconds until a token says what it is
  */
 export function pointing(root, flow, handle, to, signal) {
   let timer = 0;
+  let [x, y] = [NaN, NaN];
+  const moves = (/** @type {PointerEvent} */ event) => ([x, y] = [event.screenX, event.screenY]);
+  document.addEventListener("pointermove", moves, { signal, passive: true });
   root.addEventListener(
     "pointerover",
     (event) => {
+      // Text that moves below a pointer at rest is not pointed at.
+      if (event.screenX === x && event.screenY === y) return;
+      moves(event);
       clearTimeout(timer);
       if (event.pointerType === "touch" || event.buttons) return;
       const depth = flow.depthOf(event.target);

@@ -72,6 +72,7 @@ export class Steering extends EventTarget {
     if (before?.id !== trace.id) return this.#begin(trace);
     if (before.version === trace.version && before.tokens.length <= trace.tokens.length) return;
     if (this.at !== null && this.at > trace.tokens.length) this.at = null;
+    if (this.draft && !this.draft.sending && drafts.arrived(this.draft, trace)) this.#put(null);
     if (!this.draft) this.stop = null;
     else if (!this.draft.sending) {
       this.#put(drafts.followed(this.draft, trace));
@@ -85,7 +86,8 @@ export class Steering extends EventTarget {
     this.at = this.stop = this.draft = null;
     const text = stored(`correction:${trace.id}`);
     const kept = text ? drafts.parsed(text) : null;
-    if (kept && !trace.readonly) this.#put(drafts.followed(kept, trace));
+    if (kept && drafts.arrived(kept, trace)) this.#put(null);
+    else if (kept && !trace.readonly) this.#put(drafts.followed(kept, trace));
     this.#tell();
   }
 
@@ -166,10 +168,11 @@ export class Steering extends EventTarget {
   async keep(action, token = null) {
     const { draft, trace } = this;
     if (!draft || draft.sending) return;
+    if (action === "write" && drafts.exact(draft) === "") return this.#again(draft.depth);
     const missing = drafts.missing(draft, action, trace);
     if (missing) return this.edit((same) => ({ ...same, problem: missing }));
     this.#sent = trace.version;
-    this.#put({ ...draft, sending: true, problem: null });
+    this.#put(drafts.sending(draft, trace));
     this.#tell();
     try {
       await api.steer(trace.id, drafts.command(draft, action, trace.version, token));
@@ -209,9 +212,14 @@ export class Steering extends EventTarget {
     void command("Stop", () => api.stop(id));
   }
 
+  /** Only to go on, with nothing typed: the model writes again from there, or on from the end. @param {number} depth */
+  #again(depth) {
+    this.close();
+    return depth < this.count ? this.regenerate(depth) : this.goOn();
+  }
+
   /** Writes again from where one is; from where the last run began, where that is the end. */
-  regenerate() {
-    const depth = this.at === null ? null : this.place;
+  regenerate(depth = this.at === null ? null : this.place) {
     if (this.trace.sampling.temperature === 0)
       notify("info", "At temperature 0 the model writes the same again. Raise the temperature under Settings to see others.");
     this.put(null);

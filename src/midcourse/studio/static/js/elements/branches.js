@@ -54,7 +54,7 @@ export class Branches extends Piece {
               { type: "button", class: "way", "aria-current": way.current ? "true" : null, dataset: { way: `${depth}-${way.number}` }, onclick: () => void (way.current ? go() : this.steering.goTo(way.goto)) },
               h("span", { class: "sign" }, way.current ? icon("check") : ""),
               h("span", { class: "begins cut" }, way.text),
-              h("span", { class: "about numbers" }, way.about),
+              h("span", { class: "about numbers" }, way.about, way.steer !== null && h("span", { class: "steer" }, ` · steer${way.steer && `: ${way.steer}`}`)),
             ),
           ),
         ),

@@ -49,7 +49,7 @@ export class Correction extends Piece {
       (this.#buttons[name] = h(
         "button",
         { type: "button", class: `button ${look}`, onclick: run, "data-tip-up": look === "plain" ? keyFor(action) : null },
-        says,
+        h("span", {}, says),
         look !== "plain" && h("kbd", { "aria-hidden": "true" }, keyFor(action).replace("Shift+", "⇧")),
       ));
     const keep = (/** @type {T.NewSteer["action"]} */ action) => () => void this.steering.keep(action);
@@ -112,6 +112,9 @@ export class Correction extends Piece {
     this.#problem.textContent = draft.problem ?? "";
     this.#problem.hidden = draft.problem === null;
     this.toggleAttribute("data-sending", draft.sending);
+    const again = draft.text === "" ? (draft.depth < count ? "Write again" : "Go on") : "Only go on";
+    this.#buttons.write.firstElementChild?.replaceChildren(again);
+    this.#buttons.write.title = draft.text === "" ? "The model writes anew from here; trains nothing" : "Puts the text there and goes on; trains nothing";
     this.#buttons.end.hidden = draft.depth === count && trace.ended;
     this.#buttons.mark.hidden = draft.depth >= count;
     this.#buttons.reason.classList.toggle("set", draft.reason !== "");
