@@ -25,6 +25,12 @@ test("what is held out has a point only where it was looked at", () => {
   assert.deepEqual([accuracy.name, accuracy.held], ["accuracy", { x: [5], y: [1] }]);
 });
 
+test("a look comes with a note, too, and says at which step it was", () => {
+  const look = (step, loss) => point({ phase: "note", note: "held out", step: 9, held_out: { step, loss } });
+  const [loss] = curves([look(0, 4), point({ step: 1, loss: 3 }), look(5, 2), point({ step: 6, loss: 1 })]);
+  assert.deepEqual([loss.held, loss.train], [{ x: [0, 5], y: [4, 2] }, { x: [1, 6], y: [3, 1] }]);
+});
+
 test("other phases and notes are no points; the last report of a step counts", () => {
   const [loss] = curves([
     point({ phase: "reference", step: 3, loss: 9 }),

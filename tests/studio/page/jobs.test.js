@@ -17,6 +17,7 @@ test("other phases, measuring, and what has not begun", () => {
   const quiet = { tokens_per_second: null, seconds_left: null };
   assert.deepEqual(progress(job({ progress: point({ phase: "reference", step: 1, steps: 3, ...quiet }) })).words, ["reference: 1 of 3"]);
   assert.deepEqual(progress(job({ kind: "measure", progress: point({ phase: "replay", steps: 0, ...quiet }) })), { share: null, words: ["replay"] });
+  assert.deepEqual(progress(job({ progress: point({ phase: "note", ...quiet }) })), { share: 0.25, words: ["step 60 of 240"] });
   assert.deepEqual(progress(job({ state: "waiting", progress: null })), { share: null, words: ["waits for its turn"] });
   assert.deepEqual(progress(job({ progress: null })), { share: null, words: ["starting"] });
   assert.deepEqual(progress(job({ state: "failed", progress: null })), { share: null, words: ["failed"] });
@@ -42,5 +43,7 @@ test("what became of it, as far as it is there", () => {
     ["Peak memory", "1.6 GB"],
     ["Computed in", "bfloat16"],
   ]);
+  const evaluations = [{ loss: 2, margin: null, accuracy: 0.5 }, { loss: 1, margin: 1, accuracy: 0.75 }];
+  assert.deepEqual(outcomes({ held_out: { evaluations } }), [["Held out: loss", "2 → 1"], ["Held out: accuracy", "50 % → 75 %"]]);
   assert.deepEqual([outcomes(null), outcomes({})], [[], []]);
 });

@@ -2,8 +2,8 @@
 /**
  * The reports of a running training as lines to be drawn. No DOM, no plotly here.
  *
- * A line is two parallel arrays. What is reported of held-out steers stays the same until they are looked at again, so
- * a line of it has a point only where it changes.
+ * A line is two parallel arrays. A look at held-out steers comes once, with a note, or with every report until the next look;
+ * it says at which step it was. So a line of it has a point for each look.
  */
 
 /** Points that a line has at most: more would be drawn over each other. */
@@ -31,28 +31,26 @@ export function curves(points) {
   return SHOWN.map(({ name, title }) => ({
     name,
     title,
-    train: thinned(line(training, (point) => point[name])),
-    held: line(training, (point) => point.held_out?.[name] ?? null, true),
+    train: thinned(line(training.map((point) => [point.step, point[name]]))),
+    held: line(points.flatMap(({ step, held_out }) => (held_out ? [[held_out.step ?? step, held_out[name] ?? null]] : [])), points.some(({ held_out }) => held_out && held_out.step === undefined)),
   })).filter(({ train, held }) => train.x.length + held.x.length > 0);
 }
 
 /**
- * @param {Point[]} points
- * @param {(point: Point) => number | null} value
- * @param {boolean} [changes] only where the value is another one than before
+ * @param {(number | null)[][]} places steps and values
+ * @param {boolean} [same] whether the same value again is the same look: where looks don't say their steps
  * @returns {Line}
  */
-function line(points, value, changes = false) {
+function line(places, same = false) {
   /** @type {Line} */
   const found = { x: [], y: [] };
-  for (const point of points) {
-    const y = value(point);
-    if (y === null || !Number.isFinite(y) || (changes && y === found.y.at(-1))) continue;
-    if (found.x.at(-1) === point.step) {
+  for (const [x, y] of places) {
+    if (x === null || y === null || !Number.isFinite(y) || (same && y === found.y.at(-1))) continue;
+    if (found.x.at(-1) === x) {
       found.y[found.y.length - 1] = y; // a later report of the same step
       continue;
     }
-    found.x.push(point.step);
+    found.x.push(x);
     found.y.push(y);
   }
   return found;

@@ -31,6 +31,7 @@ export function progress({ state, progress: point, kind }) {
   const { phase, step, steps, epoch, epochs, seconds_left, tokens_per_second } = point;
   const share = steps > 0 ? Math.min(1, step / steps) : null;
   const training = phase === "train" && kind === "train";
+  if (phase === "note") return { share, words: steps ? [`step ${step} of ${steps}`] : ["starting"] };
   const words = training && epochs ? [`epoch ${epoch} of ${epochs}`, `step ${step} of ${steps}`] : [steps ? `${phase}: ${step} of ${steps}` : phase || "starting"];
   if (state === "running" && tokens_per_second) words.push(`${count(Math.round(tokens_per_second))} tokens/s`);
   if (state === "running" && seconds_left !== null) words.push(`${duration(seconds_left)} left`);
@@ -56,6 +57,9 @@ export function watched(point) {
 export function outcomes(metrics) {
   if (!metrics) return [];
   const last = metrics.epochs?.at?.(-1) ?? {};
+  const looks = metrics.held_out?.evaluations ?? [];
+  const way = (/** @type {string} */ name) => (looks.length > 1 ? [looks[0][name], looks.at(-1)[name]] : undefined);
+  const led = (/** @type {(value: number) => string} */ words) => (/** @type {number[]} */ [from, to]) => `${words(from)} → ${words(to)}`;
   const given = /** @type {[string, unknown, (value: any) => string][]} */ ([
     ["Steers", metrics.steers, count],
     ["Answers", metrics.traces, count],
@@ -63,10 +67,13 @@ export function outcomes(metrics) {
     ["Loss at the end", last.loss, number],
     ["Margin at the end", last.margin, number],
     ["Accuracy at the end", last.accuracy, percent],
+    ["Held out: loss", way("loss"), led(number)],
+    ["Held out: margin", way("margin"), led(number)],
+    ["Held out: accuracy", way("accuracy"), led(percent)],
     ["Tokens an epoch", metrics.tokens, count],
     ["Time an epoch", metrics.seconds_per_epoch, duration],
     ["Peak memory", metrics.peak_memory_bytes, size],
     ["Computed in", metrics.dtype, String],
   ]);
-  return given.filter(([, value]) => value !== undefined && value !== null).map(([name, value, words]) => [name, words(value)]);
+  return given.filter(([, value]) => value !== undefined && value !== null && !(Array.isArray(value) && value.includes(null))).map(([name, value, words]) => [name, words(value)]);
 }

@@ -12,7 +12,7 @@ import { loadJobs } from "../effects.js";
 import { Piece } from "../element.js";
 import { address } from "../router.js";
 import { store } from "../store.js";
-import { many } from "../words.js";
+import { many, number } from "../words.js";
 import { BASE, CompareForm } from "./compare-form.js";
 import { ComparedPrompt } from "./compared-prompt.js";
 import { Measured } from "./measured.js";
@@ -114,7 +114,7 @@ class CompareView extends Piece {
 /** What the marks mean. */
 function legend() {
   const sample = (/** @type {string} */ direction, /** @type {number} */ step) => h("span", { class: `judged ${direction} step-${step}`, "aria-hidden": "true" }, "word");
-  const factors = STEPS.map((nats) => `${Math.round(Math.exp(nats) * 10) / 10}`).join(", ");
+  const factors = STEPS.map((nats) => number(Math.exp(nats), 2)).join(", ");
   return h("p", { class: "legend small" }, "In the other side’s eyes: ", sample("likelier", 1), sample("likelier", 2), sample("likelier", 3), " likelier (line above), ", sample("less", 1), sample("less", 2), sample("less", 3), ` less likely (line below), by ${factors} times and more.`);
 }
 

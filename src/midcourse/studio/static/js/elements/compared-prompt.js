@@ -28,7 +28,7 @@ export class ComparedPrompt extends Piece {
         h("h3", {}, this.names[name], h("span", { class: "muted small numbers tally" })),
         h("div", { class: "said answer", tabindex: "0", role: "group", "aria-label": `Answer of ${this.names[name]}: arrow keys lead through its tokens` }),
       );
-    this.replaceChildren(h("p", { class: "prompt said" }), h("p", { class: "fault", role: "alert", hidden: true }), h("div", { class: "sides" }, NAMES.map(side)), h("p", { class: "reading small numbers", role: "status" }));
+    this.replaceChildren(h("p", { class: "question said" }), h("p", { class: "fault", role: "alert", hidden: true }), h("div", { class: "sides" }, NAMES.map(side)), h("p", { class: "reading small numbers", role: "status" }));
     this.addEventListener("pointerover", ({ target }) => target instanceof HTMLElement && target.dataset.at && this.#read(target));
     this.addEventListener("keydown", (event) => this.#pressed(event));
   }
@@ -37,7 +37,7 @@ export class ComparedPrompt extends Piece {
   show(compared) {
     const before = this.#shown;
     this.#shown = compared;
-    if (before?.text !== compared.text) this.find(".prompt").textContent = compared.text;
+    if (before?.text !== compared.text) this.find(".question").textContent = compared.text;
     const fault = /** @type {HTMLElement} */ (this.find(".fault"));
     fault.hidden = compared.error === null;
     if (fault.textContent !== (compared.error ?? "")) fault.textContent = compared.error;

@@ -21,7 +21,7 @@ class DataView extends Piece {
         h("header", {}, h("h1", {}, "Data"), h("p", { class: "muted numbers held", role: "status" })),
         new ImportFiles(),
         new ExportForm(),
-        h("section", { "aria-labelledby": "adapters-title" }, h("h2", { id: "adapters-title" }, "Adapters"), h("p", { class: "muted none" }, "Training makes adapters: ordinary PEFT folders, to be used wherever the model is. There are none yet."), h("ul", { class: "adapters" })),
+        h("section", { "aria-labelledby": "adapters-title" }, h("h2", { id: "adapters-title" }, "Adapters"), h("p", { class: "muted none" }, "Training makes adapters: ordinary PEFT folders, to be used wherever the model is. There are none yet."), h("ul", { class: "adapter-list" })),
         h("section", { class: "where", "aria-labelledby": "where-title" }, h("h2", { id: "where-title" }, "Where it is"), h("p", {}, "All of it stays on this machine. The store is ", h("code", {}, "…"))),
       ),
     );
@@ -43,7 +43,7 @@ class DataView extends Piece {
   #adapters(adapters) {
     this.find(".none").toggleAttribute("hidden", adapters.length > 0);
     const active = store.state.models?.active;
-    this.find(".adapters").replaceChildren(
+    this.find(".adapter-list").replaceChildren(
       ...adapters.map(({ name, steers, objective, created }) =>
         h("li", {},
           h("div", { class: "what" }, h("strong", {}, name, name === active && h("span", { class: "chip on" }, "in use")), h("span", { class: "muted small" }, [steers === null ? "" : many(steers, "steer"), objective, when(created)].filter(Boolean).join(" · "))),

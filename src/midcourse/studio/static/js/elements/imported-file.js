@@ -29,7 +29,7 @@ export class ImportedFile extends Piece {
     this.classList.add("card");
     this.replaceChildren(
       h("header", {}, h("strong", { class: "cut" }, name), h("span", { class: "muted small numbers" }, size(bytes)), h("button", { type: "button", class: "button plain only-icon", "aria-label": `Dismiss ${name}`, onclick: () => this.#dismiss() }, icon("close"))),
-      h("p", { class: "said-of-it", role: "status" }, "Waiting"),
+      h("p", { class: "said-of-it" }, "Waiting"),
       h("div", { class: "rest" }),
     );
   }

@@ -72,7 +72,7 @@ export class JobCurves extends Piece {
   #place(curve) {
     let plot = this.querySelector(`figure[data-curve=${curve.name}]`);
     if (!plot) {
-      const legend = h("span", { class: "legend" }, h("span", { class: "key solid" }), "trained on ", h("span", { class: "key dotted" }), "held out");
+      const legend = h("span", { class: "legend" }, h("span", { class: "line-solid" }), "trained on ", h("span", { class: "line-dotted" }), "held out");
       plot = h("figure", { dataset: { curve: curve.name } }, h("figcaption", {}, curve.title, legend), h("div", { class: "canvas", role: "img" }));
       this.find(".plots").append(plot);
     }

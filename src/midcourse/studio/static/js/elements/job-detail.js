@@ -93,12 +93,13 @@ export class JobDetailView extends Piece {
   #far(job) {
     const place = /** @type {HTMLElement} */ (this.find(".progress"));
     place.hidden = job.state === "done" || (!under_way(job) && !job.progress);
-    const { share, words } = progress(job);
+    const point = job.progress?.note ? (this.#points.findLast(({ note }) => note === null) ?? job.progress) : job.progress;
+    const { share, words } = progress({ ...job, progress: point });
     const bar = /** @type {HTMLProgressElement} */ (this.find("progress"));
     if (share === null) bar.removeAttribute("value");
     else bar.value = share;
     bar.hidden = share === null && !under_way(job);
-    const said = [...words, ...watched(job.progress)].join(" · ");
+    const said = [...words, ...watched(point)].join(" · ");
     bar.setAttribute("aria-valuetext", words.join(", "));
     this.find(".far").textContent = said;
   }
@@ -122,7 +123,7 @@ export class JobDetailView extends Piece {
       if (adapter.fits) acts.push(button("Measure", "", () => this.#measure(name)), link("Compare", address("compare", null, { right: name })));
       acts.push(h("a", { class: "button", href: api.adapterAddress(name), download: "" }, icon("download"), "Download"));
     }
-    if (report) acts.push(h("a", { class: "button primary", href: api.reportAddress(id), target: "_blank", rel: "noopener" }, "Open the report"));
+    if (report) acts.push(h("a", { class: kind === "measure" ? "button primary" : "button", href: api.reportAddress(id), target: "_blank", rel: "noopener" }, "Open the report"));
     this.find(".acts").replaceChildren(...acts.filter((act) => act !== false));
     if (focused) /** @type {HTMLElement} */ (this.querySelector(".acts > *") ?? this.find("h2")).focus();
   }

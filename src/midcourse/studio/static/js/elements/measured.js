@@ -20,7 +20,7 @@ export class Measured extends Piece {
     this.replaceChildren(
       h("h2", { id: "measured-title" }, "Measured on held-out steers"),
       h("p", { class: "muted" }, "Before and after at each steer that training did not see: which way the model goes by itself, how sure it is, and how far it has moved where nobody asked it to."),
-      h("ul", { class: "adapters", "aria-labelledby": "measured-title" }),
+      h("ul", { class: "measured-list", "aria-labelledby": "measured-title" }),
     );
     this.watch(({ models }) => models, () => this.#draw());
     this.watch(({ jobs }) => jobs, () => this.#draw());
