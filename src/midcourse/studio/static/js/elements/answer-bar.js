@@ -1,23 +1,13 @@
 // @ts-check
-/** The bar below the answer: what the model is doing and how fast it went on, what to do with the whole, what shading means. */
+/** The bar below the answer: what the model is doing and how fast it went on, and what to do with the whole. */
 
 import { doing, resumed } from "../answer/status.js";
-import { legend } from "../answer/shading.js";
 import { h, icon } from "../dom.js";
-import { prefer } from "../effects.js";
 import { Piece } from "../element.js";
 import { keyFor } from "../keys.js";
 
 /** @import {Steering} from "../answer/steering.js" */
 /** @import {Trace} from "../trace.js" */
-/** @import * as T from "../types.d.ts" */
-
-/** @type {[T.Preferences["shading"], string][]} */
-const SHADINGS = [
-  ["sure", "How sure"],
-  ["source", "Who wrote"],
-  ["off", "Off"],
-];
 
 export class AnswerBar extends Piece {
   /** @type {Steering} */
@@ -28,28 +18,17 @@ export class AnswerBar extends Piece {
   #undo = this.#tool("undo", "Undo", "undo", () => void this.steering.undo());
   #redo = this.#tool("redo", "Redo", "redo", () => void this.steering.redo());
   #again = this.#tool("again", "Write again from here", "regenerate", () => void this.steering.regenerate());
-  #legend = h("span", { class: "legend" });
-  #choice = h("select", { class: "input shading", "aria-label": "Shade the tokens by" }, ...SHADINGS.map(([value, text]) => h("option", { value }, text)));
   #shown = "";
 
   connected() {
     this.replaceChildren(
       h("div", { class: "buttons" }, this.#go, this.#undo, this.#redo, this.#again),
       h("div", { class: "status" }, this.#doing, this.#resumed),
-      h("div", { class: "shades" }, this.#legend, this.#choice),
     );
     this.listen(this.#go, "click", () => (this.steering.writing ? this.steering.halt() : void this.steering.goOn()));
-    this.listen(this.#choice, "change", () => void prefer({ shading: /** @type {T.Preferences["shading"]} */ (this.#choice.value) }));
     this.watch(
       ({ trace }) => trace,
       (trace) => trace && this.#show(trace),
-    );
-    this.watch(
-      ({ preferences }) => preferences,
-      ({ shading, unlikely }) => {
-        this.#choice.value = shading;
-        this.#legend.replaceChildren(...samples(shading, unlikely));
-      },
     );
   }
 
@@ -74,15 +53,6 @@ export class AnswerBar extends Piece {
     this.#again.disabled = Boolean(readonly) || !tokens.length;
     this.toggleAttribute("data-writing", writing);
   }
-}
-
-/** What the shades mean. @param {T.Preferences["shading"]} shading @param {number} unlikely */
-function samples(shading, unlikely) {
-  const sample = (/** @type {string} */ marks, /** @type {number} */ level, /** @type {string} */ text) =>
-    h("span", { class: "sample" }, h("span", { class: `t ${marks}`, dataset: { level: String(level) } }, "abc"), text);
-  if (shading === "sure") return legend(unlikely).map(({ level, text }) => sample("model", level, text));
-  if (shading === "source") return [sample("human", 0, "by hand"), sample("teacher", 0, "by a teacher"), sample("import", 0, "imported")];
-  return [];
 }
 
 customElements.define("mc-answer-bar", AnswerBar);

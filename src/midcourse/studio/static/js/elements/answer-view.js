@@ -7,6 +7,7 @@
 
 import "./answer.js";
 import "./answer-bar.js";
+import "./answer-shades.js";
 import "./next-turn.js";
 import "./side-panel.js";
 import "./turns.js";
@@ -52,7 +53,7 @@ class AnswerView extends Piece {
       { class: "page" },
       h("header", { class: "head" }, this.#title, this.#more),
       this.#readonly,
-      h("div", { class: "column" }, h("mc-turns"), h("section", { class: "turn assistant", "aria-label": "Answer" }, h("h2", { class: "who" }, "Answer"), this.#answer), this.#next),
+      h("div", { class: "column" }, h("mc-turns"), h("section", { class: "turn assistant", "aria-label": "Answer" }, h("div", { class: "heading" }, h("h2", { class: "who" }, "Answer"), h("mc-answer-shades")), this.#answer), this.#next),
     );
     this.replaceChildren(h("div", { class: "steering" }, h("div", { class: "middle" }, column, this.#bar), this.#side));
     this.#toggle(this.#wide() && draft(KEPT) !== "closed");

@@ -59,7 +59,7 @@ export class Correction extends Piece {
       this.#alternatives,
       h(
         "div",
-        { class: "top" },
+        { class: "saying" },
         this.#says,
         button("reason", "Reason", "line-reason", "plain", () => this.#about.focusOn("reason")),
         button("tags", "Tags", "line-tags", "plain", () => this.#about.focusOn("tags")),
