@@ -23,7 +23,7 @@ import httpx
 from midcourse.store import Store
 from midcourse.trace.tree import Trace
 
-PATIENCE = 60  # seconds until something that should happen is held to be stuck
+PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds until something that should happen is held to be stuck
 
 
 def until(happened: Callable[[], Any], what: str = "it", alive: Callable[[], bool] = lambda: True) -> Any:
@@ -47,7 +47,11 @@ class Studio:
         self._client: httpx.Client | None = None
 
     def __enter__(self) -> Self:
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def __exit__(

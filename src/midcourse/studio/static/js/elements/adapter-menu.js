@@ -17,7 +17,7 @@ class AdapterMenu extends Piece {
   connected() {
     const name = h("span", { class: "cut" });
     const on = h("span", { class: "chip cut" });
-    const button = h("button", { type: "button", class: "button plain model", popovertarget: "adapters", "aria-haspopup": "dialog" }, name, on, icon("down"));
+    const button = h("button", { type: "button", class: "button plain model", popovertarget: "adapters", "aria-haspopup": "dialog" }, h("span", { class: "unseen" }, "Model "), name, h("span", { class: "unseen" }, ", adapter: "), on, icon("down"));
     const menu = h("div", { id: "adapters", class: "menu adapters", popover: "auto", role: "dialog", "aria-label": "Model and adapter" });
     this.replaceChildren(button, menu);
     button.disabled = true;
@@ -29,7 +29,6 @@ class AdapterMenu extends Piece {
         on.classList.toggle("on", Boolean(models?.active));
         on.hidden = !models;
         button.disabled = !models;
-        button.setAttribute("aria-label", models ? `Model ${models.model}, adapter ${models.active ?? "none"}` : "Loading the model");
         if (models) menu.replaceChildren(...this.#items(models));
       },
     );

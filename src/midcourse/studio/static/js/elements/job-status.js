@@ -27,9 +27,10 @@ class JobStatus extends Piece {
     const left = progress?.seconds_left ? `${span(progress.seconds_left)} left` : state;
     return h(
       "a",
-      { class: "job", href: address("train", String(id)), "aria-label": `${verb} ${name}, ${Math.round(100 * share)} %, ${left}` },
+      { class: "job", href: address("train", String(id)) },
       bar,
       h("span", { class: "cut" }, `${verb} ${name}`),
+      h("span", { class: "unseen" }, `, ${Math.round(100 * share)} %, `),
       h("span", { class: "muted numbers" }, left),
     );
   }

@@ -28,7 +28,7 @@ class TopBar extends Piece {
         "header",
         { class: "top" },
         list,
-        h("a", { class: "brand", href: address("steer") }, h("img", { src: "/static/icon.svg", alt: "", width: 22, height: 22 }), h("span", {}, "Midcourse")),
+        h("a", { class: "brand", href: address("steer"), "aria-label": "Midcourse" }, h("img", { src: "/static/icon.svg", alt: "", width: 22, height: 22 }), h("span", {}, "Midcourse")),
         h("nav", { class: "views", "aria-label": "Views" }, links),
         h("div", { class: "status" }, h("mc-job-status"), h("mc-adapter-menu"), help, preferences),
       ),
