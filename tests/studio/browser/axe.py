@@ -11,12 +11,15 @@ AXE = Path(__file__).parents[3] / "node_modules" / "axe-core" / "axe.min.js"
 RUN = """() => axe.run(document, {resultTypes: ["violations"]}).then((found) =>
   found.violations.filter((one) => ["serious", "critical"].includes(one.impact)).flatMap((one) =>
     one.nodes.map((node) => `${one.impact} ${one.id}: ${node.target.join(" ")}: ${node.failureSummary}`)))"""
+SETTLED = """() => Promise.all(document.getAnimations()
+  .filter((one) => one.effect.getComputedTiming().endTime !== Infinity).map((one) => one.finished.catch(() => null)))"""
 
 
 def faults(tab: Tab) -> list[str]:
     """Serious and critical faults of what the tab shows, a line each with the element and what to do."""
     if tab.page.evaluate("typeof axe") == "undefined":
         tab.page.evaluate(_source())  # by the debugger: the page's own policy stays as it is
+    tab.page.evaluate(SETTLED)  # colours in transition are no faults
     found: list[str] = tab.page.evaluate(RUN)
     return found
 
