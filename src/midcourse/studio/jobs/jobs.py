@@ -142,6 +142,8 @@ class Jobs:
         job = self.get(id)
         if not views.view(job).resumable or folder.alive(Path(job.folder or "")):
             raise BusyError(f"a job that is {job.state} cannot be resumed")
+        if (process := self._processes.pop(id, None)) is not None:
+            process.wait()  # it has said what became of it, and let go of its folder: it is about to end
         found = self.store.jobs.change(id, was=OVER, state="waiting", message=None)
         if found is None:
             raise BusyError("somebody has resumed it already")
