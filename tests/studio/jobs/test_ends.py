@@ -1,4 +1,4 @@
-"""How trainings end otherwise: stopped, killed, or left behind by the studio; and that each goes on to the same weights."""
+"""How trainings end otherwise: stopped, killed, left behind by the studio; each then goes on to the same weights."""
 
 from __future__ import annotations
 
