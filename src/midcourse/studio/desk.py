@@ -15,7 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midcourse.engine import together
@@ -39,6 +39,9 @@ class Desk:
     """The model and the thread that computes with it. `memory` bounds what seats hold, in bytes."""
 
     def __init__(self, loaded: Loaded, *, memory: int | None = None) -> None:
+        import torch
+
+        self._threads = torch.get_num_threads()
         self.loaded = loaded
         self.kind = Kind.of(loaded)
         self.seats = Seats(self, memory)
@@ -134,6 +137,17 @@ class Desk:
                 self._queue.remove(turn)
                 turn.drop()
         turn.done.wait()
+
+    def share(self, taken: int) -> None:
+        """Leave so many threads of the processor to others, who are at work beside the studio; 0 takes all back.
+
+        More threads than processors is worse than few: each step of the model waits for the slowest of them.
+        """
+        import torch
+
+        if self.loaded.device.type == "cpu":
+            with suppress(Gone):
+                self.exclusive(lambda _: torch.set_num_threads(max(1, self._threads - taken)))
 
     @property
     def waiting(self) -> int:

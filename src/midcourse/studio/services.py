@@ -70,6 +70,7 @@ async def opened(
         services = Services(settings, store, loaded, desk, live, jobs, adapters)
         services.leaving = leaving or services.leaving
         jobs.told = adapters.hear
+        jobs.taken = desk.share
         await asyncio.to_thread(jobs.start)
         await asyncio.to_thread(adapters.restore)
         ending = asyncio.create_task(_end_streams(services))

@@ -53,12 +53,14 @@ class Jobs:
         self.store = store
         self.runs = runs
         self.told: Told = lambda _: None
+        self.taken: Callable[[int], object] = lambda _: None  # hears how many processor threads jobs have
         self.adapters: Callable[[], dict[str, Path]] = dict  # that can be trained further, by name
         self._url = url
         self._loaded = loaded
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._starting = threading.Lock()
         self._changed = 0
+        self._threads = 0
         self._news = threading.Event()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="jobs", daemon=True)
@@ -206,10 +208,19 @@ class Jobs:
                 self._failed_to_start(job, code)
         if not self._closing.is_set():
             self._begin(active)
+        self._share(active)
         for job in self.store.jobs.since(self._changed):
             self._changed = job.changed
             self.told(views.view(job))
         return bool(active)
+
+    def _share(self, active: list[Job]) -> None:
+        """Say how many threads of the processor are taken, when that has changed."""
+        at_work = [job for job in active if job.state != "waiting"]
+        threads = sum(int(job.recipe.get("threads") or 0) for job in at_work)
+        if threads != self._threads:
+            self.taken(threads)
+            self._threads = threads
 
     def _begin(self, active: list[Job]) -> None:
         """Start the process of the oldest job that waits, if none runs."""
