@@ -1,7 +1,8 @@
 """Several adapters on one loaded model, of which at most one is on; changing over moves no weights.
 
-Representation: names of ours, which may hold anything, to the keys under which PEFT has them. Whoever switches owns the
-model (`Loaded.owner`).
+Representation: names of ours, which may hold anything, to the keys under which PEFT has them; and the layers that have
+adapters, whose two switches are set directly: asking PEFT takes longer than a token. Whoever switches owns the model
+(`Loaded.owner`).
 Invariant: what is computed is the model with the adapter `on`, or without any.
 """
 
@@ -22,6 +23,7 @@ class Switch:
         self._loaded = loaded
         self._keys: dict[str, str] = {}
         self._places: dict[str, str | None] = {}
+        self._layers = _layers(loaded.model) if loaded.has_adapter else None
         self.on: str | None = None
         if loaded.has_adapter and name is not None:
             self._keys[name] = str(loaded.model.active_adapter)
@@ -41,6 +43,8 @@ class Switch:
         attach(self._loaded, adapter, key)
         self._keys[name], self._places[name] = key, adapter
         self._loaded.version, self._loaded.adapter = version, was
+        self._layers = _layers(self._loaded.model)
+        self._loaded.model.requires_grad_(False)
         self._set(self.on)
 
     def use(self, name: str | None) -> None:
@@ -65,12 +69,39 @@ class Switch:
             self._set(self.on)
 
     def _set(self, name: str | None) -> None:
-        model: Any = self._loaded.model
         if not self._loaded.has_adapter:
             return
-        if name is None:
+        model: Any = self._loaded.model
+        key = None if name is None else self._keys[name]
+        if self._layers is None:
+            self._set_thoroughly(key)
+            return
+        for layer in self._layers:
+            layer._disable_adapters = key is None
+            if key is not None:
+                layer._active_adapter = [key]
+        assert all(layer.disable_adapters is (key is None) for layer in self._layers[:1]), "PEFT has changed"
+        if key is not None:
+            model.active_adapter = model.base_model.active_adapter = key
+            assert all(layer.active_adapters == [key] for layer in self._layers[:1]), "PEFT has changed"
+
+    def _set_thoroughly(self, key: str | None) -> None:
+        """PEFT's own way: it also looks at every parameter, to say which of them are to be trained."""
+        model: Any = self._loaded.model
+        if key is None:
             model.base_model.disable_adapter_layers()
         else:
             model.base_model.enable_adapter_layers()
-            model.set_adapter(self._keys[name], inference_mode=True)
+            model.set_adapter(key, inference_mode=True)
         model.requires_grad_(False)
+
+
+def _layers(model: Any) -> list[Any] | None:
+    """All layers with adapters; None where some keep whole modules instead, which are switched otherwise."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    modules = list(model.modules())
+    if any(isinstance(module, AuxiliaryTrainingWrapper) for module in modules):
+        return None
+    return [module for module in modules if isinstance(module, BaseTunerLayer)]
