@@ -392,6 +392,31 @@ def test_answers_of_another_tokenizer_are_read(studio: Running) -> None:
         assert studio.services.store.get(session.trace.id).steers[0].weight == 0.5
 
 
+def test_a_model_that_an_imported_trace_names_is_not_looked_up(
+    studio: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name could be any path or any address; one that the store's owner has named is read."""
+    from midcourse import exchange, models
+    from midcourse.session import Session
+    from tests.toys import ToyEngine
+
+    asked: list[str] = []
+    monkeypatch.setattr(models, "load_tokenizer", lambda name: asked.append(name) or ToyEngine().tokenizer)
+    texts = []
+    for name in ("/etc/a-model", "somebody/else"):
+        engine = ToyEngine()
+        engine.model_name = name
+        session = Session.start([{"role": "user", "content": "go"}], engine, studio.services.store.save)
+        session.steer("abc")
+        if name == "somebody/else":
+            exchange.know(studio.services.store, name)
+        with tab(studio, session.trace.id) as one:
+            texts.append(one.text)
+    assert asked == ["somebody/else"]
+    assert texts[0].startswith("⟨")
+    assert texts[1] == "abc"
+
+
 def test_a_slow_tab_gets_a_snapshot(studio: Running) -> None:
     """A listener that does not read holds nobody up, and has the truth when it reads again."""
     id = begin(studio.client, max_tokens=1500)

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from midcourse import exchange
 from midcourse.errors import MidcourseError, UserError
 from midcourse.session import Session
 from midcourse.store import Store
@@ -229,13 +230,18 @@ class Live:
         return made
 
     def _other(self, model: str, fingerprint: str) -> Tokenizer:
-        """The tokenizer of another model, or one without words where it cannot be had."""
+        """The tokenizer of another model, or one without words where it cannot be had.
+
+        A trace's model is whatever an imported file says: only names that the store's owner has given are looked up.
+        """
         from midcourse.models import load_tokenizer
 
+        if model not in exchange.known(self.store):
+            return Wordless()
         try:
             found: Tokenizer = load_tokenizer(model)
         except MidcourseError:
-            found = Wordless()
+            return Wordless()
         return found if found.fingerprint == fingerprint else Wordless()
 
 
