@@ -252,3 +252,19 @@ def test_a_large_body_within_bounds_is_taken(studio: Running) -> None:
     body = json.dumps({"system": "ä" * 100_000}, ensure_ascii=False).encode()
     assert send(studio.port, put(studio, body + b" " * 2**20, JSON)).status == 200
     assert httpx.get(f"{studio.url}/api/preferences", headers=studio.client.headers).json()["system"] == "ä" * 100_000
+
+
+def test_who_never_reads_does_not_hold_up_the_end(
+    model: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Running(model, tmp_path / "traces.db") as running:
+        running.server.config.timeout_graceful_shutdown = 1
+        asking = request("GET", "/plotly.js", *heads(running))  # some megabytes
+        stalled = [socket.create_connection(("127.0.0.1", running.port)) for _ in range(5)]
+        for connection in stalled:
+            connection.sendall(asking)
+            assert connection.recv(10).startswith(b"HTTP/1.1 2")
+        assert alive(running)
+    for connection in stalled:
+        connection.close()
+    assert "Traceback" not in caplog.text

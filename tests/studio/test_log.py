@@ -17,9 +17,11 @@ from tests.studio.running import Running
 
 STREAM = {"type": "http", "method": "GET", "path": "/api/events"}
 
+BEGUN: Message = {"type": "http.response.start", "status": 200, "headers": []}
+
 
 def answered(app: Callable[[Scope, Receive, Send], Awaitable[None]], scope: dict[str, Any]) -> list[Message]:
-    """What `app` says to somebody who goes away at once."""
+    """What `app` says."""
     sent: list[Message] = []
 
     async def receive() -> Message:
@@ -34,10 +36,10 @@ def answered(app: Callable[[Scope, Receive, Send], Awaitable[None]], scope: dict
 
 def test_a_tab_that_is_closed_is_no_failure() -> None:
     async def stream(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
+        await send(BEGUN)
         raise ExceptionGroup("a stream", [BrokenResourceError()])
 
-    assert answered(stream, STREAM) == []
+    assert answered(stream, STREAM) == [BEGUN]
 
 
 def test_other_failures_are() -> None:
@@ -45,7 +47,7 @@ def test_other_failures_are() -> None:
         raise ExceptionGroup("a stream", [BrokenResourceError()])
 
     async def mixed(scope: Scope, receive: Receive, send: Send) -> None:
-        await receive()
+        await send(BEGUN)
         raise ExceptionGroup("a stream", [BrokenResourceError(), ValueError()])
 
     for app in (unheard, mixed):
@@ -57,7 +59,12 @@ def test_a_request_that_is_given_up_is_answered() -> None:
     async def cancelled(scope: Scope, receive: Receive, send: Send) -> None:
         raise asyncio.CancelledError
 
+    async def begun(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(BEGUN)
+        raise asyncio.CancelledError
+
     assert answered(cancelled, STREAM)[0]["status"] == 503
+    assert answered(begun, STREAM) == [BEGUN]
 
 
 def test_a_line_for_what_changes_or_fails(studio: Running, caplog: pytest.LogCaptureFixture) -> None:

@@ -31,13 +31,7 @@ class Logged:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, status, gone = time.perf_counter(), 0, False
-
-        async def listened() -> Message:
-            nonlocal gone
-            message = await receive()
-            gone = gone or message["type"] == "http.disconnect"
-            return message
+        began, status = time.perf_counter(), 0
 
         async def heard(message: Message) -> None:
             nonlocal status
@@ -46,14 +40,13 @@ class Logged:
             await send(message)
 
         try:
-            await self.app(scope, listened, heard)
-        except ExceptionGroup as group:  # a stream that has gone may find that nobody takes its next event
-            if not gone or group.split(BrokenResourceError)[1] is not None:
+            await self.app(scope, receive, heard)
+        except ExceptionGroup as group:  # a stream that nobody listens to any more cannot say its next event
+            if not status or group.split(BrokenResourceError)[1] is not None:
                 raise
         except asyncio.CancelledError:  # the server ends, and has waited long enough
-            if status:
-                raise
-            await errors.response(503, "starting", "the studio is ending")(scope, receive, heard)
+            if not status:
+                await errors.response(503, "starting", "the studio is ending")(scope, receive, heard)
         finally:
             if scope["method"] not in ("GET", "HEAD") or status >= 400:
                 path = scope["path"].encode("unicode_escape").decode()[:200]
