@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from midcourse.errors import StoreError
 from midcourse.learn.items import steered
 from midcourse.models import Loaded
 from midcourse.trace import problems
@@ -358,6 +359,23 @@ def test_memory_that_runs_out_is_said(studio: Running, monkeypatch: pytest.Monke
         assert "run out of memory" in one.trace["run"]["message"]
         one.post("write")
         one.wait(lambda: one.trace["run"]["ended"] == "limit")
+        check(studio, one)
+
+
+def test_a_store_that_is_away_is_said_and_stops_the_model(studio: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise StoreError("the server cannot be reached")
+
+    id = begin(studio.client, max_tokens=3000)
+    with tab(studio, id) as one:
+        one.wait(lambda: len(one.trace["tokens"]) >= 5)
+        with monkeypatch.context() as patch:
+            patch.setattr(studio.services.store, "save", away)
+            patch.setattr(studio.services.store, "get", away)
+            refused = one.post("steer", action="correct", depth=0, text="x", expect=503)
+            assert refused["error"]["code"] == "store"
+            one.wait_idle()
+        one.post("steer", action="correct", depth=0, text="x", go_on=False)
         check(studio, one)
 
 

@@ -298,7 +298,10 @@ class LiveTrace:
 
         Raises `StaleError` then.
         """
-        stored = self.live.stored(self.id)
+        try:
+            stored = self.live.stored(self.id)
+        except MidcourseError:  # it cannot be read either
+            stored = self.trace
         with self.lock:
             if stored == self.trace:
                 self.refresh()
