@@ -39,10 +39,11 @@ class HelpSheet extends Sheet {
   /** @param {Action} action */
   #row(action) {
     const shown = keysOf(action).map(label);
+    const name = `${action.does}: ${shown.join(" ") || "none"}. Change`;
     const button = h(
       "button",
-      { type: "button", class: "key", "aria-description": `Changes the key of “${action.does}”`, dataset: { action: action.id }, onclick: () => this.#wait(action) },
-      shown.length ? shown.map((key) => h("kbd", {}, key)) : h("span", { class: "muted" }, "none"),
+      { type: "button", class: "key", "aria-label": name, dataset: { action: action.id }, onclick: () => this.#wait(action) },
+      shown.length ? shown.flatMap((key, at) => [at > 0 && " ", h("kbd", {}, key)]) : h("span", { class: "muted" }, "none"),
     );
     return h("div", {}, h("dt", {}, action.does), h("dd", {}, button));
   }

@@ -29,9 +29,9 @@ class JobStatus extends Piece {
       "a",
       { class: "job", href: address("train", String(id)) },
       bar,
-      h("span", { class: "cut" }, `${verb} ${name}`),
-      h("span", { class: "unseen" }, `, ${Math.round(100 * share)} %, `),
-      h("span", { class: "muted numbers" }, left),
+      h("span", { class: "cut what" }, `${verb} ${name}`),
+      h("span", { class: "unseen" }, ` ${Math.round(100 * share)} % done, `),
+      h("span", { class: "muted numbers left" }, left),
     );
   }
 }
