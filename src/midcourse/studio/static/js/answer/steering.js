@@ -172,7 +172,8 @@ export class Steering extends EventTarget {
     const missing = drafts.missing(draft, action, trace);
     if (missing) return this.edit((same) => ({ ...same, problem: missing }));
     this.#sent = trace.version;
-    this.#put(drafts.sending(draft, trace));
+    const sent = drafts.sending(draft, trace);
+    this.#put(sent);
     this.#tell();
     try {
       await api.steer(trace.id, drafts.command(draft, action, trace.version, token));
@@ -183,7 +184,7 @@ export class Steering extends EventTarget {
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
       if (store.state.trace?.id !== trace.id) return notify("error", `“${ACTIONS[action]}” was not done. ${error.message}`);
-      this.#put(drafts.refused(drafts.followed(draft, this.trace), error));
+      this.#put(drafts.refused(drafts.followed(sent, this.trace), error));
     }
     this.#tell();
   }
