@@ -42,7 +42,7 @@ class Adapters:
         self._given = None if given is None else (_name(given), adapters.folder(given))
         self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
         self._why: dict[Path, str | None] = {}
-        jobs.adapters = self.folders
+        jobs.adapters = self.fitting
 
     def restore(self) -> None:
         """Switch to the adapter that was on when the studio ended, unless it was started with one."""
@@ -60,6 +60,10 @@ class Adapters:
         """Where each adapter is, by name, the newest first."""
         found = {name: Path(job.folder or "") for name, job in self._jobs.finished().items()}
         return found if self._given is None else dict([self._given]) | found
+
+    def fitting(self) -> dict[str, Path]:
+        """Those that fit the model."""
+        return {name: folder for name, folder in self.folders().items() if self._why_not(folder) is None}
 
     def view(self) -> ModelsView:
         """The model and its adapters, for the page."""
@@ -134,9 +138,9 @@ class Adapters:
 
     def _why_not(self, folder: Path) -> str | None:
         if folder not in self._why:
-            try:
-                self._why[folder] = adapters.why_not(self._desk.loaded, str(folder))
-            except MidcourseError as error:
+            try:  # on the desk's thread: another adapter may be put on the model meanwhile
+                self._why[folder] = self._desk.exclusive(lambda loaded: adapters.why_not(loaded, str(folder)))
+            except ModelError as error:
                 self._why[folder] = str(error)
         return self._why[folder]
 

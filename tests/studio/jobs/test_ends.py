@@ -60,18 +60,17 @@ def test_stopped_and_resumed(studio: Running, mc: Callable[..., Ran], tmp_path: 
 def test_killed_at_any_moment(studio: Running, mc: Callable[..., Ran], tmp_path: Path) -> None:
     steered(studio, 6)
     id = train(studio, "cards", settings=LONG, hold_out=0.0)["id"]
-    chance = random.Random(4)
-    for moment in (0, chance.randrange(5, 60)):
-        wait(studio, id, "running")
-        until(lambda moment=moment: step(studio, id) >= moment)  # type: ignore[misc]
-        pid = studio.services.store.jobs.get(id).pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        failed = wait_failed(studio, id)
-        assert "was killed" in failed["message"]
-        assert failed["resumable"]
-        assert studio.client.get("/api/models").status_code == 200
-        assert studio.client.post(f"/api/jobs/{id}/resume", json={}).status_code == 200
+    moment = random.Random(4).randrange(5, 60)
+    wait(studio, id, "running")
+    until(lambda: step(studio, id) >= moment)
+    pid = studio.services.store.jobs.get(id).pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    failed = wait_failed(studio, id)
+    assert "was killed" in failed["message"]
+    assert failed["resumable"]
+    assert studio.client.get("/api/models").status_code == 200
+    assert studio.client.post(f"/api/jobs/{id}/resume", json={}).status_code == 200
     done = wait(studio, id, "done")
     weights = (tmp_path / "traces-runs" / "cards" / NAME).read_bytes()
     assert weights == uninterrupted(mc, done["command"], tmp_path / "again")

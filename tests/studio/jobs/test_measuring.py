@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from midcourse.studio.routes.jobs import POLICY
@@ -19,7 +18,6 @@ def test_from_training_to_report(studio: Running, tmp_path: Path) -> None:
     assert answer.status_code == 201, answer.text
     assert answer.json()["steers"] == 4
     assert studio.client.get(f"/api/jobs/{answer.json()['id']}/report").status_code == 404
-    second = train(studio, "more", hold_out=0.0, start_from="cards")  # waits for its turn
     done = wait(studio, answer.json()["id"], "done")
     assert done["report"]
     assert done["metrics"]["after"]["accuracy"] is not None
@@ -37,12 +35,12 @@ def test_from_training_to_report(studio: Running, tmp_path: Path) -> None:
     assert "set-cookie" not in report.headers
     assert "<html" in report.text
 
-    further = wait(studio, second["id"], "done")
-    run = tmp_path / "traces-runs"
-    assert f"--adapter {run / 'cards'}" in further["command"]
-    config = json.loads((run / "more" / "adapter_config.json").read_text())
-    assert config["r"] == 2
-    refused = studio.client.post("/api/jobs/measure", json={"adapter": "more"})
+    run = tmp_path / "traces-runs" / "cards"
+    plan = studio.client.post("/api/train/plan", json={"name": "more", "start_from": "cards"}).json()
+    assert plan["problems"] == []
+    assert f"--adapter {run}" in plan["command"]
+    (run / "held-out.jsonl").unlink()
+    refused = studio.client.post("/api/jobs/measure", json={"adapter": "cards"})
     assert refused.status_code == 422
     assert "held nothing out" in refused.json()["error"]["message"]
     assert studio.client.post("/api/jobs/measure", json={"adapter": "nobody"}).status_code == 422

@@ -54,9 +54,10 @@ def test_from_plan_to_adapter(studio: Running, mc: Callable[..., Ran], tmp_path:
 def test_unselected_steers_are_aside(studio: Running, tmp_path: Path) -> None:
     steered(studio, 4)
     steered(studio, 3, tag="other")
-    done = train(studio, "ends", select={"tag": "end", "trace_tag": "cards"}, hold_out=0.0)
-    assert done["steers"] == 4
-    wait(studio, done["id"], "done")
+    begun = train(studio, "ends", select={"tag": "end", "trace_tag": "cards"}, hold_out=0.0)
+    assert begun["steers"] == 4
+    studio.client.post(f"/api/jobs/{begun['id']}/stop", json={})
     text = (tmp_path / "traces-runs" / "ends" / "steers.jsonl").read_text(encoding="utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     assert [[steer.get("aside", False) for steer in line["exact"]["steers"]] for line in lines] == [[True, False]] * 4
+    wait(studio, begun["id"], "stopped")

@@ -106,7 +106,9 @@ def _settings(new: NewTraining, loaded: Loaded, adapters: dict[str, Path], found
     adapter = None
     if new.start_from is not None:
         if (start := adapters.get(new.start_from)) is None:
-            found.problems.append(Problem(WHERE, f"there is no adapter {new.start_from!r}", field="start_from"))
+            found.problems.append(
+                Problem(WHERE, f"there is no adapter {new.start_from!r} that fits the model", field="start_from")
+            )
         adapter = str(start)
     own: dict[str, Any] = {"model": loaded.name, "traces": str(found.path / folder.STEERS), "adapter": adapter}
     if loaded.device.type == "cpu":  # half of the processor stays with whoever steers
