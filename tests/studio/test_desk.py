@@ -18,7 +18,7 @@ from midcourse.studio import desk as desk_module
 from midcourse.studio.desk import Desk
 from midcourse.studio.errors import BusyError
 from midcourse.studio.seats import Seat
-from midcourse.studio.turns import Gone
+from midcourse.studio.turns import Gone, Part
 from tests import tiny
 from tests.engine import helpers
 from tests.engine.helpers import END
@@ -99,6 +99,22 @@ def test_what_is_read_ahead_is_told_as_read() -> None:
         assert seat.last_reuse == Reuse(0, 30)
         write(seat, [*prompt, *expected], 1, Sampling())
         assert seat.last_reuse == Reuse(34, 1)
+
+
+def test_what_another_turn_has_read_is_not_read_again() -> None:
+    """Reading ahead and going on are two turns for the same tokens, and whichever is first has read them."""
+    with desk() as made:
+        seat, ids = made.seat(), tiny.ids(12)
+        write(seat, ids[:8], 1, Sampling())  # then a few more tokens are all that is missing
+        part = Part(seat.context, ids, None)
+
+        def twice() -> Generator[None, None, None]:
+            made.seats.read(part, few=True)
+            made.seats.read(part, few=True)
+            yield
+
+        made.do(twice())
+        assert seat.context.ids == ids
 
 
 def test_a_long_prompt_holds_nobody_up() -> None:

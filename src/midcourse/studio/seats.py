@@ -216,7 +216,7 @@ class Seats:
         began, before = time.perf_counter(), len(context.ids)
         with part.around() if part.around else nullcontext():
             context.begin(ids)
-            if few and context.ids and context.missing(ids) <= FEW:
+            if few and context.ids and 0 < context.missing(ids) <= FEW:  # another turn may have read all of it
                 together.read([context], [ids[len(context.ids) :]])
             else:
                 context.read(ids, self.pace.size)
