@@ -27,6 +27,15 @@ export function grouped(settings) {
 }
 
 /**
+ * A setting's name as a label: "Learning rate".
+ * @param {string} name
+ */
+export function named(name) {
+  const words = name.replaceAll("_", " ");
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/**
  * What stands in a field, as a value. An empty field is the default.
  * @param {Setting} setting
  * @param {string | boolean} given

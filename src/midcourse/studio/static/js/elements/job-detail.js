@@ -12,7 +12,7 @@ import { notes } from "../curves.js";
 import { h, icon } from "../dom.js";
 import { command } from "../effects.js";
 import { Piece } from "../element.js";
-import { written } from "../form.js";
+import { named, written } from "../form.js";
 import { STATES, outcomes, progress, title, under_way, watched } from "../jobs.js";
 import { address } from "../router.js";
 import { store } from "../store.js";
@@ -82,10 +82,10 @@ export class JobDetailView extends Piece {
     if (this.#state !== job.state) this.#acts(job);
     if (this.#state && this.#state !== job.state) announce(`${title(job)}: ${STATES[job.state].toLowerCase()}`);
     this.#state = job.state;
-    const named = (/** @type {[string, string][]} */ pairs) => pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "numbers" }, value)));
-    this.find(".outcomes").replaceChildren(...named(outcomes(job.metrics)));
+    const listed = (/** @type {[string, string][]} */ pairs) => pairs.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", { class: "numbers" }, value)));
+    this.find(".outcomes").replaceChildren(...listed(outcomes(job.metrics)));
     this.find("code").textContent = job.command;
-    this.find(".settings").replaceChildren(...named(Object.entries(job.settings).map(([name, value]) => [name.replaceAll("_", " "), written(value)])));
+    this.find(".settings").replaceChildren(...listed(Object.entries(job.settings).map(([name, value]) => [named(name), written(value)])));
     void this.#more();
   }
 

@@ -6,7 +6,7 @@
 
 import { h } from "../dom.js";
 import { Piece } from "../element.js";
-import { read, written } from "../form.js";
+import { named, read, written } from "../form.js";
 
 /** @import * as T from "../types.d.ts" */
 
@@ -26,10 +26,10 @@ export class SettingField extends Piece {
     const field = this.#field(setting, id);
     const help = h("span", { class: "help", id: `${id}-help` }, setting.help);
     const fault = h("span", { class: "fault", id: `${id}-fault`, hidden: true });
-    const label = h("label", { for: id }, setting.name.replaceAll("_", " "));
+    const label = h("label", { for: id }, named(setting.name));
     const list = setting.name === "objective" ? h("datalist", { id: `${id}-list` }, OBJECTIVES.map((value) => h("option", { value }))) : null;
     this.classList.add("field");
-    if (setting.type === "flag") this.replaceChildren(h("label", { class: "check" }, field, setting.name.replaceAll("_", " ")), help, fault);
+    if (setting.type === "flag") this.replaceChildren(h("label", { class: "check" }, field, named(setting.name)), help, fault);
     else this.replaceChildren(label, field, ...(list ? [list] : []), help, fault);
     field.addEventListener("input", () => this.#changed());
   }

@@ -7,6 +7,7 @@
 import { h, icon } from "../dom.js";
 import { announce } from "../announce.js";
 import { Piece } from "../element.js";
+import { named } from "../form.js";
 import { count } from "../words.js";
 
 /** @import * as T from "../types.d.ts" */
@@ -70,7 +71,7 @@ export class TrainPlan extends Piece {
   #say(problems, notices) {
     const list = (/** @type {string} */ kind, /** @type {string} */ title, /** @type {string[]} */ texts) =>
       texts.length ? [h("div", { class: kind }, h("h3", {}, title), h("ul", {}, texts.map((text) => h("li", {}, text))))] : [];
-    const said = problems.map(({ field, message }) => (field && field !== "select" ? `${field.split(".").at(-1)?.replaceAll("_", " ")}: ${message}` : message));
+    const said = problems.map(({ field, message }) => (field && field !== "select" ? `${named(field.split(".").at(-1) ?? "")}: ${message}` : message));
     this.find(".problems").replaceChildren(...list("fault", "It cannot start yet", said), ...list("notice", "To know", notices));
   }
 
