@@ -6,6 +6,7 @@ Runs of the model have a thread each, at most `AT_ONCE` at a time; others wait i
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -34,6 +35,7 @@ AT_ONCE = 16  # runs that write at a time
 WAITING = 64  # runs that wait to begin
 GRACE = 2.0  # seconds
 OPEN = 32  # traces that are kept open though nobody looks at them
+log = logging.getLogger("midcourse.studio")
 
 
 class Live:
@@ -193,7 +195,13 @@ class Live:
     def stop_all(self) -> None:
         """Stop every run; what was written is kept."""
         for trace in list(self._traces.values()):
-            trace.stop()
+            self._stop(trace)
+
+    def _stop(self, trace: LiveTrace, *, left: bool = False) -> None:
+        try:
+            trace.stop(left=left)
+        except MidcourseError as error:
+            log.error("the last words of %s could not be saved: %s", trace.id, error)
 
     def _keep(self) -> None:
         """Stop runs that nobody watches, and close traces that nobody uses."""
@@ -203,7 +211,7 @@ class Live:
                 if run.trace.listeners:
                     run.watched = now
                 elif now - run.watched > GRACE:
-                    run.trace.stop(left=True)
+                    self._stop(run.trace, left=True)
             with self._opening:
                 idle = [trace for trace in self._traces.values() if not trace.listeners and not trace.writing]
                 for trace in sorted(idle, key=lambda trace: trace.used)[: max(0, len(self._traces) - OPEN)]:

@@ -303,7 +303,8 @@ class LiveTrace:
         except MidcourseError:  # it cannot be read either
             stored = self.trace
         with self.lock:
-            if stored == self.trace:
+            spans, steers = self.trace.spans[: len(stored.spans)], self.trace.steers[: len(stored.steers)]
+            if (stored.spans, stored.steers) == (spans, steers):
                 self.refresh()
                 return
             self._set(stored)
@@ -322,10 +323,16 @@ class LiveTrace:
         if run is None or self.session is None:
             return
         run.quiet = quiet
-        run.stream.close()
+        failed: MidcourseError | None = None
+        try:
+            run.stream.close()
+        except MidcourseError as error:  # its last words could not be saved; the next change saves them, too
+            failed = error
         if self.live.withdraw(run):
             run.end()
         run.over.wait()
+        if failed is not None and not quiet:
+            raise failed
 
     def _begin(self) -> None:
         if self._beginning is not None:
