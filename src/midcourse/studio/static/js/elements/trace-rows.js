@@ -53,21 +53,23 @@ class TraceRows extends Piece {
   #draw() {
     this.#planned = 0;
     const { list, route } = store.state;
+    // What was found before is no answer to a question that failed.
+    const rows = list.error && !list.ready ? [] : list.rows;
     this.#height = Number.parseFloat(getComputedStyle(this).getPropertyValue("--row")) || this.#height;
-    this.#list.style.blockSize = `${list.rows.length * this.#height}px`;
+    this.#list.style.blockSize = `${rows.length * this.#height}px`;
     const first = Math.max(0, Math.floor(this.scrollTop / this.#height) - SPARE);
-    const last = Math.min(list.rows.length, Math.ceil((this.scrollTop + this.clientHeight) / this.#height) + SPARE);
+    const last = Math.min(rows.length, Math.ceil((this.scrollTop + this.clientHeight) / this.#height) + SPARE);
     const wanted = new Set(Array.from({ length: Math.max(0, last - first) }, (_, at) => first + at));
-    for (const [place, { element }] of this.#drawn) if (element.contains(document.activeElement) && place < list.rows.length) wanted.add(place);
+    for (const [place, { element }] of this.#drawn) if (element.contains(document.activeElement) && place < rows.length) wanted.add(place);
     for (const [place, { element }] of this.#drawn) {
       if (wanted.has(place)) continue;
       element.remove();
       this.#drawn.delete(place);
     }
-    for (const place of [...wanted].sort((a, b) => a - b)) this.#place(place, list.rows[place], list.rows[place].id === route.id);
-    for (const { element } of this.#drawn.values()) element.setAttribute("aria-setsize", String(list.next ? -1 : list.rows.length));
+    for (const place of [...wanted].sort((a, b) => a - b)) this.#place(place, rows[place], rows[place].id === route.id);
+    for (const { element } of this.#drawn.values()) element.setAttribute("aria-setsize", String(list.next ? -1 : rows.length));
     this.#foot.replaceChildren(...this.#ending());
-    if (last > list.rows.length - AHEAD && !list.error) void moreTraces();
+    if (last > rows.length - AHEAD && !list.error) void moreTraces();
   }
 
   /** @param {number} place @param {T.TraceRowView} row @param {boolean} current */
