@@ -1,4 +1,4 @@
-"""Training, measuring and comparing from the page, in a real browser, with a tiny random model in real child processes."""
+"""Training, measuring and comparing from the page, in a real browser: a tiny random model, real child processes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.studio.browser.tab import Tab
 from tests.studio.running import TOKEN, Running
 
-SLOW = 60_000  # milliseconds that a child process may take to start
+SLOW = 40_000  # milliseconds that a child process may take to start
 
 
 def line(number: int) -> dict[str, object]:
@@ -112,3 +112,21 @@ def test_from_steers_to_another_model(studio: Running, open_view: Callable[[str]
     expect(popup.value.get_by_role("heading", level=1)).to_be_visible()
     expect(popup.value.locator(".main-svg").first).to_be_visible()
     popup.value.close()
+
+
+def test_a_training_is_stopped_and_goes_on(studio: Running, open_view: Callable[[str], Page]) -> None:
+    page = open_view("/train")
+    page.get_by_label("Name of the adapter").fill("long")
+    page.get_by_label("Epochs").fill("2000")
+    expect(page.locator("mc-train-plan:not(.waiting) code")).to_contain_text("--epochs 2000")
+    page.get_by_role("button", name="Start training").click()
+    detail = page.locator("mc-job-detail")
+    expect(detail.locator(".far")).to_contain_text(re.compile(r"epoch \d+ of 2000"), timeout=SLOW)
+    detail.get_by_role("button", name="Stop", exact=True).click()
+    expect(detail.locator(".state")).to_have_text("Stopped", timeout=SLOW)
+    detail.get_by_role("button", name="Go on").click()
+    expect(detail.locator(".state")).to_have_text("Running", timeout=SLOW)
+    detail.get_by_role("button", name="Stop", exact=True).click()
+    expect(detail.locator(".state")).to_have_text("Stopped", timeout=SLOW)
+    job = studio.client.get("/api/jobs").json()["rows"][0]
+    assert (job["name"], job["state"], job["resumable"]) == ("long", "stopped", True)

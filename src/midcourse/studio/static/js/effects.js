@@ -112,6 +112,14 @@ export const loadPreferences = () =>
   quietly(api.preferences, (preferences) => store.dispatch({ type: "preferences", preferences: { ...PREFERENCES, ...preferences } }));
 
 /**
+ * A job that a request has begun. Where an event has told of it already, that is the newer word.
+ * @param {T.JobView} job
+ */
+export function jobBegun(job) {
+  if (!store.state.jobs?.some(({ id }) => id === job.id)) store.dispatch({ type: "job", data: job });
+}
+
+/**
  * The alternatives at a depth of the trace that is looked at, where they are not known yet.
  * @param {number} depth
  */

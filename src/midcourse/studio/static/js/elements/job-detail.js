@@ -10,7 +10,7 @@ import * as api from "../api.js";
 import { announce } from "../announce.js";
 import { notes } from "../curves.js";
 import { h, icon } from "../dom.js";
-import { command } from "../effects.js";
+import { command, jobBegun } from "../effects.js";
 import { Piece } from "../element.js";
 import { named, written } from "../form.js";
 import { STATES, outcomes, progress, title, under_way, watched } from "../jobs.js";
@@ -110,12 +110,11 @@ export class JobDetailView extends Piece {
     const focused = this.find(".acts").contains(document.activeElement);
     const button = (/** @type {string} */ text, /** @type {string} */ style, /** @type {() => unknown} */ run) => h("button", { type: "button", class: `button ${style}`, onclick: run }, text);
     const link = (/** @type {string} */ text, /** @type {string} */ href, /** @type {string} */ style = "") => h("a", { class: `button ${style}`, href }, text);
-    const take = (/** @type {T.JobView} */ now) => store.dispatch({ type: "job", data: now });
     /** @type {(Node | false)[]} */
     const acts = [];
-    if (state === "running" || state === "waiting") acts.push(button("Stop", "", () => command("Stop", () => api.stopJob(id), take)));
-    if (state === "stopping") acts.push(button("Stop at once", "", () => command("Stop at once", () => api.stopJob(id), take)));
-    if (resumable) acts.push(button(kind === "measure" ? "Measure again" : "Go on", "primary", () => command("Go on", () => api.resumeJob(id), take)));
+    if (state === "running" || state === "waiting") acts.push(button("Stop", "", () => command("Stop", () => api.stopJob(id))));
+    if (state === "stopping") acts.push(button("Stop at once", "", () => command("Stop at once", () => api.stopJob(id))));
+    if (resumable) acts.push(button(kind === "measure" ? "Measure again" : "Go on", "primary", () => command("Go on", () => api.resumeJob(id))));
     const adapter = kind === "train" && state === "done" ? store.state.models?.adapters.find((one) => one.name === name) : undefined;
     if (adapter) {
       const on = store.state.models?.active === name;
@@ -132,7 +131,7 @@ export class JobDetailView extends Piece {
   async #measure(adapter) {
     const job = await command("Measure", () => api.measure({ adapter }));
     if (!job) return;
-    store.dispatch({ type: "job", data: job });
+    jobBegun(job);
     location.hash = address("train", String(job.id));
   }
 
@@ -148,7 +147,7 @@ export class JobDetailView extends Piece {
       try {
         const { points, next, job } = await api.job(id, this.#next, { signal: this.signal });
         if (id !== this.#id) continue;
-        if (!store.state.jobs?.some((one) => one.id === id)) store.dispatch({ type: "job", data: job });
+        jobBegun(job);
         this.#next = next;
         if (points.length) {
           this.#points = [...this.#points, ...points];

@@ -6,7 +6,7 @@
 
 import * as api from "../api.js";
 import { h } from "../dom.js";
-import { command } from "../effects.js";
+import { command, jobBegun } from "../effects.js";
 import { Piece } from "../element.js";
 import { STATES, progress, under_way } from "../jobs.js";
 import { address } from "../router.js";
@@ -53,7 +53,7 @@ export class Measured extends Piece {
 
   /** @param {string} adapter */
   async #measure(adapter) {
-    await command("Measure", () => api.measure({ adapter }), (job) => store.dispatch({ type: "job", data: job }));
+    await command("Measure", () => api.measure({ adapter }), jobBegun);
   }
 }
 

@@ -6,7 +6,7 @@
 
 import * as api from "../api.js";
 import { h } from "../dom.js";
-import { command } from "../effects.js";
+import { command, jobBegun } from "../effects.js";
 import { Piece } from "../element.js";
 import { changed, grouped } from "../form.js";
 import { Later } from "../later.js";
@@ -194,7 +194,7 @@ export class TrainForm extends Piece {
   async #start() {
     const job = await command("Start training", () => api.train(this.#wish));
     if (!job) return;
-    store.dispatch({ type: "job", data: job });
+    jobBegun(job);
     go("train", String(job.id));
   }
 }
