@@ -25,7 +25,7 @@ export class ComparedPrompt extends Piece {
     if (this.firstChild) return;
     const side = (/** @type {SideName} */ name) =>
       h("section", { class: "side", dataset: { side: name }, "aria-label": this.names[name] },
-        h("h3", {}, this.names[name], h("span", { class: "muted small numbers tally" })),
+        h("h2", {}, this.names[name], h("span", { class: "muted small numbers tally" })),
         h("div", { class: "said answer", tabindex: "0", role: "group", "aria-label": `Answer of ${this.names[name]}: arrow keys lead through its tokens` }),
       );
     this.replaceChildren(h("p", { class: "question said" }), h("p", { class: "fault", role: "alert", hidden: true }), h("div", { class: "sides" }, NAMES.map(side)), h("p", { class: "reading small numbers", role: "status" }));
