@@ -11,13 +11,14 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from types import FrameType
 
 import uvicorn
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from midcourse.studio import app, bounds, errors, services
+from midcourse.studio import bounds, errors, services
 from midcourse.studio.access import Access
 from midcourse.studio.log import Logged
 from midcourse.studio.security import Guard
@@ -121,6 +122,7 @@ async def serve(
 
     async def behind() -> None:
         async with services.opened(settings, say, server.leaving) as opened:
+            app = await asyncio.to_thread(import_module, "midcourse.studio.app")  # with torch: after the address
             server.door.app = app.create(opened)
             ready()
             await serving
