@@ -31,6 +31,8 @@ PAGE = {"width": 1280, "height": 800}
 @pytest.fixture(scope="module")
 def studio(bundled_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     with Studio("bundled", tmp_path_factory.mktemp("studio")) as studio:
+        kept = studio.client.put("/api/preferences", json={"taught": True, "author": "mira", "system": SYSTEM})
+        assert kept.status_code == 200
         yield studio
 
 
@@ -64,8 +66,6 @@ def test_a_conversation_is_begun_and_put_right(view: Steering, studio: Studio, p
     page = view.page
     view.tab.go("#/steer")
     page.get_by_role("textbox", name="Prompt", exact=True).fill(QUESTION)
-    page.locator("summary", has_text="System prompt").click()
-    page.get_by_role("textbox", name="System prompt", exact=True).fill(SYSTEM)
     pictures.take(view.tab, "new")
     page.get_by_role("button", name="Start").click()
     view.find(" rainbow")
@@ -79,21 +79,28 @@ def test_a_conversation_is_begun_and_put_right(view: Steering, studio: Studio, p
     )
     pictures.take(view.tab, "correct")
     page.keyboard.press("3")
-    view.find(" why the sky appears blue. When")
+    view.find(" a small hole")
     page.keyboard.press("Escape")
     view.agree()
     view.token(view.find(" When light")).click()
     page.keyboard.type("In the evening it has a longer way to us, and we see red.", delay=1)
     pictures.take(view.tab, "type")
     page.get_by_role("button", name="Keep as steer").click()
-    view.writing(1)
+    until(lambda: not view.text().endswith(" red."), "going on")
     page.keyboard.press("Escape")
     view.agree()
-    steers = view.stored().steers
-    assert len(steers) == 2
+    depth = view.stored().steers[-1].chosen
+    assert depth is not None
+    view.token(depth.stop).click()
+    page.get_by_role("button", name="Should have ended here").click()
+    until(lambda: len(view.stored().steers) == 3, "ending it")
+    view.agree()
+    *steers, last = view.stored().steers
+    assert last.ends
     chosen = [view.decoded(view.stored().run_ids(steer.chosen)) for steer in steers if steer.chosen]
     assert chosen == [" shorter", " In the evening it has a longer way to us, and we see red."]
     pictures.take(view.tab, "steered")
+    page.get_by_role("button", name="Close the panel").click()
     pictures.phone(view.tab, "phone")
 
 
@@ -115,8 +122,8 @@ def test_it_is_trained(view: Steering, studio: Studio, pictures: Pictures) -> No
     page = view.page
     view.tab.go("#/train")
     page.get_by_label("Name of the adapter").fill("plain-words")
-    page.get_by_role("textbox", name="Epochs").fill("8" if pictures.full else "1")
-    expect(page.get_by_text("--epochs")).to_be_visible(timeout=WAIT)
+    page.get_by_role("textbox", name="Epochs").fill("4" if pictures.full else "1")
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=WAIT)
     pictures.take(view.tab, "train")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("main svg.main-svg").first).to_be_visible(timeout=WAIT)
@@ -125,7 +132,7 @@ def test_it_is_trained(view: Steering, studio: Studio, pictures: Pictures) -> No
     pictures.take(view.tab, "trained")
     [job] = studio.get("/jobs")["rows"]
     assert (job["name"], job["metrics"]["epochs"][0]["epoch"]) == ("plain-words", 1)
-    assert f"midcourse train --epochs {8 if pictures.full else 1}" in job["command"]
+    assert job["metrics"]["settings"]["epochs"] == (4 if pictures.full else 1)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download").click()
     with zipfile.ZipFile(io.BytesIO(Path(download.value.path()).read_bytes())) as files:
@@ -146,7 +153,6 @@ def test_it_is_switched_to(view: Steering, studio: Studio) -> None:
 
 def test_it_is_compared(view: Steering, studio: Studio, pictures: Pictures) -> None:
     page = view.page
-    until(lambda: studio.client.put("/api/preferences", json={"system": SYSTEM}).status_code == 200, "keeping it")
     view.tab.go("#/compare?right=plain-words")
     page.get_by_role("textbox", name="Prompt 1").fill("Why is grass green?")
     page.get_by_role("spinbutton", name="Tokens at most").fill("60" if pictures.full else "12")
