@@ -93,11 +93,16 @@ class Steering:
         """What the page shows is the accepted answer on disk."""
         self.at_rest()
         trace = self.stored()
-        expected = self.decoded(trace.answer(trace.head))
-        until(lambda: self.text().replace("⟨end⟩", "") == expected, f"showing {expected!r} (it shows {self.text()!r})")
+        expected = _whole(self.decoded(trace.answer(trace.head)))
+        until(lambda: _whole(self.text()) == expected, f"showing {expected!r} (it shows {self.text()!r})")
 
     def changes(self, what: Callable[[Trace], object], do: Callable[[], object]) -> None:
         """`do` changes `what` of the stored trace; wait for that."""
         before = what(self.stored())
         do()
         until(lambda: what(self.stored()) != before, "the change on disk")
+
+
+def _whole(text: str) -> str:
+    """Without the signs for an end and for pieces of characters, which a page may draw in its own way."""
+    return text.replace("⟨end⟩", "").replace("\ufffd", "")
