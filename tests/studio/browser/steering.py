@@ -91,10 +91,13 @@ class Steering:
 
     def agree(self) -> None:
         """What the page shows is the accepted answer on disk."""
-        self.at_rest()
-        trace = self.stored()
-        expected = _whole(self.decoded(trace.answer(trace.head)))
-        until(lambda: _whole(self.text()) == expected, f"showing {expected!r} (it shows {self.text()!r})")
+
+        def same() -> bool:
+            self.at_rest()
+            trace = self.stored()
+            return _whole(self.text()) == _whole(self.decoded(trace.answer(trace.head)))
+
+        until(same, "the page's showing what is stored")
 
     def changes(self, what: Callable[[Trace], object], do: Callable[[], object]) -> None:
         """`do` changes `what` of the stored trace; wait for that."""

@@ -19,7 +19,11 @@ def studio(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         yield studio
 
 
-@pytest.mark.parametrize("moment", range(3))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "moment" in metafunc.fixturenames:
+        metafunc.parametrize("moment", range(metafunc.config.getoption("--moments")))
+
+
 def test_the_server(studio: Studio, moment: int) -> None:
     """Two people work; whatever they were told is kept is there when the server is back."""
     chance = random.Random(moment)
