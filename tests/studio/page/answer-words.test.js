@@ -73,7 +73,8 @@ test("the steer that one stands on", () => {
   assert.equal(steerAt(steers, 4).number, 0, "right after it");
   assert.equal(steerAt(steers, 5), null);
   assert.equal(steerAt(steers, 6).number, 1);
-  assert.deepEqual(steerLine(steer(0, 1, 2, { ends: true })), { kind: "Correction", rejected: ["y"], chosen: "x ⟨end⟩" });
+  assert.deepEqual(steerLine(steer(0, 1, 2, { chosen: " x⟨end⟩", ends: true })), { kind: "Correction", rejected: ["y"], chosen: "x ⟨end⟩" });
+  assert.equal(steerLine(steer(0, 1, 2, { chosen: "⟨end⟩", ends: true, kind: "ending" })).chosen, "⟨end⟩");
   assert.equal(steerLine(steer(0, 1, 2, { chosen: null, kind: "mark" })).chosen, "");
 });
 

@@ -63,9 +63,9 @@ export function sibling(forks, at, direction) {
 
 const KINDS = { correction: "Correction", insertion: "Insertion", ending: "Ending", mark: "Mark" };
 
-/** What a steer says, in a line. @param {T.SteerView} steer */
-export function steerLine({ kind, chosen, rejected, ends }) {
-  const put = chosen === null ? "" : visible(`${chosen.trim()}${ends ? " ⟨end⟩" : ""}`.trim(), 80);
+/** What a steer says, in a line; its texts name an end as a token of theirs. @param {T.SteerView} steer */
+export function steerLine({ kind, chosen, rejected }) {
+  const put = visible((chosen ?? "").trim().replace(/(\S)⟨end⟩$/, "$1 ⟨end⟩"), 80);
   return { kind: KINDS[kind], rejected: rejected.map((text) => visible(text.trim(), 80) || "⟨end⟩"), chosen: put };
 }
 
