@@ -8,13 +8,18 @@ from tests.studio.browser.tab import Tab
 
 LARGEST = 300_000  # bytes of a picture
 PHONE = {"width": 390, "height": 780}
+NAMED_SHORTLY = """folder => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) texts.currentNode.data = texts.currentNode.data.replaceAll(folder, "");
+}"""
 
 
 class Pictures:
-    """Takes pictures into `folder`, or none where there is no folder."""
+    """Takes pictures into `folder`, or none where there is no folder. What lies in `home` is named from there on."""
 
-    def __init__(self, folder: str | None) -> None:
+    def __init__(self, folder: str | None, home: Path) -> None:
         self.folder = Path(folder) if folder else None
+        self.home = home
         self.taken: list[Path] = []
 
     @property
@@ -28,6 +33,7 @@ class Pictures:
             return
         for scheme, end in (("dark", "-dark"), ("light", "")):
             tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            tab.page.evaluate(NAMED_SHORTLY, f"{self.home}/")
             path = self.folder / f"studio-{name}{end}.png"
             tab.page.screenshot(path=path, animations="disabled", caret="initial")
             self.taken.append(path)

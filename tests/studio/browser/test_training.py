@@ -42,8 +42,8 @@ def tokenizer(bundled_path: Path) -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def pictures(request: pytest.FixtureRequest) -> Pictures:
-    return Pictures(request.config.getoption("--pictures"))
+def pictures(request: pytest.FixtureRequest, studio: Studio) -> Pictures:
+    return Pictures(request.config.getoption("--pictures"), studio.folder)
 
 
 @pytest.fixture
