@@ -53,6 +53,18 @@ seats.Seats.read, trace.LiveTrace.wrote = timed, noted
 sys.exit(main())
 """
 
+FRAMES = """{
+  const request = window.requestAnimationFrame.bind(window); const after = new MessageChannel();
+  after.port1.onmessage = () => { window.inFrame = false; };
+  window.requestAnimationFrame = (run) => request((now) => {
+    window.inFrame = true; after.port2.postMessage(0); run(now);
+  });
+  new MutationObserver((_, watch) => {
+    if (!document.querySelector('mc-trace-list li a')) return;
+    watch.disconnect(); request(() => setTimeout(() => { window.listed = performance.now(); }));
+  }).observe(document, { childList: true, subtree: true });
+}"""
+
 WATCH = """() => {
   window.painted = {}; window.frames = []; window.long = [];
   const channel = new MessageChannel(); let waiting = [];
@@ -62,7 +74,9 @@ WATCH = """() => {
     for (const { addedNodes } of changes) for (const node of addedNodes)
       for (const one of node.matches?.('.t[data-depth]') ? [node] : node.querySelectorAll?.('.t[data-depth]') ?? [])
         { waiting.push(+one.dataset.depth); any = true; }
-    if (any) requestAnimationFrame(() => channel.port2.postMessage(0));
+    // What is changed within a frame is painted by it, all else by the next one.
+    if (any && window.inFrame) channel.port2.postMessage(0);
+    else if (any) requestAnimationFrame(() => channel.port2.postMessage(0));
   }).observe(document.querySelector('mc-answer'), { childList: true, subtree: true });
   let before = performance.now();
   const frame = (now) => { window.frames.push(now - before); before = now; requestAnimationFrame(frame); };
@@ -81,10 +95,8 @@ TYPED = """(text) => new Promise((resolve) => {
   field.dispatchEvent(new Event('input', { bubbles: true }));
 })"""
 
-LOADED = """() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(() => {
-  const asked = performance.getEntriesByType('resource').find(({ name }) => name.includes('/api/traces'));
-  resolve(performance.now() - asked.startTime);
-})))"""
+LOADED = """window.listed - performance.getEntriesByType('resource')
+  .find(({ name }) => name.includes('/api/traces')).startTime"""
 
 
 @contextmanager
@@ -201,6 +213,7 @@ def listing(client: httpx.Client, page: Page) -> dict[str, Any]:
     for _ in range(5):
         page.reload()
         page.wait_for_selector("mc-trace-list li a")
+        tick(page)
         loaded.append(page.evaluate(LOADED))
     return {
         "http_ms": spread(asked[""]),
@@ -225,6 +238,7 @@ def main() -> None:
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         page = browser.new_page(viewport={"width": 1400, "height": 900})
+        page.add_init_script(FRAMES)
         page.goto(f"{client.base_url}?token={TOKEN}")
         page.wait_for_selector("mc-composer")
         print(json.dumps({"page": answer(client, page, notes, given.tokens, given.more)}, indent=1), flush=True)

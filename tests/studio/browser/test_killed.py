@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.studio.browser.person import Person
-from tests.studio.browser.process import Studio
+from tests.studio.browser.process import Studio, until
+
+ANSWERS = Path(__file__).parent / "answers.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +43,33 @@ def test_the_server(studio: Studio, moment: int) -> None:
     assert sum(len(one.kept.steers) for one in people) > 0
     for one in people:
         one.kept.check(studio)
+
+
+def test_the_training(studio: Studio, moment: int) -> None:
+    """The studio goes on, says that the training was killed, and the training goes on when it is asked to."""
+    if moment == 0:
+        studio.post("/import", {"name": ANSWERS.name, "text": ANSWERS.read_text(encoding="utf-8")})
+    name = f"killed-{moment}"
+    job = studio.post("/jobs/train", {"name": name, "settings": {"epochs": 8, "checkpoint_every": 1}}, code=201)["id"]
+
+    def steps() -> int:
+        progress = studio.get(f"/jobs/{job}")["job"]["progress"]
+        return progress["step"] if progress else 0
+
+    wanted = random.Random(moment).randrange(1, 20)
+    until(lambda: steps() >= wanted, f"step {wanted}")
+    for child in _below(studio.process.pid if studio.process else 0):
+        os.kill(child, signal.SIGKILL)
+    until(lambda: studio.get(f"/jobs/{job}")["job"]["state"] == "failed", "saying so")
+    assert studio.get(f"/jobs/{job}")["job"]["resumable"]
+    studio.sound()
+    studio.post(f"/jobs/{job}/resume")
+    until(lambda: studio.get(f"/jobs/{job}")["job"]["state"] in ("done", "failed"), "the end")
+    assert studio.get(f"/jobs/{job}")["job"]["state"] == "done"
+    assert name in [one["name"] for one in studio.get("/models")["adapters"]]
+
+
+def _below(pid: int) -> list[int]:
+    """The processes that a process has started and that run."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for task in tasks for child in (task / "children").read_text().split()]
