@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import re
 import statistics
 import subprocess
@@ -111,10 +112,12 @@ def resume(client: httpx.Client, tokens: int, rounds: int) -> dict[str, Any]:
     tab.post("write")  # the whole answer is read once
     tab.idle()
     first, steps, said = [], [], []
-    for number in range(rounds):
+    drawn = random.Random(0)
+    for _ in range(rounds):
         seen = len(tab.events)
         began = time.perf_counter()
-        text = f" {NAMES[number % len(NAMES)]}, who is {30 + number},"
+        name = drawn.choice(NAMES)  # not in a row: the model would have guessed the next one
+        text = f" {name}, who is {drawn.randrange(10, 100)},"
         tab.post("steer", action="correct", depth=tab.depth - 8, text=text)
         tab.wait(lambda seen=seen: sum(kind == "token" for _, kind, _ in tab.events[seen:]) >= 10)
         tab.idle()

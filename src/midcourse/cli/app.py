@@ -17,6 +17,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from midcourse import __version__
+from midcourse.cli.attributes.app import app as attributes
 from midcourse.cli.console import Terminal, rank, say
 from midcourse.config import problems
 from midcourse.errors import ElsewhereError, MidcourseError, UserError
@@ -104,6 +105,7 @@ COMMANDS = (
 )
 for _name, _path, _line, _more in COMMANDS:
     app.command(_path, name=_name, help=f"{_line}\n\n{_more}")
+app.command(attributes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

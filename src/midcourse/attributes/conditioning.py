@@ -1,0 +1,69 @@
+"""How a model is told which values are wanted: a line of the system message, or special tokens before the answer.
+
+Representation: a `Conditioning` is a schema and how its values are written. It is saved with every checkpoint
+(`manifest.py`), so that trainer, engine and studio write the same ids for the same request.
+
+Invariants: only what is asked for is written, in the schema's order; nothing asked for is the plain conversation, which
+is what attribute dropout trains and what guidance takes as neutral.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from midcourse.attributes.schema import Schema, Values, written
+from midcourse.trace.tree import Message
+
+Way = Literal["system", "tokens"]
+
+
+class Conditioning(BaseModel):
+    """A schema and how values of it are written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    attributes: Schema
+    """What can be asked for."""
+    way: Way = "system"
+    """A line of the system message, or special tokens where the answer begins."""
+    line: str = "Answer with {values}."
+    """The system line; {values} becomes `helpfulness 4, verbosity 1`."""
+    separator: str = ", "
+    """What stands between two values."""
+    value: str = "{name} {value}"
+    """How one value is written."""
+
+    def text(self, values: Values) -> str:
+        """The values as words, in the schema's order."""
+        return self.separator.join(
+            self.value.format(name=name, value=written(value))
+            for name, value in self.attributes.ordered(values).items()
+        )
+
+    def messages(self, messages: Sequence[Message], values: Values) -> list[Message]:
+        """The conversation with the system line that asks for `values`; itself without any, or by special tokens."""
+        asked = [dict(message) for message in messages]
+        if not values or self.way != "system":
+            return asked
+        line = self.line.format(values=self.text(values))
+        if asked and asked[0].get("role") == "system":
+            asked[0]["content"] = f"{asked[0]['content']}\n\n{line}"
+            return asked
+        return [{"role": "system", "content": line}, *asked]
+
+    def after(self, values: Values) -> str:
+        """What stands between the prompt and the answer: special tokens as text; nothing by a system line."""
+        return "" if not values or self.way != "tokens" else "".join(map("<|{}|>".format, self._tokens(values)))
+
+    def _tokens(self, values: Values) -> list[str]:
+        return [f"{name}={written(value)}" for name, value in self.attributes.snap(values).items()]
+
+    @property
+    def special(self) -> tuple[str, ...]:
+        """The special tokens that the tokenizer must have: one for each level of each attribute."""
+        if self.way != "tokens":
+            return ()
+        return tuple(f"<|{one.name}={written(level)}|>" for one in self.attributes.attributes for level in one.levels)

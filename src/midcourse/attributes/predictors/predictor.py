@@ -1,0 +1,57 @@
+"""What every predictor does, whatever is behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from midcourse.attributes.schema import Schema
+from midcourse.trace.tree import Message
+
+Conversation = Sequence[Message]  # the last message is the assistant's answer that is rated
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """Values in each attribute's own units, in the schema's order, not snapped to its steps.
+
+    An attribute that the predictor cannot judge is missing. `deviation` is the standard deviation of the noise on each
+    value, where it is known: the smaller, the surer.
+    """
+
+    values: Mapping[str, float]
+    deviation: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Dense:
+    """A prediction at every token of an answer, as if it ended there.
+
+    `ends` are the byte offsets in the answer (UTF-8) at which the tokens end; `values` are parallel to them.
+    """
+
+    ends: Sequence[int]
+    values: Mapping[str, Sequence[float]]
+
+
+class Predictor(Protocol):
+    """Rates answers. `name` tells it from others wherever its labels go."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def attributes(self) -> Schema: ...  # noqa: D102
+
+    def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
+        """One prediction for each conversation's last turn, in order. It batches as it likes."""
+        ...
+
+
+class DensePredictor(Predictor, Protocol):
+    """A predictor that can also say where in an answer an attribute rises or falls."""
+
+    def dense(self, conversation: Conversation) -> Dense:
+        """The prediction after each token of the last turn."""
+        ...

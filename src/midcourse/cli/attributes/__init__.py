@@ -1,0 +1,1 @@
+"""`attributes …`: SteerLM on the command line. Each command parses, calls one function and renders."""

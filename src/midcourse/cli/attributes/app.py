@@ -1,0 +1,24 @@
+"""The commands of `midcourse attributes`, put together."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+app = App(
+    name="attributes",
+    help="SteerLM: graded attributes of answers, from ratings to dials.",
+    help_format="markdown",
+    result_action="return_value",
+)
+
+# name, where it is (imported only when it is called), what it does: a line for the list, then what its own help adds
+COMMANDS = (
+    (
+        "schema",
+        "midcourse.cli.attributes.schema:schema",
+        "Show a schema: its attributes, their scales and what both ends mean.",
+        "A ready-made one (helpsteer, oasst) or a YAML file, checked.",
+    ),
+)
+for _name, _path, _line, _more in COMMANDS:
+    app.command(_path, name=_name, help=f"{_line}\n\n{_more}")
