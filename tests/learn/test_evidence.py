@@ -18,7 +18,7 @@ from midcourse.learn import evidence, items, packing
 from midcourse.learn.batch import batch
 from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.expression import Term, divergences
-from midcourse.learn.items import Example, Segment, examples
+from midcourse.learn.items import Drawn, Example, Segment, examples
 from midcourse.learn.layout import build
 from midcourse.learn.objectives import OBJECTIVES, Constants
 from midcourse.learn.tally import Tally
@@ -62,17 +62,19 @@ def _trace(seed: int, weight: float = 1.0) -> Trace:
 
 
 def _noted(traces: list[Trace]) -> list[Example]:
-    """All that is supervised; two tokens of each side are taken to be unchanged, for random ones rarely are."""
-    return [
-        replace(
-            example,
-            segments=tuple(
-                replace(segment, unchanged=(1, 2)) if segment.side in ("chosen", "rejected") else segment
-                for segment in example.segments
-            ),
-        )
-        for example in examples(traces, SIDES)
-    ]
+    """All that is supervised; two tokens of each side are taken to be unchanged, for random ones rarely are.
+
+    What was rejected is taken for samples as well: two for each steer, drawn with other probabilities than they have.
+    """
+    found = []
+    for example in examples(traces, SIDES):
+        segments = [replace(s, unchanged=(1, 2)) if s.side in ("chosen", "rejected") else s for s in example.segments]
+        for segment in example.segments:
+            if segment.side == "rejected":
+                drawn = Drawn((0.8, 0.2)[segment.which], -25.0 - segment.which)
+                segments.append(replace(segment, side="sample", drawn=drawn))
+        found.append(replace(example, segments=tuple(segments)))
+    return found
 
 
 def _examples(count: int = 3) -> list[Example]:
@@ -215,7 +217,7 @@ def test_each_steer_counts_once() -> None:
 
 
 def test_swapped_sides_flip_the_margin() -> None:
-    swapped = evidence.Evidence(PLAIN.rejected, PLAIN.chosen, PLAIN.marked, PLAIN.accepted, PLAIN.text)
+    swapped = evidence.Evidence(PLAIN.rejected, PLAIN.chosen, PLAIN.marked, PLAIN.accepted, PLAIN.text, PLAIN.sample)
 
     def margin(found: evidence.Evidence) -> float:
         tally = Tally()

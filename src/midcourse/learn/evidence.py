@@ -35,7 +35,7 @@ def gather(
     def runs(side: Side) -> Runs:
         return _runs(batch, output.logp_T, ref_T, kl_T if side in held else None, side)
 
-    return Evidence(runs("chosen"), runs("rejected"), runs("marked"), runs("accepted"), runs("text"))
+    return Evidence(runs("chosen"), runs("rejected"), runs("marked"), runs("accepted"), runs("text"), runs("sample"))
 
 
 def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, kl_T: Tensor | None, side: Side) -> Runs:
@@ -58,7 +58,17 @@ def _runs(batch: Batch, logp_T: Tensor, ref_T: Tensor | None, kl_T: Tensor | Non
         weight_R=logp_T.new_tensor([placed.segment.weight for placed in segments]),
         whole_R=logp_T.new_tensor([placed.segment.whole or len(placed.segment) for placed in segments]),
         unchanged_T=_unchanged_T(segments, logp_T.device),
+        target_R=_drawn_R(segments, logp_T, 0),
+        drawn_R=_drawn_R(segments, logp_T, 1),
     )
+
+
+def _drawn_R(runs: Sequence[Placed], like: Tensor, field: int) -> Tensor | None:
+    """One number of how each run was drawn; None where they were not."""
+    known = [placed.segment.drawn for placed in runs]
+    if not known or None in known:
+        return None
+    return like.new_tensor([drawn[field] for drawn in known if drawn is not None])
 
 
 def _unchanged_T(runs: Sequence[Placed], device: torch.device) -> Tensor | None:

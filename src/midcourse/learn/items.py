@@ -8,9 +8,11 @@ Sides:
 - `marked`: what a mark rejects, a steer without a correction;
 - `accepted`: the model's own tokens on the trunk, which the person read and let stand. Tokens that some steer rejects
   are not among them, nor is an end of answer that nobody confirmed;
-- `text`: unrelated text, to hold the model where it is.
+- `text`: unrelated text, to hold the model where it is;
+- `sample`: one of several answers drawn for the same request, which are weighed against each other.
 
-Invariant: every supervised token belongs to a segment, and every segment but `accepted` and `text` to a steer.
+Invariant: every supervised token belongs to a segment, and every segment but `accepted` and `text` to a steer (all
+`sample`s of one request count as one).
 Steers and traces of weight 0 are absent, and so are steers that are set aside: neither side of them is trained on. What
 they reject is not `accepted` either, for somebody has called it wrong; what they choose is a person's, which never is.
 """
@@ -24,7 +26,7 @@ from typing import Literal, NamedTuple
 from midcourse.errors import UserError
 from midcourse.trace.tree import ROOT, Run, Steer, Trace
 
-Side = Literal["chosen", "rejected", "marked", "accepted", "text"]
+Side = Literal["chosen", "rejected", "marked", "accepted", "text", "sample"]
 
 
 class Slice(NamedTuple):
@@ -35,12 +37,21 @@ class Slice(NamedTuple):
     stop: int
 
 
+class Drawn(NamedTuple):
+    """What is known of a sample: its `target`, the share it should have of its request's probability (all samples of a
+    request add up to 1), and the log-probability in nats with which it was drawn."""
+
+    target: float
+    logp: float
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """Supervised tokens on one path, first to last. `steer` counts the trace's steers, `which` its rejected runs.
 
     Part of a longer run that was cut says with `whole` how many tokens that has. `unchanged` are the places of the
-    tokens that the other side of the steer has too, where that is asked for (`changes.py`).
+    tokens that the other side of the steer has too, where that is asked for (`changes.py`). A `sample` says how it was
+    `drawn`.
     """
 
     side: Side
@@ -50,6 +61,7 @@ class Segment:
     which: int = 0
     whole: int | None = None
     unchanged: tuple[int, ...] = ()
+    drawn: Drawn | None = None
 
     def __len__(self) -> int:
         return sum(part.stop - part.start for part in self.slices)

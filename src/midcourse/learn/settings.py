@@ -43,7 +43,8 @@ class TrainSettings(BaseModel):
     # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
     """What to minimise, added up with weights ("dpo + 0.5 sft + 0.1 anchor"): sft, accepted, dpo, robust, ipo, hinge,
-    ddpo, dpop, bdpo, listwise, tdpo1, tdpo2, simpo, orpo, unlikelihood, unlikelihood_all, anchor (docs/objectives.md).
+    ddpo, dpop, bdpo, listwise, tdpo1, tdpo2, simpo, orpo, unlikelihood, unlikelihood_all, anchor, steerlm2
+    (docs/objectives.md).
     """
     epochs: int = Field(default=4, ge=1)
     """How often each steer is seen."""

@@ -22,6 +22,7 @@ WORDS: dict[Side, str] = {
     "marked": "marks",
     "accepted": "accepted tokens",
     "text": "other texts",
+    "sample": "samples",
 }
 
 

@@ -13,8 +13,9 @@ def runs(
     *of: tuple[int, float, list[float], list[float]],
     unchanged: Sequence[bool] | None = None,
     kl: Sequence[float] | None = None,
+    drawn: Sequence[tuple[float, float]] | None = None,
 ) -> Runs:
-    """From (steer, weight, log π, log π_ref) of each run."""
+    """From (steer, weight, log π, log π_ref) of each run; `drawn` has (w, log Q') of each sample."""
     return Runs(
         logp_T=torch.tensor([value for _, _, logp, _ in of for value in logp], dtype=torch.float64),
         ref_T=torch.tensor([value for _, _, _, ref in of for value in ref], dtype=torch.float64),
@@ -23,6 +24,8 @@ def runs(
         steer_R=torch.tensor([steer for steer, *_ in of], dtype=torch.long),
         weight_R=torch.tensor([weight for _, weight, *_ in of], dtype=torch.float64),
         unchanged_T=None if unchanged is None else torch.tensor(unchanged),
+        target_R=None if drawn is None else torch.tensor([target for target, _ in drawn], dtype=torch.float64),
+        drawn_R=None if drawn is None else torch.tensor([logp for _, logp in drawn], dtype=torch.float64),
     )
 
 
@@ -33,9 +36,11 @@ def evidence(
     marked: Runs | None = None,
     accepted: Runs | None = None,
     text: Runs | None = None,
+    sample: Runs | None = None,
 ) -> Evidence:
     """With nothing on the sides that are not given."""
-    return Evidence(*(side if side is not None else runs(kl=[]) for side in (chosen, rejected, marked, accepted, text)))
+    sides = (chosen, rejected, marked, accepted, text, sample)
+    return Evidence(*(side if side is not None else runs(kl=[]) for side in sides))
 
 
 # One steer: the correction has two tokens, log π = -1 and -0.5, reference -1.5 and -1, so Δ(c) = 0.5 + 0.5 = 1.

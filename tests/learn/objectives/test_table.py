@@ -25,6 +25,7 @@ def _full() -> Evidence:
         runs((1, 1.0, [-0.7], [-0.5]), kl=[0.1]),
         runs((2, 1.0, [-0.7], [-0.5]), kl=[0.1]),
         runs((3, 1.0, [-0.7], [-0.5]), kl=[0.1]),
+        runs((4, 1.0, [-0.7], [-0.5]), (4, 1.0, [-0.9], [-0.5]), kl=[0.1, 0.1], drawn=[(0.9, -1.0), (0.1, -1.0)]),
     ]
     for side in sides:
         side.logp_T.requires_grad_()
@@ -41,7 +42,7 @@ def test_what_is_right_is_raised_and_what_is_wrong_lowered(name: str) -> None:
     """
     found, objective = _full(), OBJECTIVES[name]
     objective(found, Constants(beta=0.5)).backward()
-    signs = {"chosen": -1, "rejected": 1, "marked": 1, "accepted": -1, "text": 0}
+    signs = {"chosen": -1, "rejected": 1, "marked": 1, "accepted": -1, "text": 0, "sample": 0}
     for side, sign in signs.items():
         grads = [value.grad for value in (getattr(found, side).logp_T, getattr(found, side).kl_T)]
         assert any(grad is not None and grad.any() for grad in grads) == (side in objective.sides), side

@@ -9,6 +9,7 @@ sequential.py   tdpo1, tdpo2
 free.py         simpo, orpo: without a reference
 marks.py        unlikelihood
 holding.py      anchor
+posterior.py    steerlm2: several samples against the weights that they should have
 emphasis.py     how much more changed tokens count
 """
 

@@ -1,7 +1,8 @@
 """What the losses see of a batch: runs of tokens by side, and who is compared with whom.
 
-Five sides, each a `Runs`: `chosen` and `rejected` of the steers that were corrected, `marked` (rejected, and nobody
-said what instead), `accepted` (the model's own tokens that a person let stand) and `text` (unrelated).
+Six sides, each a `Runs`: `chosen` and `rejected` of the steers that were corrected, `marked` (rejected, and nobody
+said what instead), `accepted` (the model's own tokens that a person let stand), `text` (unrelated) and `sample`
+(several answers to one request, which count as one steer).
 
 Legend: T tokens, R runs, P pairs.
 """
@@ -25,7 +26,8 @@ class Runs:
     objective asks for it; `run_T` the run of each token; `unchanged_T` whether the other side of the steer has it too,
     None where no objective asks; `steer_R` the steer of each run (the trace, for runs that belong to no steer);
     `weight_R`; `whole_R`, where some run is only part of one that was cut, how many tokens that one has: means are
-    taken over these.
+    taken over these. Of samples, `target_R` is the share that each should have among those of its steer, and `drawn_R`
+    log Q'(y), with which it was drawn.
     """
 
     logp_T: Tensor
@@ -36,6 +38,8 @@ class Runs:
     weight_R: Tensor
     whole_R: Tensor | None = None
     unchanged_T: Tensor | None = None
+    target_R: Tensor | None = None
+    drawn_R: Tensor | None = None
 
     def over_R(self, value_T: Tensor, lengths: Lengths = "sum") -> Tensor:
         """The sum, or the mean, of `value_T` over each run."""
@@ -91,6 +95,7 @@ class Evidence:
     marked: Runs
     accepted: Runs
     text: Runs
+    sample: Runs
 
     @property
     def pairs(self) -> Pairs:

@@ -20,6 +20,7 @@ from midcourse.learn.objectives.free import orpo, simpo
 from midcourse.learn.objectives.holding import anchor
 from midcourse.learn.objectives.imitation import accepted, sft
 from midcourse.learn.objectives.marks import unlikelihood, unlikelihood_all
+from midcourse.learn.objectives.posterior import steerlm2
 from midcourse.learn.objectives.preference import bdpo, ddpo, dpo, dpop, hinge, ipo, listwise, robust
 from midcourse.learn.objectives.runs import Evidence, Lengths
 from midcourse.learn.objectives.sequential import tdpo1, tdpo2
@@ -68,4 +69,5 @@ OBJECTIVES: dict[str, Objective] = {
     "unlikelihood": Objective(unlikelihood, frozenset({"marked"})),
     "unlikelihood_all": Objective(unlikelihood_all, frozenset({"marked", "rejected"})),
     "anchor": Objective(anchor, _KEPT, reference=True, divergence=_KEPT),
+    "steerlm2": Objective(steerlm2, frozenset({"sample"})),
 }
