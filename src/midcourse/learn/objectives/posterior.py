@@ -12,7 +12,7 @@ from midcourse.learn.objectives.runs import Evidence, Lengths
 def steerlm2(evidence: Evidence, constants: Constants, lengths: Lengths = "sum") -> Tensor:  # noqa: ARG001
     """KL(w‖b) = Σ_i w_i log(w_i/b_i), b = softmax_i(log π(y_i|x, a) − log Q'(y_i|x, a)), over n samples y_i ~ Q'
 
-    From SteerLM 2.0, arXiv 2406.08673, section 4.3: w = softmax_i(log P(a|x, y_i) + log P(y_i|x) − log Q'(y_i|x, a)) is
+    From SteerLM 2.0, arXiv 2406.08673: w = softmax_i(log P(a|x, y_i) + log P(y_i|x) − log Q'(y_i|x, a)) is
     what each sample should weigh, b what it weighs now. The paper gives the gradient, Σ_i (w_i − b_i) ∇(−log π(y_i));
     this is the function that has it. At b = w both are 0.
 
