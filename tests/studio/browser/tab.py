@@ -7,7 +7,7 @@ of a script, failed request and answer of 400 and above.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,6 +71,16 @@ class Tab:
     def route(self) -> str:
         """What follows the # of the address."""
         return self.page.url.partition("#")[2]
+
+    def lose(self, pattern: str) -> Callable[[], None]:
+        """Load the page anew as one whose requests to `pattern` fail; what is returned lets them through again.
+
+        Chromium takes a pattern to a page that stands already without saying when it is there: a request soon after
+        `page.route` gets past it now and then. A page that is loaded later has it from its first request on.
+        """
+        self.page.route(pattern, lambda route: route.abort())
+        self.page.reload()
+        return lambda: self.page.unroute(pattern)
 
     def connected(self) -> None:
         """Wait until the page hears from the server."""

@@ -95,14 +95,15 @@ def test_a_table_is_walked_and_changed_by_keys(studio: Running, page: Page) -> N
 
 
 def test_what_fails_stays_typed(studio: Running, page: Page, tab: Tab) -> None:
-    page.route("**/api/traces/*/steers/*", lambda route: route.abort())
+    found = tab.lose("**/api/traces/*/steers/*")
+    expect(row(page, 0)).to_be_visible()
     with tab.expecting(r"failed: .*/steers/.*", r"console: .*ERR_FAILED.*"):
         page.keyboard.press("j")
         page.keyboard.press("r")
         page.keyboard.type("mine")
         page.keyboard.press("Enter")
         expect(page.locator("mc-steer-editor .fault")).to_contain_text("Not kept")
-    page.unroute("**/api/traces/*/steers/*")
+    found()
     expect(page.get_by_role("textbox", name="Reason")).to_have_value("mine")
     page.get_by_role("textbox", name="Reason").press("Enter")
     expect(row(page, 1)).to_contain_text("mine")
