@@ -21,6 +21,7 @@ about = st.fixed_dictionaries(
         "author": words,
         "created": st.just("2026-11-22T12:00:00Z"),
         "aside": st.booleans(),
+        "serves": st.lists(words.filter(bool), max_size=2),
     },
 )
 

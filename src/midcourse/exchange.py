@@ -109,8 +109,8 @@ def take(store: Store, files: Iterable[tuple[str, ReadResult]], tokenizer: HFTok
 class Outgoing(NamedTuple):
     """What goes out: with nothing given, everything.
 
-    `tag`, `steered`, `attribute` and `model` say which traces, as in `store.filters`. With `steer_tag`, `author` or
-    `text` only traces with such steers go out, and in them all other steers are set aside.
+    `tag`, `steered`, `attribute` and `model` say which traces, as in `store.filters`. With `steer_tag`, `author`,
+    `text` or `serves` only traces with such steers go out, and in them all other steers are set aside.
     """
 
     tag: str | None = None
@@ -120,18 +120,19 @@ class Outgoing(NamedTuple):
     steer_tag: str | None = None
     author: str | None = None
     text: str | None = None
+    serves: str | None = None
 
     @property
     def where(self) -> tuple[TracesWhere | None, SteersWhere | None]:
         """As conditions of the store: on traces, or on steers."""
-        if self.steer_tag is None and self.author is None and not self.text:
+        if self.steer_tag is None and self.author is None and not self.text and self.serves is None:
             traces: TracesWhere = {
                 "tag": self.tag, "steered": self.steered, "attribute": self.attribute, "model": self.model
             }  # fmt: skip
             return traces, None
         steers: SteersWhere = {
             "trace_tag": self.tag, "attribute": self.attribute, "model": self.model,
-            "tag": self.steer_tag, "author": self.author, "text": self.text,
+            "tag": self.steer_tag, "author": self.author, "text": self.text, "serves": self.serves,
         }  # fmt: skip
         return None, steers
 

@@ -38,6 +38,7 @@ def test_how_a_steer_stands(mc: Callable[..., Ran], kept: Path) -> None:
         (["--not-aside", "--kind", "mark"], lambda row: not row["aside"] and row["kind"] == "mark"),
         (["--abandoned"], lambda row: row["abandoned"]),
         (["--not-abandoned", "--author", "bob"], lambda row: not row["abandoned"] and row["author"] == "bob"),
+        (["--serves", "help"], lambda row: "help" in row["serves"]),
         (["--trace-tag", "tag 1", "--model", "m0"], lambda row: int(row["trace"]) % 6 == 4),
     ],
 )

@@ -77,4 +77,5 @@ def steer(draw: st.DrawFn, trace: Trace, ids: list[int]) -> None:
         author=draw(st.none() | TEXT),
         created=draw(st.none() | TEXT),
         aside=draw(st.booleans()),
+        serves=draw(st.lists(TEXT, max_size=2)),
     )

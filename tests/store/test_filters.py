@@ -50,7 +50,10 @@ def varied() -> list[Trace]:
         if number % 5 == 2:
             trace.undo()
             trace.undo()
-        trace.steers = [replace(steer, aside=(steer.id + number) % 7 == 0) for steer in trace.steers]
+        trace.steers = [
+            replace(steer, aside=(steer.id + number) % 7 == 0, serves=("humour", "help")[: (steer.id + number) % 3])
+            for steer in trace.steers
+        ]
         made.append(trace)
     return made
 
@@ -68,9 +71,10 @@ def meets(where: SteersWhere, trace: Trace, steer: Steer, *, abandoned: bool) ->
         "model": trace.model,
     }
     asked = {name: value for name, value in where.items() if value is not None}
-    text, tag, trace_tag = (str(asked.pop(name, "")) for name in ("text", "tag", "trace_tag"))
+    text, tag, trace_tag, serves = (str(asked.pop(name, "")) for name in ("text", "tag", "trace_tag", "serves"))
     said = any(text.casefold() in read(ids) for ids in sides)
     tagged = (not tag or tag in steer.tags) and (not trace_tag or trace_tag in trace.tags)
+    tagged = tagged and (not serves or serves in steer.serves)
     return said and tagged and all(facts[name] == value for name, value in asked.items())
 
 
@@ -78,6 +82,11 @@ STEERS: list[SteersWhere] = [
     {},
     {"kind": "mark"},
     {"kind": "ending"},
+    {"serves": "humour"},
+    {"serves": "help", "kind": "correction", "trace_tag": "tag 1"},
+    {"serves": "help", "tag": "odd"},
+    {"serves": "humour", "text": "3", "model": "m0"},
+    {"serves": "nothing"},
     {"kind": "insertion"},
     {"aside": True},
     {"aside": False, "author": "ada"},
@@ -187,12 +196,13 @@ def test_moving_the_head_is_seen(kept: Store) -> None:
 def test_setting_aside_and_attributes_are_seen(kept: Store) -> None:
     trace = kept.get("11")
     assert not trace.steers[0].aside
-    trace.steers[0] = replace(trace.steers[0], aside=True)
+    trace.steers[0] = replace(trace.steers[0], aside=True, serves=("wit",))
     trace.attributes = {"wit": 2.0}
     kept.save(trace)
     assert kept.get("11") == trace
     assert [row.steer for row in kept.steers(trace="11", aside=True).rows][-1] == 0
     assert [row.id for row in kept.traces(attribute="wit:2..2").rows] == ["11"]
+    assert [(row.steer, row.serves) for row in kept.steers(serves="wit").rows] == [(0, ("wit",))]
     assert "11" not in {row.id for row in kept.traces(attribute="humour", limit=1000).rows}
 
 
@@ -208,11 +218,16 @@ def test_what_there_is_to_filter_by(kept: Store) -> None:
         author: sum(steer.author == author for steer in steers) for author in ("ada", "bob")
     }
     assert [(facet.value, facet.count) for facet in found.attributes] == [("humour", 24), ("help", 12)]
+    assert {facet.value: facet.count for facet in found.serves} == {
+        name: sum(name in steer.serves for steer in steers) for name in ("humour", "help")
+    }
     assert [(facet.value, facet.count) for facet in found.models] == [("m0", 12), ("m1", 12)]
     assert (found.traces, found.steers, found.aside) == (24, len(steers), sum(steer.aside for steer in steers))
 
 
-@pytest.mark.parametrize("where", [{}, {"tag": "t", "model": "m1"}, {"author": "bob"}, {"text": "uv"}, {"aside": True}])
+@pytest.mark.parametrize(
+    "where", [{}, {"tag": "t", "model": "m1"}, {"author": "bob"}, {"text": "uv"}, {"aside": True}, {"serves": "help"}]
+)
 def test_a_selection_sets_the_rest_aside(kept: Store, where: SteersWhere) -> None:
     """Traces come with every steer, and those alone count that are selected."""
     wanted: SteersWhere = {"aside": False, **where}

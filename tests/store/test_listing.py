@@ -177,6 +177,7 @@ def test_pages_are_found_by_indexes(store: Store, tmp_path: Path) -> None:
         {"aside": False, "author": "ada", "kind": "ending"},
         {"trace_tag": "all"}, {"trace_tag": "all", "aside": True}, {"model": "m", "trace_tag": "all", "tag": "t"},
         {"text": "x", "author": "ada", "trace_tag": "all"}, {"attribute": "a:1..2", "tag": "t"},
+        {"serves": "wit"}, {"serves": "wit", "aside": False, "tag": "t", "trace_tag": "all"},
     ]  # fmt: skip
     for filters in steers:
         for after in (None, key):

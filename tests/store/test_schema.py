@@ -35,7 +35,7 @@ def test_migrations_make_exactly_the_tables(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path / 'made.db'}")
     metadata.create_all(engine)
     assert tables_of(tmp_path / "migrated.db") == tables_of(tmp_path / "made.db")
-    assert len(tables_of(tmp_path / "made.db")) == 11 + 5  # the tables and the indexes
+    assert len(tables_of(tmp_path / "made.db")) == 12 + 5  # the tables and the indexes
     engine.dispose()
 
 
@@ -60,7 +60,7 @@ def test_a_newer_store_is_refused_and_not_touched(url: str, tmp_path: Path) -> N
         connection.execute("UPDATE midcourse_version SET version_num = '0999'")
     before = (tmp_path / "traces.db").read_bytes()
     with pytest.raises(
-        StoreError, match=r"traces\.db: the store is of version 0999, newer than 0002.*update Midcourse"
+        StoreError, match=r"traces\.db: the store is of version 0999, newer than 0003.*update Midcourse"
     ):
         Store.open(url)
     assert (tmp_path / "traces.db").read_bytes() == before

@@ -64,6 +64,11 @@ def damage(url: str, tmp_path: Path) -> Callable[[str], list[str]]:
         ("UPDATE traces SET steered = 0 WHERE seq = 7", "trace trace 6: it is listed wrongly as steered or not"),
         ("UPDATE traces SET digest = x'00' WHERE seq = 7", "trace trace 6: the head, the attributes, the tags"),
         ("DELETE FROM steer_tags WHERE trace = 7 AND steer = 0", "trace trace 6: the tags of its steers cannot be"),
+        ("UPDATE steers SET serves = '[\"x\"]' WHERE trace = 7", "trace trace 6: the steers are not what was stored"),
+        (
+            "INSERT INTO steer_serves VALUES ('wit', 7, 0)",
+            "trace trace 6: what its steers serve cannot be searched for",
+        ),
         ("UPDATE steers SET aside = 1 WHERE trace = 7", "trace trace 6: the steers are not what was stored"),
         ("UPDATE steers SET kind = 'mark' WHERE trace = 7", "trace trace 6: its steers are listed wrongly by kind"),
         ("UPDATE steers SET abandoned = 1 WHERE trace = 7", "trace trace 6: its steers are listed wrongly by kind"),

@@ -131,7 +131,7 @@ def test_there_and_back(studio: Running, model: Path, tmp_path: Path) -> None:
 
 def test_a_part_of_it(studio: Running, mc: Ran, tmp_path: Path) -> None:
     """Conditions on traces take whole traces, those on steers set all other steers aside; and the CLI does the same."""
-    two = [*CARD["output"], {"rejected": "x", "chosen": "y", "tags": ["style"]}]
+    two = [*CARD["output"], {"rejected": "x", "chosen": "y", "tags": ["style"], "serves": ["wit"]}]
     send(studio, card(id="a", output=two) + card(id="b", tags=["other"]) + card(id="c", output=["plain"]))
 
     def taken(name: str, **query: str) -> dict[str, list[bool]]:
@@ -147,6 +147,7 @@ def test_a_part_of_it(studio: Running, mc: Ran, tmp_path: Path) -> None:
 
     assert taken("midcourse-history.jsonl", tag="history") == {"a": [False, False], "c": []}
     assert taken("midcourse-style.jsonl", steer_tag="style") == {"a": [True, False]}
+    assert taken("midcourse-wit.jsonl", serves="wit") == {"a": [True, False]}
     assert taken("midcourse-good.jsonl", text="good") == {"a": [False, True], "b": [False]}
     assert taken("midcourse-other-good.jsonl", text="good", tag="other") == {"b": [False]}
     assert taken("midcourse-etc-passwd-x.jsonl", tag='../etc/passwd"\r\nx: ü') == {}

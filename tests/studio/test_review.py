@@ -44,11 +44,12 @@ def test_pages_and_their_filters(studio: Running) -> None:
     assert totals == [len(every)] + [None] * (len(totals) - 1)
     assert rows[0].keys() == {
         "trace", "number", "title", "kind", "context", "chosen", "rejected", "ends", "abandoned", "reason", "tags",
-        "weight", "aside", "author", "created",
+        "serves", "weight", "aside", "author", "created",
     }  # fmt: skip
     for query in (
         {"text": "UV"}, {"tag": "odd"}, {"author": "bob"}, {"trace": "11"}, {"kind": "mark"}, {"aside": True},
         {"abandoned": True}, {"trace_tag": "tag 1"}, {"attribute": "humour:2..3"}, {"model": "m1", "aside": False},
+        {"serves": "help"},
     ):  # fmt: skip
         found = store.steers(limit=1000, total=True, **query)  # type: ignore[arg-type]
         page = get(studio, "/api/steers", limit=1000, **query)
@@ -62,6 +63,7 @@ def test_what_there_is_to_filter_by(studio: Running) -> None:
     assert found["store"] == studio.services.store.name
     assert found["trace_tags"][0] == {"value": "all", "count": 24}
     assert {facet["value"] for facet in found["attributes"]} == {"humour", "help"}
+    assert {facet["value"] for facet in found["serves"]} == {"humour", "help"}
     assert {facet["value"] for facet in found["authors"]} == {"ada", "bob"}
     assert (found["traces"], len(found["models"])) == (24, 2)
     for query in ({"attribute": "humour:3.."}, {"author": "eve"}, {"model": "m1"}):
@@ -73,12 +75,18 @@ def test_a_steer_is_annotated_and_set_aside(studio: Running) -> None:
     id = begin(studio.client, max_tokens=8)
     with Tab(studio.url, TOKEN, id) as one:
         one.wait_idle()
-        one.post("steer", action="correct", depth=2, text=" right", go_on=False, reason="so", tags=["a"])
-        done = patch(studio, id, 0, reason="", tags=["b", "b", "c"], weight=2, aside=True)
+        one.post(
+            "steer", action="correct", depth=2, text=" right", go_on=False, reason="so", tags=["a"], serves=["wit"]
+        )
+        assert one.trace["steers"][0]["serves"] == ["wit"]
+        done = patch(
+            studio, id, 0, reason="", tags=["b", "b", "c"], weight=2, aside=True, serves=["wit", "wit", "help"]
+        )
         one.wait(lambda: bool(one.trace["steers"][0]["aside"]))
         assert one.version == done["version"]
         [row] = get(studio, "/api/steers", aside=True)["rows"]
         assert (row["reason"], row["tags"], row["weight"]) == (None, ["b", "c"], 2)
+        assert row["serves"] == ["wit", "help"]
         stored = studio.services.store.get(id)
         assert examples([stored]) == []
         patch(studio, id, 0, aside=False)
@@ -109,6 +117,7 @@ def test_what_another_model_wrote_can_be_reviewed(studio: Running) -> None:
         ("a/steers/0", {"weight": -1}, 422),
         ("a/steers/0", {"chosen": "x"}, 422),
         ("a/steers/0", {"aside": "yes"}, 422),
+        ("a/steers/0", {"serves": [""]}, 422),
     ],
 )
 def test_what_cannot_be_changed(studio: Running, path: str, change: dict[str, Any], status: int) -> None:

@@ -172,7 +172,7 @@ def test_what_a_line_says_about_itself():
     trace = one(
         line(
             "the",
-            {"chosen": " end", **about, "reason": "r", "aside": True},
+            {"chosen": " end", **about, "reason": "r", "aside": True, "serves": ["fun"]},
             id="i",
             model="n",
             attributes={"fun": 2},
@@ -185,6 +185,7 @@ def test_what_a_line_says_about_itself():
         assert (part.tags, part.weight, part.author, part.created) == (("x",), 0.5, "ada", "2026-11-22T12:00:00Z")
     assert steer.reason == "r"
     assert steer.aside
+    assert steer.serves == ("fun",)
 
 
 def test_ids_beside_text_are_taken_as_they_are():

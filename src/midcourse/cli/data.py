@@ -93,6 +93,7 @@ def export(
     steer_tag: str | None = None,
     author: str | None = None,
     text: str | None = None,
+    serves: str | None = None,
     json: Json = False,
 ) -> int:
     """Write a store's traces to a file that `import` reads back to the same traces.
@@ -119,6 +120,8 @@ def export(
         The same for steers by this author.
     text
         The same for steers with this text in context, correction, rejected text or reason.
+    serves
+        The same for steers that serve this attribute.
     json
         Print the result as JSON.
     """
@@ -127,7 +130,7 @@ def export(
     from midcourse.trace.files import write
 
     assert format == "native"
-    outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text)
+    outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text, serves)
     with Store.open(store, create=False) as opened:
         written = write(out, outgoing.traces(opened), exchange.tokenizers())
     result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
@@ -145,6 +148,7 @@ def list_(
     abandoned: Annotated[bool | None, Parameter(negative="--not-abandoned")] = None,
     trace_tag: str | None = None,
     model: str | None = None,
+    serves: str | None = None,
     after: str | None = None,
     limit: int = 20,
     json: Json = False,
@@ -171,6 +175,8 @@ def list_(
         Only steers of traces with this tag.
     model
         Only steers of this model's traces.
+    serves
+        Only steers that serve this attribute.
     after
         The page after this key; the page before it names it.
     limit
@@ -185,7 +191,7 @@ def list_(
     with Store.open(store, create=False) as opened:
         page = opened.steers(
             after=after, limit=limit, tag=tag, author=author, text=text, kind=kind, aside=aside, abandoned=abandoned,
-            trace_tag=trace_tag, model=model,
+            trace_tag=trace_tag, model=model, serves=serves,
         )  # fmt: skip
         count = opened.count()
     table = Table(

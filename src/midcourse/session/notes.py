@@ -18,6 +18,7 @@ class Notes(TypedDict, total=False):
     tags: tuple[str, ...]
     weight: float
     aside: bool
+    serves: tuple[str, ...]
 
 
 def annotate(live: Live, number: int, **notes: Unpack[Notes]) -> Steer:

@@ -193,6 +193,7 @@ class Session:
         reason: str | None = None,
         tags: Sequence[str] = (),
         weight: float = 1.0,
+        serves: Sequence[str] = (),
         author: str | None = None,
     ) -> Steer:
         """Type `correction` in the place of what the answer has from `depth` (or `byte`) on; at its end by default.
@@ -215,6 +216,7 @@ class Session:
                 reason=reason,
                 tags=tags,
                 weight=weight,
+                serves=serves,
                 author=author or self.author,
                 created=_now(),
             )
@@ -238,6 +240,7 @@ class Session:
         reason: str | None = None,
         tags: Sequence[str] = (),
         weight: float = 1.0,
+        serves: Sequence[str] = (),
         author: str | None = None,
     ) -> Steer:
         """Choose `token` at `depth` (default: the end) instead of what the answer has there."""
@@ -250,6 +253,7 @@ class Session:
                 reason=reason,
                 tags=tags,
                 weight=weight,
+                serves=serves,
                 author=author or self.author,
                 created=_now(),
             )
@@ -261,11 +265,12 @@ class Session:
         reason: str | None = None,
         tags: Sequence[str] = (),
         weight: float = 1.0,
+        serves: Sequence[str] = (),
         author: str | None = None,
     ) -> Steer:
         """End the answer at `depth` (default: where it is); what follows there is rejected."""
         end = self.engine.tokenizer.end_id
-        return self.pick(end, depth, reason=reason, tags=tags, weight=weight, author=author)
+        return self.pick(end, depth, reason=reason, tags=tags, weight=weight, serves=serves, author=author)
 
     def mark(
         self,
@@ -275,6 +280,7 @@ class Session:
         reason: str | None = None,
         tags: Sequence[str] = (),
         weight: float = 1.0,
+        serves: Sequence[str] = (),
         author: str | None = None,
     ) -> Steer:
         """Mark the tokens from depth `start` to `stop` (default: the end) as off track, without a correction."""
@@ -287,6 +293,7 @@ class Session:
                 reason=reason,
                 tags=tags,
                 weight=weight,
+                serves=serves,
                 author=author or self.author,
                 created=_now(),
             )

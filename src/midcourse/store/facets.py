@@ -25,12 +25,14 @@ class Facet:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Values with their counts, the most frequent first; `authors` are those of steers."""
+    """Values with their counts, the most frequent first; `authors` are those of steers, `serves` what steers
+    serve."""
 
     trace_tags: list[Facet]
     steer_tags: list[Facet]
     authors: list[Facet]
     attributes: list[Facet]
+    serves: list[Facet]
     models: list[Facet]
     traces: int
     steers: int
@@ -47,6 +49,7 @@ def facets(connection: Connection) -> Facets:
         steer_tags=_counted(connection, t.steer_tags.c.tag),
         authors=_counted(connection, t.steers.c.author),
         attributes=_counted(connection, t.trace_attributes.c.name),
+        serves=_counted(connection, t.steer_serves.c.name),
         models=_counted(connection, t.traces.c.model),
         traces=traces,
         steers=int(steers or 0),

@@ -42,7 +42,8 @@ class SteersWhere(TypedDict, total=False):
     """Which steers: those that meet every condition that is given and not None.
 
     `text` is looked for in context, correction, rejected text and reason, whatever its case. `abandoned`: not on the
-    path to the head of its trace. `trace_tag`, `attribute` and `model` are those of the trace.
+    path to the head of its trace. `serves` is an attribute that it serves. `trace_tag`, `attribute` and `model` are
+    those of the trace.
     """
 
     tag: str | None
@@ -52,6 +53,7 @@ class SteersWhere(TypedDict, total=False):
     kind: Kind | None
     aside: bool | None
     abandoned: bool | None
+    serves: str | None
     trace_tag: str | None
     attribute: str | None
     model: str | None
@@ -104,7 +106,7 @@ def steers(where: SteersWhere) -> Keys:
     given: dict[str, Any] = {name: value for name, value in where.items() if value is not None}
     if given.get("text") == "":
         del given["text"]
-    c, words, tags, of = t.steers.c, t.steer_words.c, t.steer_tags.c, t.trace_tags.c
+    c, words, tags, of, serves = t.steers.c, t.steer_words.c, t.steer_tags.c, t.trace_tags.c, t.steer_serves.c
     own = [c[name] == given[name] for name in ("author", "kind", "aside", "abandoned") if name in given]
     number, steer, source, conditions = c.trace, c.id, t.steers, own
     if "text" in given:
@@ -113,10 +115,15 @@ def steers(where: SteersWhere) -> Keys:
     elif "tag" in given:
         number, steer, source = tags.trace, tags.steer, t.steer_tags
         conditions = [tags.tag == given["tag"]]
+    elif "serves" in given:
+        number, steer, source = serves.trace, serves.steer, t.steer_serves
+        conditions = [serves.name == given["serves"]]
     if source is not t.steers and own:
         conditions.append(exists().where(c.trace == number, c.id == steer, *own))
     if source is t.steer_words and "tag" in given:
         conditions.append(exists().where(tags.tag == given["tag"], tags.trace == number, tags.steer == steer))
+    if source is not t.steer_serves and "serves" in given:
+        conditions.append(exists().where(serves.name == given["serves"], serves.trace == number, serves.steer == steer))
     if "trace" in given:
         numbered = select(t.traces.c.seq).where(t.traces.c.id == given["trace"]).scalar_subquery()
         conditions.append(number == numbered)

@@ -71,6 +71,7 @@ class SteerRow:
     abandoned: bool
     reason: str | None
     tags: tuple[str, ...]
+    serves: tuple[str, ...]
     weight: float
     aside: bool
     author: str | None
@@ -118,7 +119,7 @@ def steers(connection: Connection, where: SteersWhere, *, after: str | None, lim
         SteerRow(
             row.trace_id, row.title, row.id, row.kind, row.context, row.chosen,
             None if row.rejected is None else tuple(json.loads(row.rejected)),
-            row.ends, row.abandoned, row.reason, _tags(row.tags), row.weight, row.aside, row.author,
+            row.ends, row.abandoned, row.reason, _tags(row.tags), _tags(row.serves), row.weight, row.aside, row.author,
             row.created,
         )
         for row in found

@@ -31,7 +31,9 @@ _SPAN = ("id", "parent", "fork", "source", "ids", "logprobs")
 _ORIGIN = ("id", "messages", "prompt", "model", "tokenizer", "end_ids")
 _STATE = ("history", "cursor", "finished", "attributes", "tags", "weight", "author", "created", "spans", "steers")
 # What may be changed in a steer after it is stored.
-ANNOTATIONS = ("reason", "tags", "weight", "author", "created", "aside")
+ANNOTATIONS = ("reason", "tags", "weight", "author", "created", "aside", "serves")
+# What earlier versions of the store did not know: it is digested only where it is not the default.
+_LATER = ("aside", "serves")
 
 
 def span_row(trace: int, span: Span) -> Row:
@@ -65,6 +67,7 @@ def steer_row(trace: int, steer: Steer) -> Row:
         "author": steer.author,
         "created": steer.created,
         "aside": steer.aside,
+        "serves": to_json(steer.serves),
     }
 
 
@@ -97,6 +100,7 @@ def steer_from(row: Mapping[Any, Any], runs: Iterable[Mapping[Any, Any]]) -> Ste
         row["author"],
         row["created"],
         row["aside"],
+        tuple(json.loads(row["serves"])),
     )
 
 
@@ -171,8 +175,7 @@ def steers_digest(before: bytes, steers: Iterable[Steer]) -> bytes:
     """The chain `before` with further steers."""
     for steer in steers:
         row = steer_row(0, steer)
-        # What the first version of the store did not know is said only where it is not the default.
-        said = [row[name] for name in ANNOTATIONS if name != "aside" or steer.aside]
+        said = [row[name] for name in ANNOTATIONS if name not in _LATER or getattr(steer, name)]
         runs = [(run["place"], run["span"], run["start"], run["stop"]) for run in run_rows(0, steer)]
         before = _digest(before, steer.id, steer.ends, runs, *said)
     return before

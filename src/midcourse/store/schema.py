@@ -15,7 +15,7 @@ from midcourse.errors import BadStoreError, UserError
 from midcourse.store.tables import metadata
 
 VERSION_TABLE = "midcourse_version"
-VERSIONS = ("0001", "0002")
+VERSIONS = ("0001", "0002", "0003")
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x6D696463  # any number that only we take: "midc"
 

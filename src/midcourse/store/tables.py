@@ -2,8 +2,8 @@
 
 Representation: a trace is one row of `traces` and, under its `seq`, rows of `spans`, `steers` and `runs`, numbered as
 in the trace. Ids are packed int32, JSON is text, text is exact (`Words`). `steers` keeps decoded snippets, so that
-listing needs no tokenizer; the `…_tags` tables, `trace_attributes`, `steer_words`, and the columns `kind` and
-`abandoned` only serve searching and can be rebuilt.
+listing needs no tokenizer; the `…_tags` tables, `trace_attributes`, `steer_serves`, `steer_words`, and the columns
+`kind` and `abandoned` only serve searching and can be rebuilt.
 
 Invariants:
 - Rows of `spans` and `runs` are written once. `steers` change in their annotations alone, never in their runs.
@@ -120,6 +120,7 @@ steers = Table(
     Column("aside", Boolean, nullable=False, server_default=false()),
     Column("kind", Words, nullable=False, server_default="correction"),
     Column("abandoned", Boolean, nullable=False, server_default=false()),  # not on the path to the head
+    Column("serves", Words, nullable=False, server_default="[]"),  # JSON: names of attributes
     PrimaryKeyConstraint("trace", "id", name="pk_steers"),
     ForeignKeyConstraint(["trace"], ["traces.seq"], name="fk_steers_trace"),
     # What is filtered by stands in both, so that even filters that never meet are found without reading a wide row.
@@ -150,6 +151,17 @@ steer_tags = Table(
     Column("steer", Integer, nullable=False),
     PrimaryKeyConstraint("tag", "trace", "steer", name="pk_steer_tags"),
     ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_steer_tags_steer"),
+    sqlite_with_rowid=False,
+)
+
+steer_serves = Table(
+    "steer_serves",
+    metadata,
+    Column("name", Words, nullable=False),
+    Column("trace", Integer, nullable=False),
+    Column("steer", Integer, nullable=False),
+    PrimaryKeyConstraint("name", "trace", "steer", name="pk_steer_serves"),
+    ForeignKeyConstraint(["trace", "steer"], ["steers.trace", "steers.id"], name="fk_steer_serves_steer"),
     sqlite_with_rowid=False,
 )
 

@@ -17,7 +17,16 @@ from midcourse.store import schema
 from midcourse.store.database import Database
 from midcourse.store.reading import read
 from midcourse.store.rows import NOTHING, origin_digest, span_row, spans_digest, state_digest, steers_digest
-from midcourse.store.tables import runs, steer_tags, steer_words, steers, trace_attributes, trace_tags, traces
+from midcourse.store.tables import (
+    runs,
+    steer_serves,
+    steer_tags,
+    steer_words,
+    steers,
+    trace_attributes,
+    trace_tags,
+    traces,
+)
 from midcourse.trace.tree import Trace, problems
 
 _BATCH = 64
@@ -79,6 +88,7 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
     attributes = _pairs(connection, numbers, trace_attributes, trace_attributes.c.name, trace_attributes.c.value)
     listed = _pairs(connection, numbers, steers, steers.c.id, steers.c.kind, steers.c.abandoned)
     tags_of_steers = _pairs(connection, numbers, steer_tags, steer_tags.c.steer, steer_tags.c.tag)
+    served = _pairs(connection, numbers, steer_serves, steer_serves.c.steer, steer_serves.c.name)
     for row, trace in _read(connection, name, rows):
         if isinstance(trace, str):
             yield Problem(name, trace, field=f"trace {row['id']}")
@@ -93,6 +103,8 @@ def _traces(connection: Connection, name: str, rows: Sequence[RowMapping]) -> It
             messages.append("its tags cannot be searched for: the index of tags differs")
         if tags_of_steers.get(number, set()) != {(steer.id, tag) for steer in trace.steers for tag in steer.tags}:
             messages.append("the tags of its steers cannot be searched for: the index of tags differs")
+        if served.get(number, set()) != {(steer.id, name) for steer in trace.steers for name in steer.serves}:
+            messages.append("what its steers serve cannot be searched for: the index differs")
         if {pair[0]: pair[1] for pair in attributes.get(number, ())} != trace.attributes:
             messages.append("its attributes cannot be searched for: the index of attributes differs")
         if not messages and listed.get(number, set()) != {

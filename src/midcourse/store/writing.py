@@ -1,8 +1,8 @@
 """What is written for a trace: all of it when it is new, otherwise only what it has beyond the stored one.
 
 Invariant: nothing that is stored is written again, except where a trace stands (its head, tags and the like) and the
-annotations of a steer (reason, tags, weight, author, aside). Spans, runs and the conversation never change. Which
-steers are on the path to the head is noted anew at each save.
+annotations of a steer (reason, tags, weight, author, aside, serves). Spans, runs and the conversation never change.
+Which steers are on the path to the head is noted anew at each save.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from midcourse.store.snippets import Decode
 from midcourse.store.tables import (
     runs,
     spans,
+    steer_serves,
     steer_tags,
     steer_words,
     steers,
@@ -192,6 +193,7 @@ def _insert_children(
     )
     _insert_all(connection, runs, chain.from_iterable(run_rows(seq, steer) for seq, _, steer in fresh))
     _insert_all(connection, steer_tags, chain.from_iterable(_steer_tags(seq, steer) for seq, _, steer in fresh))
+    _insert_all(connection, steer_serves, chain.from_iterable(_steer_serves(seq, steer) for seq, _, steer in fresh))
     _insert_all(
         connection,
         steer_words,
@@ -213,6 +215,8 @@ def _note(connection: Connection, seq: int, steer: Steer) -> None:
     )
     connection.execute(delete(steer_tags).where(steer_tags.c.trace == seq, steer_tags.c.steer == steer.id))
     _insert_all(connection, steer_tags, _steer_tags(seq, steer))
+    connection.execute(delete(steer_serves).where(steer_serves.c.trace == seq, steer_serves.c.steer == steer.id))
+    _insert_all(connection, steer_serves, _steer_serves(seq, steer))
 
 
 def _note_path(connection: Connection, seq: int, trace: Trace) -> None:
@@ -242,6 +246,10 @@ def _attributes(seq: int, trace: Trace) -> list[Row]:
 
 def _steer_tags(seq: int, steer: Steer) -> list[Row]:
     return [{"tag": tag, "trace": seq, "steer": steer.id} for tag in sorted(set(steer.tags))]
+
+
+def _steer_serves(seq: int, steer: Steer) -> list[Row]:
+    return [{"name": name, "trace": seq, "steer": steer.id} for name in sorted(set(steer.serves))]
 
 
 def _steer_words(seq: int, steer: Steer, texts: snippets.Texts) -> Row:

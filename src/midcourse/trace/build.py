@@ -85,6 +85,7 @@ class Trunk:
                 author=item.author,
                 created=item.created,
                 aside=item.aside,
+                serves=item.serves,
             )
         except SteerError as error:
             raise RefusedError(str(error)) from None

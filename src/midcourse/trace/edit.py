@@ -30,6 +30,7 @@ class About(TypedDict, total=False):
     author: str | None
     created: str | None
     aside: bool
+    serves: Sequence[str]
     move: bool
 
 

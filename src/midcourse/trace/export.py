@@ -126,7 +126,8 @@ def _steer(trace: Trace, tok: Tokenizer, steer: Steer) -> dict[str, Any]:
 def _noted(steer: Steer) -> dict[str, Any]:
     """What a person says about a steer."""
     reason = {"reason": steer.reason} if steer.reason is not None else {}
-    return reason | _about(steer) | ({"aside": True} if steer.aside else {})
+    serves = {"serves": list(steer.serves)} if steer.serves else {}
+    return reason | serves | _about(steer) | ({"aside": True} if steer.aside else {})
 
 
 def _about(of: Trace | Steer) -> dict[str, Any]:

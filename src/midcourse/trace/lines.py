@@ -170,7 +170,7 @@ def _from_exact(
         chosen = None if steer.chosen is None else Run(*steer.chosen)
         rejected = tuple(Run(*run) for run in steer.rejected)
         about = (steer.reason, tuple(steer.tags), steer.weight, steer.author, steer.created, steer.aside)
-        trace.steers.append(Steer(number, chosen, rejected, steer.ends, *about))
+        trace.steers.append(Steer(number, chosen, rejected, steer.ends, *about, tuple(steer.serves)))
     for number, span in enumerate(trace.spans):
         flaws += [
             Flaw(f"exact.spans[{number}].ids[{place}]", f"{token} is not in the vocabulary of {tok.size} tokens")

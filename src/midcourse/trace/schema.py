@@ -116,6 +116,7 @@ class Correction(_About):
     rejected: _Rejected | None = None
     chosen: _Chosen | None = None
     reason: str | None = None
+    serves: list[Name] = []
     aside: bool = False
     number: int | None = Field(None, alias="steer", ge=0)
 
@@ -213,6 +214,7 @@ class ExactSteer(_About):
     chosen: _Run | None = None
     rejected: list[_Run] = []
     reason: str | None = None
+    serves: list[Name] = []
     aside: bool = False
     ends: bool = False
 

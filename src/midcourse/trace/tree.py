@@ -68,7 +68,8 @@ class Steer:
     """One correction. `chosen` None is a mark (off track, no correction); `rejected` empty is a pure insertion.
 
     `ends` is True when `chosen` closes the answer: its last token is then an end-of-answer token. `created` is
-    ISO 8601. A steer that is set `aside` is kept, and nothing is trained on it.
+    ISO 8601. A steer that is set `aside` is kept, and nothing is trained on it. `serves` names the attributes (such as
+    verbosity) for whose sake it was made.
     """
 
     id: int
@@ -81,6 +82,7 @@ class Steer:
     author: str | None = None
     created: str | None = None
     aside: bool = False
+    serves: tuple[str, ...] = ()
 
     @property
     def kind(self) -> Kind:
@@ -226,6 +228,7 @@ class Trace:
         author: str | None = None,
         created: str | None = None,
         aside: bool = False,
+        serves: Sequence[str] = (),
     ) -> Steer:
         """Record that after `at` come the tokens `chosen`, not the `rejected` runs (which begin at the same depth).
 
@@ -266,7 +269,8 @@ class Trace:
             span = self._branch(fork, list(chosen)[shared:], source, None)
             chosen_run = Run(span.id, depth + shared, depth + len(chosen))
             ends = chosen[-1] in self.end_ids
-        made = Steer(len(self.steers), chosen_run, runs, ends, reason, tuple(tags), weight, author, created, aside)
+        about = (reason, tuple(tags), weight, author, created, aside, tuple(serves))
+        made = Steer(len(self.steers), chosen_run, runs, ends, *about)
         self.steers.append(made)
         if move and chosen_run is not None:
             self.move(self.end_of(chosen_run.span))

@@ -15,6 +15,7 @@ class _About(TypedDict):
     reason: str | None
     tags: tuple[str, ...]
     weight: float
+    serves: tuple[str, ...]
     author: str | None
 
 
@@ -41,6 +42,7 @@ def steer(trace: LiveTrace, asked: NewSteer) -> Done:
             "reason": asked.reason or None,
             "tags": tuple(asked.tags),
             "weight": asked.weight,
+            "serves": tuple(dict.fromkeys(asked.serves)),
             "author": trace.live.author(),
         }
         depth, stop = asked.depth, asked.stop

@@ -137,7 +137,7 @@ class Live:
             trace.forget()
 
     def annotate(self, id: str, number: int, **notes: Any) -> Done:
-        """Change what a steer says about itself (reason, tags, weight, aside). Raises `MissingError`."""
+        """Change what a steer says about itself (reason, tags, weight, aside, serves). Raises `MissingError`."""
         from midcourse.session.notes import annotate
 
         trace = self.open(id)

@@ -74,6 +74,7 @@ class Tree:
             goto=_point(to if on_path else seen.straight(to)),
             reason=steer.reason,
             tags=list(steer.tags),
+            serves=list(steer.serves),
             weight=steer.weight,
             aside=steer.aside,
             author=steer.author,

@@ -69,10 +69,11 @@ def export(
     ] = None,
     author: Annotated[str | None, Query(max_length=200, description="The same for steers by this author")] = None,
     text: Annotated[str | None, Query(max_length=1000, description="The same for steers with this text")] = None,
+    serves: Annotated[str | None, Query(max_length=200, description="The same for steers that serve this")] = None,
 ) -> StreamingResponse:
     """A file that an import reads back to the same traces; with no condition, everything."""
     assert format == "native"
-    outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text)
+    outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text, serves)
     own = _tokenizers(services, outgoing)
     pieces = _pieces(lines(outgoing.traces(services.store), lambda trace: own[trace.tokenizer]))
     first = next(pieces, "")  # what fails at once is an error, not a file that breaks off

@@ -33,23 +33,24 @@ def list_steers(
     trace_tag: Name = None,
     attribute: Annotated[str | None, Query(max_length=300, description="Of the conversation")] = None,
     model: Name = None,
+    serves: Annotated[str | None, Query(max_length=200, description="An attribute that the steer serves")] = None,
 ) -> SteerPage:
     """A page of them, with all of the conditions; the first page says how many there are."""
     page = services.store.steers(
         after=after, limit=limit, total=True, text=text or None, tag=tag, author=author, trace=trace, kind=kind,
-        aside=aside, abandoned=abandoned, trace_tag=trace_tag, attribute=attribute, model=model,
+        aside=aside, abandoned=abandoned, trace_tag=trace_tag, attribute=attribute, model=model, serves=serves,
     )  # fmt: skip
     return SteerPage(rows=[_row(row) for row in page.rows], next=page.next, total=page.total)
 
 
 @router.patch("/traces/{id}/steers/{number}", summary="Change what is said about a steer")
 def change_steer(services: Has, id: str, number: int, change: SteerChange) -> Done:
-    """Reason, tags, weight, and whether it is set aside; the model may go on writing meanwhile."""
+    """Reason, tags, weight, what it serves, and whether it is set aside; the model may go on writing meanwhile."""
     given: dict[str, Any] = change.model_dump(exclude_none=True)
     if "reason" in given:
         given["reason"] = given["reason"] or None
-    if "tags" in given:
-        given["tags"] = tuple(dict.fromkeys(given["tags"]))
+    for name in {"tags", "serves"} & given.keys():
+        given[name] = tuple(dict.fromkeys(given[name]))
     return services.live.annotate(id, number, **given)
 
 
@@ -62,6 +63,7 @@ def facets(services: Has) -> Facets:
         steer_tags=_facets(found.steer_tags),
         authors=_facets(found.authors),
         attributes=_facets(found.attributes),
+        serves=_facets(found.serves),
         models=_facets(found.models),
         traces=found.traces,
         steers=found.steers,
@@ -91,6 +93,7 @@ def _row(row: SteerRow) -> SteerRowView:
         abandoned=row.abandoned,
         reason=row.reason,
         tags=list(row.tags),
+        serves=list(row.serves),
         weight=row.weight,
         aside=row.aside,
         author=row.author,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 LONGEST = 1_000_000  # characters of any one text; a body as a whole is bounded by the server
 Text = Annotated[str, Field(max_length=LONGEST)]
 Short = Annotated[str, Field(max_length=200)]
+Attribute = Annotated[str, Field(min_length=1, max_length=200)]
 Id = Annotated[str, Field(min_length=1, max_length=200)]
 Depth = Annotated[int, Field(ge=0, le=10_000_000)]
 

@@ -21,6 +21,7 @@ class Selection(Given):
     author: Short | None = None
     text: Text | None = None
     model: Short | None = None
+    serves: Short | None = None
 
 
 class NewTraining(Given):

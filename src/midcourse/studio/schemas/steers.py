@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from midcourse.studio.schemas.base import Answer, Given, Short, Text
+from midcourse.studio.schemas.base import Answer, Attribute, Given, Short, Text
 from midcourse.studio.schemas.traces import Kind
 
 
@@ -26,6 +26,8 @@ class SteerRowView(Answer):
     """On a branch that the accepted answer does not take; it still trains."""
     reason: str | None
     tags: list[str]
+    serves: list[str]
+    """Attributes for whose sake it was made."""
     weight: float
     aside: bool
     author: str | None
@@ -48,6 +50,7 @@ class SteerChange(Given):
     tags: Annotated[list[Short], Field(max_length=100)] | None = None
     weight: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] | None = None
     aside: bool | None = None
+    serves: Annotated[list[Attribute], Field(max_length=100)] | None = None
 
 
 class Facet(Answer):
@@ -64,6 +67,8 @@ class Facets(Answer):
     steer_tags: list[Facet]
     authors: list[Facet]
     attributes: list[Facet]
+    """What answers were asked for."""
+    serves: list[Facet]
     models: list[Facet]
     traces: int
     steers: int

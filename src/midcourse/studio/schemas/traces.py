@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from midcourse.studio.schemas.base import Answer, Depth, Given, Id, Short, Text
+from midcourse.studio.schemas.base import Answer, Attribute, Depth, Given, Id, Short, Text
 from midcourse.trace.tree import Source
 
 Role = Literal["system", "user", "assistant"]
@@ -101,6 +101,8 @@ class SteerView(Answer):
     goto: PointView
     reason: str | None
     tags: list[str]
+    serves: list[str]
+    """Attributes for whose sake it was made."""
     weight: float
     aside: bool
     """Set aside: kept, and not trained on."""
@@ -264,6 +266,8 @@ class NewSteer(At):
     stop: Depth | None = None
     reason: Text | None = None
     tags: Annotated[list[Short], Field(max_length=100)] = []
+    serves: Annotated[list[Attribute], Field(max_length=100)] = []
+    """Attributes for whose sake it is made."""
     weight: Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)] = 1.0
     go_on: bool = True
     """Let the model go on from there at once."""

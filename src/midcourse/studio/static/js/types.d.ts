@@ -97,7 +97,9 @@ export interface Facets {
   trace_tags: Facet[];
   steer_tags: Facet[];
   authors: Facet[];
+  /** What answers were asked for. */
   attributes: Facet[];
+  serves: Facet[];
   models: Facet[];
   traces: number;
   steers: number;
@@ -220,6 +222,8 @@ export interface NewSteer {
   stop?: number | null;
   reason?: string | null;
   tags?: string[];
+  /** Attributes for whose sake it is made. */
+  serves?: string[];
   weight?: number;
   /** Let the model go on from there at once. */
   go_on?: boolean;
@@ -361,6 +365,7 @@ export interface Selection {
   author?: string | null;
   text?: string | null;
   model?: string | null;
+  serves?: string | null;
 }
 
 /** A setting of training, for a form. */
@@ -381,6 +386,7 @@ export interface SteerChange {
   tags?: string[] | null;
   weight?: number | null;
   aside?: boolean | null;
+  serves?: string[] | null;
 }
 
 /** Some steers, those of the newest trace first; `next` is the `after` of the following page. */
@@ -406,6 +412,8 @@ export interface SteerRowView {
   abandoned: boolean;
   reason: string | null;
   tags: string[];
+  /** Attributes for whose sake it was made. */
+  serves: string[];
   weight: number;
   aside: boolean;
   author: string | null;
@@ -427,6 +435,8 @@ export interface SteerView {
   goto: PointView;
   reason: string | null;
   tags: string[];
+  /** Attributes for whose sake it was made. */
+  serves: string[];
   weight: number;
   /** Set aside: kept, and not trained on. */
   aside: boolean;
