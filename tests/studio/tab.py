@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -12,6 +11,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+
+from tests.studio.sse import events
 
 
 class Page:
@@ -124,12 +125,8 @@ class Tab(Page):
             with self.client.stream("GET", "/api/events", params=params, timeout=None) as response:
                 self._response = response
                 assert response.status_code == 200
-                kind = ""
-                for line in response.iter_lines():
-                    if line.startswith("event:"):
-                        kind = line[6:].strip()
-                    elif line.startswith("data:"):
-                        self._hear(kind, json.loads(line[5:]))
+                for kind, data in events(response):
+                    self._hear(kind, data)
         except httpx.HTTPError:
             if not self._closing:
                 self.events.append(("lost", None, time.monotonic()))

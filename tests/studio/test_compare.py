@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from midcourse import models
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
+from tests.studio import sse
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import Tab, begin
 from tests.studio.test_adapters import add
@@ -30,9 +30,8 @@ def studio(studio: Running, model: Path) -> Running:
 def events(studio: Running, **asked: Any) -> Iterator[dict[str, Any]]:
     with studio.client.stream("POST", "/api/compare", json=asked) as answer:
         assert answer.status_code == 200, answer.read()
-        for line in answer.iter_lines():
-            if line.startswith("data:"):
-                yield json.loads(line[5:])
+        for _, data in sse.events(answer):
+            yield data
 
 
 def alone(studio: Running, model: Path, name: str | None, prompt: list[int]) -> tuple[list[int], models.Loaded]:
@@ -88,8 +87,8 @@ def test_leaving_stops_both_sides(studio: Running) -> None:
     asked = {"left": None, "right": "right", "prompts": ["Hello?"] * 20, "max_tokens": 2000}
     client = httpx.Client(base_url=studio.url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
     with client, client.stream("POST", "/api/compare", json=asked) as answer:
-        lines = answer.iter_lines()
-        while '"token"' not in next(lines):
+        heard = sse.events(answer)
+        while next(heard)[1]["kind"] != "token":
             pass
         assert len(studio.services.comparisons) == 1
         assert len(seats._seats) == 2

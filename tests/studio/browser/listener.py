@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
@@ -14,19 +13,7 @@ from typing import Any, Self
 import httpx
 
 from tests.studio.browser.process import PATIENCE, Studio
-
-
-def events(lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    """The events of an SSE stream: name and decoded data."""
-    name, data = "message", []
-    for line in lines:
-        if line.startswith("event:"):
-            name = line[6:].strip()
-        elif line.startswith("data:"):
-            data.append(line[5:].strip())
-        elif not line and data:
-            yield name, json.loads("\n".join(data))
-            name, data = "message", []
+from tests.studio.sse import events
 
 
 class Listener:
@@ -109,7 +96,7 @@ class Listener:
         try:
             with self.studio.new_client() as client, client.stream("GET", "/api/events", params=query) as self._stream:
                 assert self._stream.status_code == 200, self._stream.read()
-                for name, data in events(self._stream.iter_lines()):
+                for name, data in events(self._stream):
                     with self._changed:
                         self.seen.append((name, data))
                         self.times.append(time.perf_counter())
