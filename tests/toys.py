@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import random
 import string
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from threading import Event
 from typing import NamedTuple
 
@@ -41,6 +41,7 @@ class ToyTokenizer:
     size = SPECIAL + 1 + len(PIECES)
     end_id = END
     end_ids = frozenset({END})
+    conditioning = None
 
     def __init__(self) -> None:
         self._bytes = [bytes([byte]) for byte in range(256)] + [b"", b""] + [piece.encode() for piece in PIECES]
@@ -57,7 +58,7 @@ class ToyTokenizer:
     def token_bytes(self, token: int) -> bytes:
         return self._bytes[token]
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], attributes: Mapping[str, float] | None = None) -> list[int]:
         ids: list[int] = []
         for message in messages:
             ids += [SPECIAL, *self.encode(f"{message['role']}\n{message['content']}"), END]
@@ -90,7 +91,7 @@ class TinyTokenizer(ToyTokenizer):
             left = left[len(self._bytes[token]) :]
         return ids
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], attributes: Mapping[str, float] | None = None) -> list[int]:
         return [1, *(token for message in messages for token in [*self.encode(message["content"]), 0])]
 
 
@@ -122,6 +123,7 @@ class ToyEngine:
         stop: Callable[[list[int]], bool] | None = None,
         cancel: Event | None = None,
         top: int = 10,
+        neutral: Sequence[int] | None = None,
     ) -> Iterator[Step]:
         assert not self.open, "two streams at a time"
         common = 0

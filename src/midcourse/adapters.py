@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import saving
+from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
 
 if TYPE_CHECKING:
+    from midcourse.attributes.conditioning import Conditioning
     from midcourse.models import Loaded
+    from midcourse.tokenizer import HFTokenizer
 
 
 ALL_LINEAR = "all-linear"  # PEFT's name for every linear layer but the head
@@ -61,6 +64,7 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     where = folder(adapter)
     if (why := why_not(loaded, adapter)) is not None:
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
+    told = conditioning(where, loaded.tokenizer, adapter)
     first = not loaded.has_adapter
     try:
         with _peft_quiet():
@@ -88,7 +92,20 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     loaded.model = model.eval()
     if first:
         loaded.adapter = adapter
+        loaded.tokenizer.conditioning = told
         loaded.changed()
+
+
+def conditioning(where: Path, tokenizer: HFTokenizer, name: str) -> Conditioning | None:
+    """How the model or adapter in the folder `where` is told attributes; None if it has not learned to be.
+
+    Raises `ModelError` where it was made with another tokenizer, `ConfigError` where its `attributes.json` is damaged.
+    """
+    manifest = Manifest.read(where)
+    if manifest is None or manifest.conditioning is None:
+        return None
+    manifest.check(tokenizer.fingerprint, name)
+    return manifest.conditioning
 
 
 def _take_off(base: Any) -> None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled, quantized
-from midcourse.adapters import add_lora, attach, lora_layers, save, switched_off
+from midcourse.adapters import add_lora, attach, conditioning, folder, lora_layers, save, switched_off
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
 
@@ -137,12 +137,19 @@ def resolve(name: str) -> str:
     return name
 
 
-def load_tokenizer(name: str) -> HFTokenizer:
-    """The tokenizer of a model, without its weights and, where it has a `tokenizer.json`, without torch."""
+def load_tokenizer(name: str, adapter: str | None = None) -> HFTokenizer:
+    """The tokenizer of a model, without its weights and, where it has a `tokenizer.json`, without torch.
+
+    It knows how the model, or the adapter, is told attributes, if it has learned to be.
+    """
     from midcourse.tokenizer import HFTokenizer
 
     where = resolve(name)
-    return HFTokenizer(_tokenizer(where, name), _end_ids(where))
+    tokenizer = HFTokenizer(_tokenizer(where, name), _end_ids(where))
+    if adapter is not None or Path(where).is_dir():
+        place = Path(where) if adapter is None else folder(adapter)
+        tokenizer.conditioning = conditioning(place, tokenizer, adapter or name)
+    return tokenizer
 
 
 def _tokenizer(where: str, name: str) -> Any:
@@ -271,6 +278,8 @@ def load(
         attention,
         _context_length(config),
     )
+    if Path(where).is_dir():
+        tokenizer.conditioning = conditioning(Path(where), tokenizer, name)
     if adapter is not None:
         attach(loaded, adapter)
     assert not torch.is_inference_mode_enabled(), "weights made in inference mode cannot be trained"

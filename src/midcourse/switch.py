@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from midcourse.adapters import attach
+from midcourse.adapters import attach, conditioning, folder
+from midcourse.attributes.conditioning import Conditioning
 from midcourse.models import Loaded
 
 
@@ -23,11 +24,14 @@ class Switch:
         self._loaded = loaded
         self._keys: dict[str, str] = {}
         self._places: dict[str, str | None] = {}
+        self._told: dict[str | None, Conditioning | None] = {}
         self._layers = _layers(loaded.model) if loaded.has_adapter else None
         self.on: str | None = None
+        self._told[None] = None if loaded.has_adapter else loaded.tokenizer.conditioning
         if loaded.has_adapter and name is not None:
             self._keys[name] = str(loaded.model.active_adapter)
             self._places[name] = loaded.adapter
+            self._told[name] = loaded.tokenizer.conditioning
             self.on = name
 
     def has(self, name: str) -> bool:
@@ -38,11 +42,13 @@ class Switch:
         """Load an adapter, which changes nothing yet. Raises `ModelError` where it does not fit."""
         if name in self._keys:
             return
-        version, was = self._loaded.version, self._loaded.adapter
+        loaded = self._loaded
+        version, was, told = loaded.version, loaded.adapter, loaded.tokenizer.conditioning
         key = f"adapter_{len(self._keys)}"
         attach(self._loaded, adapter, key)
         self._keys[name], self._places[name] = key, adapter
-        self._loaded.version, self._loaded.adapter = version, was
+        self._told[name] = conditioning(folder(adapter), loaded.tokenizer, adapter)
+        loaded.version, loaded.adapter, loaded.tokenizer.conditioning = version, was, told
         self._layers = _layers(self._loaded.model)
         self._loaded.model.requires_grad_(False)
         self._set(self.on)
@@ -54,6 +60,7 @@ class Switch:
         self._set(name)
         self.on = name
         self._loaded.adapter = None if name is None else self._places[name]
+        self._loaded.tokenizer.conditioning = self._told[name]
         self._loaded.changed()
 
     @contextmanager

@@ -21,6 +21,9 @@ from midcourse.trace.tree import Message
 if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase
 
+    from midcourse.attributes.conditioning import Conditioning
+    from midcourse.attributes.schema import Values
+
 _PROBE = "Midcourse"  # an answer that a chat template prints as it is
 
 
@@ -34,6 +37,7 @@ class HFTokenizer:
         self, tokenizer: PreTrainedTokenizerBase, ends: GenerationConfig | Iterable[int] | int | None = None
     ) -> None:
         self.tokenizer = tokenizer
+        self.conditioning: Conditioning | None = None  # how this model is told attributes, if it has learned to be
         self._codec = codec(tokenizer)
         self._table = self._codec.table
         self.size: int = max(len(tokenizer), max(self._table, default=-1) + 1)
@@ -67,12 +71,18 @@ class HFTokenizer:
         """The exact bytes of a token in the middle of a text; none for special tokens and unknown ids."""
         return self._table[token]
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], attributes: Values | None = None) -> list[int]:
         """The ids of the conversation, ready for an answer. Special tokens in it are parsed, as everywhere else.
 
-        Raises `ModelError` when there is no chat template or it refuses the conversation.
+        `attributes` are what is asked of the answer; a model that has not learned to be told any sees nothing of them.
+        Raises `ModelError` when there is no chat template or it refuses the conversation, `ConfigError` for attributes
+        that this model has not, and for values outside their range.
         """
-        return self._parse(self._render(messages, add_generation_prompt=True))
+        if not attributes or self.conditioning is None:
+            return self._parse(self._render(messages, add_generation_prompt=True))
+        asked = self.conditioning.attributes.check(attributes, "attributes")
+        said = self.conditioning.messages(messages, asked)
+        return self._parse(self._render(said, add_generation_prompt=True) + self.conditioning.after(asked))
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         from jinja2 import TemplateError

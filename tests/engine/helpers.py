@@ -17,7 +17,7 @@ END = 2
 def loaded(name: str, *, ends: frozenset[int] = frozenset({END}), attention: str = "sdpa", **options: Any) -> Loaded:
     model = tiny.model(name, attention=attention, **options)
     length = getattr(model.config, "max_position_embeddings", None) or UNBOUNDED
-    tokenizer: Any = SimpleNamespace(end_ids=ends)
+    tokenizer: Any = SimpleNamespace(end_ids=ends, conditioning=None)
     return Loaded(model, tokenizer, name, None, torch.float32, torch.device("cpu"), attention, length)
 
 

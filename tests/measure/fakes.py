@@ -1,6 +1,6 @@
 """A tokenizer and an engine that are all arithmetic: one token a byte, and a script of what the model writes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from midcourse.engine.batch import Generated
 from midcourse.engine.sampling import Sampling
@@ -23,7 +23,7 @@ class Bytes:
     def token_bytes(self, token: int) -> bytes:
         return bytes([token]) if token < 256 else b""
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], attributes: Mapping[str, float] | None = None) -> list[int]:
         return [300, *"".join(str(message["content"]) for message in messages).encode(), 301]
 
 

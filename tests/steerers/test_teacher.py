@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
@@ -29,7 +29,7 @@ class ReversedTokenizer(ToyTokenizer):
     def token_bytes(self, token: int) -> bytes:
         return super().token_bytes(999 - token)
 
-    def prompt(self, messages: list[dict[str, str]]) -> list[int]:  # type: ignore[override]
+    def prompt(self, messages: list[dict[str, str]], attributes: Mapping[str, float] | None = None) -> list[int]:  # type: ignore[override]
         return [999 - token for token in TOK.prompt(messages)]
 
 

@@ -19,7 +19,7 @@ import torch
 
 from midcourse.engine.cache import memory, shared, token_bytes
 from midcourse.engine.rows import Rows, Source, batches
-from midcourse.engine.sampling import Alternative, Sampling, best, choose
+from midcourse.engine.sampling import Alternative, Sampling, best, choose, guided, needed
 from midcourse.errors import ModelError
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ class Generated(NamedTuple):
     tops: list[tuple[Alternative, ...]]
 
 
-@dataclass
+@dataclass(eq=False)
 class _Row:
-    """A row that is being written. `index` is its place in the caller's list."""
+    """A row that is being written. `index` is its place in the caller's list; a neutral row has that of its own one."""
 
     index: int
     prefix: list[int]
@@ -52,6 +52,8 @@ class _Row:
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     tops: list[tuple[Alternative, ...]] = field(default_factory=list)
+    neutral: _Row | None = None  # for guidance: the same answer after a prompt that asks for nothing
+    leads: _Row | None = None  # of a neutral row: the one whose tokens it gets
 
 
 def generate(
@@ -63,12 +65,14 @@ def generate(
     stop: Callable[[int, list[int]], bool] | None = None,
     cancel: threading.Event | None = None,
     top: int = 0,
+    neutral: Sequence[Sequence[int]] | None = None,
 ) -> list[Generated]:
     """Write on after each of `prefixes`; results are parallel to them.
 
     With one `sampling`, row i draws with `seed + i`. A row ends after a token that ends an answer, `max_tokens`, the
     end of the context, or as soon as `stop(row, ids written)` returns True. All end within one token after `cancel` is
-    set. A model whose rows cannot share a pass (a recurrent one) writes them one after the other.
+    set. A model whose rows cannot share a pass (a recurrent one) writes them one after the other. `neutral`, parallel
+    to `prefixes`, are what guidance leads away from; rows whose guidance is 1 do without.
     """
     count = len(prefixes)
     samplings = (
@@ -82,6 +86,11 @@ def generate(
         _Row(i, list(prefixes[i]), samplings[i], min(limits[i], engine.context_length - len(prefixes[i])))
         for i in range(count)
     ]
+    for row in rows:
+        other = needed(row.sampling, None if neutral is None else neutral[row.index])
+        if other is not None:
+            row.limit = min(row.limit, engine.context_length - len(other))
+            row.neutral = _Row(row.index, list(other), row.sampling, row.limit, leads=row)
     todo = [row for row in rows if row.limit > 0]
     if batches(engine.loaded, engine.windows):
         long = max((row.limit for row in todo), default=0) >= FOLD
@@ -104,7 +113,10 @@ def _alone(
     def stop_row(written: list[int]) -> bool:
         return stop is not None and stop(row.index, written)
 
-    for step in engine.write(row.prefix, row.sampling, max_tokens=row.limit, stop=stop_row, cancel=cancel, top=top):
+    neutral = row.neutral.prefix if row.neutral else None
+    for step in engine.write(
+        row.prefix, row.sampling, max_tokens=row.limit, stop=stop_row, cancel=cancel, top=top, neutral=neutral
+    ):
         row.ids.append(step.id)
         row.logprobs.append(step.logprob)
         row.tops.append(step.top)
@@ -125,6 +137,7 @@ def _in_groups(
     while ordered:
         group = _fitting(ordered, room)
         del ordered[: len(group)]
+        group = [one for row in group for one in (row, row.neutral) if one is not None]
         rows, group, took, read = _prefill(engine, group, held, cancel)
         if not (cancel is not None and cancel.is_set()):
             _decode(engine, rows, group, stop, cancel, top)
@@ -137,11 +150,13 @@ def _in_groups(
 def _fitting(ordered: Sequence[_Row], room: int) -> list[_Row]:
     """The first rows, as many as are worth while and have their keys in `room` slots; one at least."""
     count = longest = 0
-    for row in ordered[:ROWS]:
-        longest = max(longest, len(row.prefix) + row.limit)
-        if count and (count + 1) * longest > room:
+    places = 0
+    for row in ordered:
+        more = 2 if row.neutral else 1
+        longest = max(longest, *(len(one.prefix) + row.limit for one in (row, row.neutral) if one))
+        if count and (places + more > ROWS or (places + more) * longest > room):
             break
-        count += 1
+        count, places = count + 1, places + more
     return list(ordered[:count])
 
 
@@ -230,10 +245,14 @@ def _decode(
     while writing and not (cancel is not None and cancel.is_set()):
         logits_RV = rows.decode(tokens)
         tokens = _choose(logits_RV, writing, top)
+        done: set[_Row | None] = set()
+        for row in writing:
+            if row.leads is None:
+                over = row.ids[-1] in ends or (stop is not None and stop(row.index, row.ids))
+                if over or len(row.ids) >= row.limit:
+                    done |= {row, row.neutral}
         for place in reversed(range(len(writing))):
-            row = writing[place]
-            done = row.ids[-1] in ends or (stop is not None and stop(row.index, row.ids))
-            if done or len(row.ids) >= row.limit:
+            if writing[place] in done:
                 rows.swap(place, len(writing) - 1)
                 writing[place], tokens[place] = writing[-1], tokens[-1]
                 writing.pop()
@@ -241,18 +260,38 @@ def _decode(
 
 
 def _choose(logits_RV: torch.Tensor, writing: Sequence[_Row], top: int) -> list[int]:
-    """The next token of each row, noted in it with its log-probability."""
+    """The next token of each row, noted in it with the model's own log-probability; a neutral one follows."""
     with torch.inference_mode():
         logits_RV = logits_RV.float()
-        tokens = choose(
-            logits_RV, [row.sampling for row in writing], [len(row.prefix) + len(row.ids) for row in writing]
+        own = [place for place, row in enumerate(writing) if row.leads is None]
+        chosen = choose(
+            _guided(logits_RV, writing, own),
+            [writing[place].sampling for place in own],
+            [len(writing[place].prefix) + len(writing[place].ids) for place in own],
         )
+        token_of = {writing[place]: token for place, token in zip(own, chosen, strict=True)}
+        tokens = [token_of[row.leads or row] for row in writing]
         total_R = logits_RV.logsumexp(dim=-1)
         logp_R = logits_RV.gather(-1, torch.tensor(tokens, device=logits_RV.device)[:, None])[:, 0] - total_R
-        for i, (row, token, logprob) in enumerate(zip(writing, tokens, logp_R.tolist(), strict=True)):
+        for place, (token, logprob) in enumerate(zip(tokens, logp_R.tolist(), strict=True)):
+            row = writing[place]
             if logprob != logprob:  # NaN
                 raise ModelError("the model's output is not a number: its weights or the adapter are damaged")
-            row.ids.append(token)
-            row.logprobs.append(logprob)
-            row.tops.append(best(logits_RV[i] - total_R[i], top))
+            if row.leads is None:
+                row.ids.append(token)
+                row.logprobs.append(logprob)
+                row.tops.append(best(logits_RV[place] - total_R[place], top))
     return tokens
+
+
+def _guided(logits_RV: torch.Tensor, writing: Sequence[_Row], own: Sequence[int]) -> torch.Tensor:
+    """The logits of the rows at `own`, each led away from its neutral one if it has that."""
+    if len(own) == len(writing):
+        return logits_RV
+    place_of = {row: place for place, row in enumerate(writing)}
+    found = [logits_RV[place] for place in own]
+    for number, place in enumerate(own):
+        row = writing[place]
+        if row.neutral is not None:
+            found[number] = guided(logits_RV[place], logits_RV[place_of[row.neutral]], row.sampling.guidance)
+    return torch.stack(found)

@@ -1,7 +1,8 @@
 """The transformers engine: one answer at a time, extended by ids, rolled back to any length, resumed.
 
 Representation: one `Context`, which holds what the model has read, so resuming after a steer costs the correction, not
-the prompt; and what the last batch left for the next one.
+the prompt; another one for guidance, with the same answer after a prompt that asks for nothing; and what the last batch
+left for the next one.
 
 Invariants: what is generated does not depend on what was held before. One forward pass at most lies between setting
 `cancel` and the end of a stream.
@@ -17,8 +18,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from midcourse.engine import together
 from midcourse.engine.context import CHUNK, Context, Kind, Reuse
-from midcourse.engine.sampling import Sampling, Step, best, choose, distribution
+from midcourse.engine.sampling import Sampling, Step, best, choose, distribution, guided, needed
 from midcourse.errors import ModelError
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ class TransformersEngine:
         self.last_reuse = Reuse(0, 0)
         self.kind = Kind.of(loaded)
         self._context = Context(loaded, self.kind)
+        self._neutral = Context(loaded, self.kind)
+        self._joined: bool | None = None  # whether both can go through the model in one pass; None: not tried yet
         self._version = loaded.version
         self.held: list[Rows] = []  # what the last batch left for the next one
 
@@ -89,17 +93,23 @@ class TransformersEngine:
         stop: Callable[[list[int]], bool] | None = None,
         cancel: threading.Event | None = None,
         top: int = 10,
+        neutral: Sequence[int] | None = None,
     ) -> Iterator[Step]:
         """Write on after `ids`, token by token.
 
         It ends after a token that ends an answer, `max_tokens`, the end of the context, as soon as `stop` returns True
         for the tokens written so far, or within one token after `cancel` is set. The token after n tokens depends on
-        (ids, sampling, n): a resumed stream is the uninterrupted one. Raises `ContextError` when `ids` fill the
-        context.
+        (ids, sampling, n): a resumed stream is the uninterrupted one. `neutral` are the same ids after a prompt that
+        asks for nothing; they are needed where `sampling.guidance` is not 1, and not looked at otherwise. Steps carry
+        the model's own log-probabilities, without guidance. Raises `ContextError` when `ids` fill the context.
         """
         self._context.check(ids, room=1)
+        if (neutral := needed(sampling, neutral)) is not None:
+            self._neutral.check(neutral, room=1)
         with self.loaded.owner("writing"):
-            yield from self.write(ids, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top)
+            yield from self.write(
+                ids, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top, neutral=neutral
+            )
 
     def write(
         self,
@@ -110,17 +120,21 @@ class TransformersEngine:
         stop: Callable[[list[int]], bool] | None,
         cancel: threading.Event | None,
         top: int,
+        neutral: Sequence[int] | None = None,
     ) -> Iterator[Step]:
         """`stream` for who owns the model already."""
         written: list[int] = []
-        while len(written) < max_tokens and len(ids) + len(written) < self.context_length:
-            reuse = self._feed([*ids, *written], cancel)
+        neutral = needed(sampling, neutral)
+        longest = max(len(ids), len(neutral or ()))
+        while len(written) < max_tokens and longest + len(written) < self.context_length:
+            reuse = self._feed([*ids, *written], cancel, None if neutral is None else [*neutral, *written])
             if not written:
                 self.last_reuse = reuse
             if cancel is not None and cancel.is_set():
                 return
             assert self._context.logits_V is not None
-            step = next_step(self._context.logits_V, sampling, len(ids) + len(written), top)
+            neutral_V = None if neutral is None else self._neutral.logits_V
+            step = next_step(self._context.logits_V, sampling, len(ids) + len(written), top, neutral_V)
             written.append(step.id)
             yield step
             if step.id in self.tokenizer.end_ids or (stop is not None and stop(written)):
@@ -137,20 +151,24 @@ class TransformersEngine:
         stop: Callable[[int, list[int]], bool] | None = None,
         cancel: threading.Event | None = None,
         top: int = 0,
+        neutral: Sequence[Sequence[int]] | None = None,
     ) -> list[Generated]:
         """Write on after each of `prefixes` at the same time; see `engine.batch.generate`."""
         from midcourse.engine.batch import generate
 
-        for ids in prefixes:
+        for ids in (*prefixes, *(neutral or ())):
             self._context.check(ids, room=1)
         with self.loaded.owner("writing"):
-            return generate(self, prefixes, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top)
+            return generate(
+                self, prefixes, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top, neutral=neutral
+            )
 
     # ---- the cache -----------------------------------------------------------------------------------------------
 
     def drop(self) -> None:
         """Forget all that is cached, and free its memory."""
         self._context.drop()
+        self._neutral.drop()
         self.held, self._version = [], self.loaded.version
 
     def current_rows(self) -> list[Rows]:
@@ -163,18 +181,41 @@ class TransformersEngine:
         """Say what the last call took from the cache and what it fed."""
         self.last_reuse = Reuse(reused, fed)
 
-    def _feed(self, ids: Sequence[int], cancel: threading.Event | None) -> Reuse:
+    def _feed(self, ids: Sequence[int], cancel: threading.Event | None, neutral: Sequence[int] | None = None) -> Reuse:
         reuse = self._context.begin(ids)
-        while not (cancel is not None and cancel.is_set()) and not self._context.read(ids, CHUNK):
-            pass
+        if neutral is None:
+            self._read(self._context, ids, cancel)
+            return reuse
+        apart = self._neutral.begin(neutral)
+        if reuse.fed == apart.fed == 1 and reuse.reused and apart.reused and self._together():
+            if not (cancel is not None and cancel.is_set()):
+                together.read([self._context, self._neutral], [ids[-1:], neutral[-1:]])
+            return reuse
+        self._read(self._context, ids, cancel)
+        self._read(self._neutral, neutral, cancel)
         return reuse
 
+    def _read(self, context: Context, ids: Sequence[int], cancel: threading.Event | None) -> None:
+        while not (cancel is not None and cancel.is_set()) and not context.read(ids, CHUNK):
+            pass
 
-def next_step(logits_V: torch.Tensor, sampling: Sampling, position: int, top: int) -> Step:
-    """The token that comes at `position` (from the start of the prompt) by these logits, and the `top` likeliest."""
+    def _together(self) -> bool:
+        if self._joined is None:
+            self._joined = together.check(self.loaded, self.kind)
+        return self._joined
+
+
+def next_step(
+    logits_V: torch.Tensor, sampling: Sampling, position: int, top: int, neutral_V: torch.Tensor | None = None
+) -> Step:
+    """The token that comes at `position` (from the start of the prompt) by these logits, and the `top` likeliest.
+
+    With the logits of a neutral prompt it is drawn with guidance; probabilities are the model's own in any case.
+    """
     with torch.inference_mode():
         logp_V = distribution(logits_V)
-        token = choose(logits_V[None], [sampling], [position])[0]
+        drawn_V = logits_V if neutral_V is None else guided(logits_V, neutral_V, sampling.guidance)
+        token = choose(drawn_V[None], [sampling], [position])[0]
         logprob = float(logp_V[token])
         if logprob != logprob:  # NaN
             raise ModelError("the model's output is not a number: its weights or the adapter are damaged")

@@ -17,9 +17,10 @@ from typing import NamedTuple
 
 import torch
 
-from midcourse.errors import ConfigError, Problem
+from midcourse.errors import ConfigError, Problem, UserError
 
 COLDEST = 1e-30  # a temperature that float32 still divides by
+STRONGEST = 20  # guidance beyond this gives the same few tokens again and again
 NUCLEUS = 256  # how many of the most probable tokens are tried before all are sorted
 
 
@@ -37,6 +38,9 @@ class Sampling:
     """Keep tokens with at least this share of the most probable one's probability (arXiv 2407.01082)."""
     seed: int = 0
     """Another seed is another answer; the same seed is the same answer."""
+    guidance: float = 1.0
+    """γ of classifier-free guidance: how far to go from what nothing asked for gives to what the attributes ask for,
+    and beyond; 1 is the model as it is, and costs nothing (arXiv 2306.17806)."""
 
     def __post_init__(self) -> None:
         bounds = {
@@ -44,6 +48,7 @@ class Sampling:
             "top_k": (self.top_k >= 0, "0 or more"),
             "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
             "min_p": (0 <= self.min_p <= 1, "between 0 and 1"),
+            "guidance": (0 <= self.guidance <= STRONGEST, f"between 0 and {STRONGEST}"),
         }
         if wrong := [
             Problem("sampling", f"{getattr(self, name)} is not {rule}", field=name)
@@ -66,6 +71,27 @@ class Step(NamedTuple):
     id: int
     logprob: float
     top: tuple[Alternative, ...]
+
+
+def guided(logits_RV: torch.Tensor, neutral_RV: torch.Tensor, guidance: float) -> torch.Tensor:
+    """Logits of p ∝ p_neutral · (p / p_neutral)^γ (arXiv 2306.17806, equation 7): float32, shaped as `logits_RV`.
+
+    What attributes change is taken γ times; 0 is the neutral distribution, 1 the one that was asked for.
+    """
+    neutral_RV = torch.log_softmax(neutral_RV.float(), dim=-1)
+    return neutral_RV + guidance * (torch.log_softmax(logits_RV.float(), dim=-1) - neutral_RV)
+
+
+def needed(sampling: Sampling, neutral: Sequence[int] | None) -> Sequence[int] | None:
+    """The neutral ids where guidance looks at them. Raises `UserError` where it would and there are none."""
+    if sampling.guidance == 1:
+        return None
+    if neutral is None:
+        raise UserError(
+            f"guidance {sampling.guidance:g} leads away from an answer for which nothing is asked, and no attribute is "
+            "asked for"
+        )
+    return neutral
 
 
 def filtered(logits_RV: torch.Tensor, sampling: Sampling) -> torch.Tensor:

@@ -94,10 +94,17 @@ class Live:
                 f"no more than {engine.context_length}; finish the answer or go back"
             )
         seeded = self.seeded(at, sampling)
+        neutral = None
+        if seeded.guidance != 1:
+            plain = engine.tokenizer.prompt(trace.messages)
+            if plain == list(trace.prompt):  # nothing is asked for: guidance would lead nowhere
+                seeded = replace(seeded, guidance=1.0)
+            else:
+                neutral = [*plain, *trace.answer(at)]
         limit = room if max_tokens is None else min(max_tokens, room)
 
         def steps(cancel: Event) -> Iterator[Step]:
-            return engine.stream(ids, seeded, max_tokens=limit, cancel=cancel, top=top)
+            return engine.stream(ids, seeded, max_tokens=limit, cancel=cancel, top=top, neutral=neutral)
 
         self._at = at
         self.stream = Stream(steps, self._keep, lock=self.lock, reuse=lambda: engine.last_reuse, end_ids=trace.end_ids)

@@ -83,7 +83,7 @@ class Session:
         trace = Trace(
             id=id or uuid4().hex,
             messages=conversation,
-            prompt=tuple(tok.prompt(conversation)),
+            prompt=tuple(tok.prompt(conversation, attributes)),
             model=engine.model_name,
             tokenizer=tok.fingerprint,
             end_ids=tok.end_ids,

@@ -44,8 +44,12 @@ class Writer(Protocol):
         stop: Callable[[list[int]], bool] | None = None,
         cancel: Event | None = None,
         top: int = 10,
+        neutral: Sequence[int] | None = None,
     ) -> Iterator[Step]:
-        """Go on after `ids`; end after an end id, `max_tokens`, the context's end, or within one token of `cancel`."""
+        """Go on after `ids`; end after an end id, `max_tokens`, the context's end, or within one token of `cancel`.
+
+        `neutral` is what guidance leads away from, where there is any.
+        """
         ...
 
 

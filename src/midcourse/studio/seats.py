@@ -21,7 +21,7 @@ from midcourse.engine.cache import memory as memory_of
 from midcourse.engine.cache import token_bytes
 from midcourse.engine.context import Context, Reuse
 from midcourse.engine.hf import next_step
-from midcourse.engine.sampling import Alternative, Sampling, Step, best, distribution
+from midcourse.engine.sampling import Alternative, Sampling, Step, best, distribution, needed
 from midcourse.studio.errors import BusyError
 from midcourse.studio.turns import Around, Gone, Part, Steps
 
@@ -57,6 +57,7 @@ class Seat:
         self.seats = seats
         self.around = around
         self.context = Context(self.desk.loaded, self.desk.kind)
+        self.neutral = Context(self.desk.loaded, self.desk.kind)  # for guidance: the same answer, nothing asked for
         self.last_reuse = Reuse(0, 0)
         self.used = 0.0  # when it last took a turn
         self.writing = False
@@ -87,14 +88,19 @@ class Seat:
         stop: Callable[[list[int]], bool] | None = None,
         cancel: threading.Event | None = None,
         top: int = 10,
+        neutral: Sequence[int] | None = None,
     ) -> Iterator[Step]:
         """Write on after `ids`, as `TransformersEngine.stream` does; each token is a turn at the desk."""
         self.context.check(ids, room=1)
+        if (neutral := needed(sampling, neutral)) is not None:
+            self.neutral.check(neutral, room=1)
         written: list[int] = []
+        longest = max(len(ids), len(neutral or ()))
         self.writing = True
         try:
-            while len(written) < max_tokens and len(ids) + len(written) < self.context_length:
-                wanted = self._next([*ids, *written], sampling, top, note=not written)
+            while len(written) < max_tokens and longest + len(written) < self.context_length:
+                beside = None if neutral is None else [*neutral, *written]
+                wanted = self._next([*ids, *written], beside, sampling, top, note=not written)
                 try:
                     step = self.desk.do(wanted, cancel)
                 except Gone:
@@ -105,6 +111,16 @@ class Seat:
                     return
         finally:
             self.writing = False
+
+    @property
+    def slots(self) -> int:
+        """For how many tokens it holds keys, or room for them."""
+        return self.context.slots + self.neutral.slots
+
+    def drop(self) -> None:
+        """Forget all that was read."""
+        self.context.drop()
+        self.neutral.drop()
 
     def alternatives(self, ids: Sequence[int], top: int) -> tuple[Alternative, ...]:
         """The likeliest tokens after `ids`; what the seat has read beyond them stays."""
@@ -133,10 +149,18 @@ class Seat:
 
     # ---- on the desk's thread ------------------------------------------------------------------------------------
 
-    def _next(self, ids: Sequence[int], sampling: Sampling, top: int, *, note: bool) -> Steps[Step]:
+    def _next(
+        self, ids: Sequence[int], neutral: Sequence[int] | None, sampling: Sampling, top: int, *, note: bool
+    ) -> Steps[Step]:
         yield from self._read(self.context, ids, note=note)
+        while neutral is not None:
+            yield from self._read(self.neutral, neutral, note=False)
+            if self.context.ids == list(ids) and not self.context.stale:
+                break
+            yield from self._read(self.context, ids, note=False)  # somebody has looked elsewhere meanwhile
         assert self.context.logits_V is not None
-        return next_step(self.context.logits_V, sampling, len(ids), top)
+        neutral_V = None if neutral is None else self.neutral.logits_V
+        return next_step(self.context.logits_V, sampling, len(ids), top, neutral_V)
 
     def _ahead(self, ids: Sequence[int]) -> Steps[None]:
         self._prepared = list(ids), self.context.begin(ids)
@@ -208,7 +232,7 @@ class Seats:
     def held(self) -> int:
         """The bytes that all seats hold."""
         with self._lock:
-            return sum(seat.context.slots for seat in self._seats) * self._bytes
+            return sum(seat.slots for seat in self._seats) * self._bytes
 
     def read(self, part: Part, *, few: bool) -> None:
         """Read as much of a part as one turn takes; a few tokens after many by `together.read`, if that is right."""
@@ -226,10 +250,10 @@ class Seats:
         """Drop what was used longest ago until the rest is within the budget; who writes just now keeps the last."""
         while self.held > self.memory:
             with self._lock:
-                idle = [seat for seat in self._seats if seat.context.slots and not seat.writing]
+                idle = [seat for seat in self._seats if seat.slots and not seat.writing]
             if not idle:
                 return
-            min(idle, key=lambda seat: seat.used).context.drop()
+            min(idle, key=lambda seat: seat.used).drop()
 
     def writing(self) -> int:
         """How many seats are written at, and can be served with others."""
@@ -242,6 +266,7 @@ class Seats:
             seats = list(self._seats)
         for seat in seats:
             seat.context.refresh()
+            seat.neutral.refresh()
 
     def shed(self) -> None:
         """Free all that can be read again: memory may have run out."""
@@ -249,4 +274,4 @@ class Seats:
             seats = list(self._seats)
         for seat in seats:
             if not seat.writing:
-                seat.context.drop()
+                seat.drop()

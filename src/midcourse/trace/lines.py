@@ -70,7 +70,7 @@ def _from_text(
     traces = []
     for number, (path, output, messages) in enumerate(answers):
         try:
-            prompt = tok.prompt(messages)
+            prompt = tok.prompt(messages, line.attributes)
         except MidcourseError as error:
             flaws.append(Flaw("messages", str(error)))
             return []
@@ -187,7 +187,7 @@ def _from_exact(
             if given[number : number + 1] != right[number : number + 1]:
                 flaws.append(Flaw(f"{field}[{number}]{_where(given, right, number)}", _CONTRADICTION))
     try:
-        if tok.prompt(trace.messages) != list(trace.prompt):
+        if tok.prompt(trace.messages, trace.attributes) != list(trace.prompt):
             notices.append(
                 "the prompt's ids are not what its messages give now (the messages were edited, or the chat template "
                 "writes the date); the recorded ids stay"

@@ -13,7 +13,7 @@ the model was stopped in the middle of an emoji, its first bytes are dropped, no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
@@ -46,8 +46,11 @@ class Tokenizer(Protocol):
     def token_bytes(self, token: int) -> bytes:
         """The exact bytes of one token in the middle of a text; `b""` for special tokens."""
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The ids of the conversation, up to where the answer begins. Raises `ModelError` without a chat template."""
+    def prompt(self, messages: Sequence[Message], attributes: Mapping[str, float] | None = None) -> list[int]:
+        """The ids of the conversation, up to where the answer begins. Raises `ModelError` without a chat template.
+
+        `attributes` are what is asked of the answer, where the model has learned to be told.
+        """
 
 
 class Placed(NamedTuple):

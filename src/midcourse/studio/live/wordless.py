@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from midcourse.errors import UserError
 from midcourse.trace import Message
@@ -24,6 +24,6 @@ class Wordless:
         """None for any token."""
         return b"" if token >= 0 else b"?"
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
+    def prompt(self, messages: Sequence[Message], attributes: Mapping[str, float] | None = None) -> list[int]:  # noqa: ARG002
         """Refused."""
         raise UserError(f"the tokenizer of this answer is not there to read {len(messages)} messages")
