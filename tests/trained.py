@@ -8,6 +8,9 @@ from pathlib import Path
 import torch
 
 from midcourse import models
+from midcourse.attributes.conditioning import Conditioning, Way
+from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.schema import Schema
 
 
 def adapter(base: Path, folder: Path, *, seed: int, rank: int = 4, targets: Sequence[str] = ("all-linear",)) -> Path:
@@ -19,4 +22,13 @@ def adapter(base: Path, folder: Path, *, seed: int, rank: int = 4, targets: Sequ
             if ".lora_" in name:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
     models.save(loaded, folder)
+    return folder
+
+
+def with_dials(folder: Path, base: Path, schema: str = "helpsteer", way: Way = "system") -> Path:
+    """The adapter in `folder`, as one that has learned to be told the attributes of a ready-made schema."""
+    attributes = Schema.load(schema)
+    told = Conditioning(attributes=attributes, way=way)
+    fingerprint = models.load_tokenizer(str(base)).fingerprint
+    Manifest(attributes=attributes, conditioning=told, model=str(base), tokenizer=fingerprint).write(folder)
     return folder

@@ -38,6 +38,10 @@ class Switch:
         """Whether an adapter of this name is there to be switched on."""
         return name in self._keys
 
+    def told(self, name: str | None) -> Conditioning | None:
+        """How the model is told attributes with an adapter that was added, or without any."""
+        return self._told[name]
+
     def add(self, name: str, adapter: str) -> None:
         """Load an adapter, which changes nothing yet. Raises `ModelError` where it does not fit."""
         if name in self._keys:

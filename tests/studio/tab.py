@@ -138,9 +138,17 @@ class Tab(Page):
             self._news.notify_all()
 
 
-def begin(client: httpx.Client, said: str = "go on", *, go_on: bool = True, **sampling: Any) -> str:
+def begin(
+    client: httpx.Client,
+    said: str = "go on",
+    *,
+    go_on: bool = True,
+    attributes: dict[str, float] | None = None,
+    **sampling: Any,
+) -> str:
     """A new conversation; returns its id."""
     body = {"messages": [{"role": "user", "content": said}], "go_on": go_on, "sampling": sampling}
+    body["attributes"] = attributes or {}
     response = client.post("/api/traces", json=body)
     assert response.status_code == 201, response.text
     return str(response.json()["trace"])

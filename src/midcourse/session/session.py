@@ -335,8 +335,13 @@ class Session:
         """Change the trace's tags and attributes; what is not given stays."""
         notes.describe(self.live, tags=None if tags is None else tuple(tags), attributes=attributes)
 
-    def next_turn(self, message: str, *, id: str | None = None) -> Session:
-        """Go on with the conversation: the finished answer becomes an assistant message, and a new trace begins."""
+    def next_turn(
+        self, message: str, *, attributes: Mapping[str, float] | None = None, id: str | None = None
+    ) -> Session:
+        """Go on with the conversation: the finished answer becomes an assistant message, and a new trace begins.
+
+        `attributes` are what is asked of the next answer.
+        """
         self.stop()
         if not self.trace.finished:
             raise SteerError("the answer is not finished; finish it before the next turn")
@@ -352,6 +357,7 @@ class Session:
             sampling=self.sampling,
             author=self.author,
             tags=self.trace.tags,
+            attributes=attributes,
             id=id,
         )
 

@@ -13,18 +13,22 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from copy import copy
 from pathlib import Path
 
 from midcourse import adapters
-from midcourse.errors import MidcourseError, ModelError
+from midcourse.attributes.conditioning import Conditioning
+from midcourse.errors import ConfigError, MidcourseError, ModelError
 from midcourse.learn.run.recipe import Recipe
 from midcourse.store import Store
 from midcourse.studio.desk import Desk
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
 from midcourse.studio.live import Live
+from midcourse.studio.schemas.dials import DialsView
 from midcourse.studio.schemas.jobs import AdapterView, JobView, ModelsView
 from midcourse.switch import Switch
+from midcourse.tokenizer import HFTokenizer
 
 KEY = "adapter"  # where the store keeps which one is on
 OBJECTIVE = Recipe.model_fields["objective"].default
@@ -42,6 +46,7 @@ class Adapters:
         self._given = None if given is None else (_name(given), adapters.folder(given))
         self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
         self._why: dict[Path, str | None] = {}
+        self._told: dict[Path, Conditioning | None] = {}
         jobs.adapters = self.fitting
 
     def restore(self) -> None:
@@ -80,6 +85,7 @@ class Adapters:
                     job=None if job is None else job.id,
                     fits=why is None,
                     why=why,
+                    dials=DialsView.of(self._told.get(folder)),
                 )
             )
         return ModelsView(
@@ -89,6 +95,8 @@ class Adapters:
             context_length=loaded.context_length,
             active=self._switch.on,
             adapters=views,
+            dials=DialsView.of(self._switch.told(self._switch.on)),
+            own_dials=DialsView.of(self._switch.told(None)),
         )
 
     def use(self, name: str | None) -> ModelsView:
@@ -110,6 +118,13 @@ class Adapters:
         """What a seat is to have around its turns to write with this adapter, whichever one is on; see `use`."""
         self.ready(name)
         return lambda: self._switch.using(name)
+
+    def tokenizer(self, name: str | None) -> HFTokenizer:
+        """The tokenizer as it asks the model for attributes with this adapter, whichever one is on; see `use`."""
+        self.ready(name)
+        own = copy(self._desk.loaded.tokenizer)
+        own.conditioning = self._switch.told(name)
+        return own
 
     def ready(self, name: str | None) -> None:
         """Load an adapter, if it is not. Raises `MissingError` or `ModelError`."""
@@ -140,7 +155,9 @@ class Adapters:
         if folder not in self._why:
             try:  # on the desk's thread: another adapter may be put on the model meanwhile
                 self._why[folder] = self._desk.exclusive(lambda loaded: adapters.why_not(loaded, str(folder)))
-            except ModelError as error:
+                if self._why[folder] is None:
+                    self._told[folder] = adapters.conditioning(folder, self._desk.loaded.tokenizer, folder.name)
+            except (ModelError, ConfigError) as error:
                 self._why[folder] = str(error)
         return self._why[folder]
 

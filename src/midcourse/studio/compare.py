@@ -2,7 +2,8 @@
 
 Both sides write at the same time, each at a seat of its own with its adapter around every turn, so they share the model
 fairly with everybody else who writes. An answer that is whole is read once more by the other side (its tokens given,
-one pass, part by part). Both are greedy: what differs between them is the training, not chance.
+one pass, part by part). Both are greedy: what differs between them is the training,
+or what was asked of them, not chance. Each side judges the other's tokens as an answer to what it was asked itself.
 
 Representation: events in a queue, from a thread for each side to the request that sends them; prompts one after the
 other. Closing the comparison stops both sides within a token.
@@ -16,7 +17,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from midcourse.engine.sampling import Sampling
@@ -35,20 +36,32 @@ SIDES: tuple[Side, Side] = ("left", "right")
 
 @dataclass(frozen=True)
 class Prompt:
-    """A conversation to answer: how it is called, and its ids."""
+    """A conversation to answer: how it is called, and the ids that each side reads.
+
+    `plain` are those of the conversation for which nothing is asked; guidance leads away from them.
+    """
 
     title: str
-    ids: tuple[int, ...]
+    ids: dict[Side, tuple[int, ...]]
+    plain: tuple[int, ...]
 
 
 class Comparison:
-    """One comparison; `around` switches each side's adapter."""
+    """One comparison; `around` switches each side's adapter, `guidance` is how far it goes towards what it is asked."""
 
-    def __init__(self, desk: Desk, prompts: Sequence[Prompt], around: dict[Side, Around], max_tokens: int) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        prompts: Sequence[Prompt],
+        around: dict[Side, Around],
+        max_tokens: int,
+        guidance: dict[Side, float] | None = None,
+    ) -> None:
         self._desk = desk
         self._prompts = prompts
         self._around = around
         self._max_tokens = max_tokens
+        self._guidance = guidance or dict.fromkeys(SIDES, 1.0)
         self._cancel = threading.Event()
         self._events: asyncio.Queue[ComparisonEvent | None] = asyncio.Queue()
 
@@ -98,7 +111,11 @@ class Comparison:
         """A side's answer."""
         display, ends = Display(seat.tokenizer), seat.tokenizer.end_ids
         found = []
-        for step in seat.stream(prompt.ids, GREEDY, max_tokens=self._max_tokens, cancel=self._cancel, top=0):
+        ids, guidance = prompt.ids[side], self._guidance[side]
+        sampling = GREEDY if ids == prompt.plain else replace(GREEDY, guidance=guidance)
+        for step in seat.stream(
+            ids, sampling, max_tokens=self._max_tokens, cancel=self._cancel, top=0, neutral=prompt.plain
+        ):
             token = ComparedToken(
                 id=step.id, text=display.next(step.id), logprob=step.logprob, other=None, ends=step.id in ends
             )
@@ -110,8 +127,9 @@ class Comparison:
 
     def _score(self, number: int, prompt: Prompt, side: Side, other: Seat, tokens: list[ComparedToken]) -> None:
         """What the other side thinks of a side's answer."""
-        ids = [*prompt.ids, *(token.id for token in tokens)]
-        found = other.score(ids, len(prompt.ids), self._cancel)
+        before = prompt.ids["right" if side == "left" else "left"]
+        ids = [*before, *(token.id for token in tokens)]
+        found = other.score(ids, len(before), self._cancel)
         both = [token.model_copy(update={"other": logp}) for token, logp in zip(tokens, found, strict=True)]
         self._tell(kind="side", prompt=number, side=side, tokens=both)
 

@@ -144,6 +144,7 @@ class Seat:
         def take() -> Steps[None]:
             yield from ()
             other.context, self.context = self.context, other.context
+            other.neutral, self.neutral = self.neutral, other.neutral
 
         self.desk.do(take())
 

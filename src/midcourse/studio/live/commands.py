@@ -104,7 +104,8 @@ def next_turn(trace: LiveTrace, asked: NextTurn) -> Done:
         if not (finished := session.trace.finished):
             session.finish()
         try:
-            following = session.next_turn(asked.content)
+            attributes = trace.still_asked() if asked.attributes is None else asked.attributes
+            following = session.next_turn(asked.content, attributes=attributes)
         except BaseException:
             if not finished:
                 session.unfinish()
@@ -126,6 +127,10 @@ def change(trace: LiveTrace, asked: TraceChange) -> Done:
     if asked.finished is not None and asked.finished != trace.trace.finished:
         with trace.command() as session:
             session.finish() if asked.finished else session.unfinish()
+    if asked.attributes is not None and asked.attributes != trace.trace.attributes and trace.asked():
+        raise SteerError(
+            "what was asked for is part of what the model has read, and stays; let it answer again with others"
+        )
     if asked.sampling is not None or asked.tags is not None or asked.attributes is not None:
         with trace.noting() as notes:
             if asked.sampling is not None:

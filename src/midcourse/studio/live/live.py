@@ -86,6 +86,11 @@ class Live:
         """Begin a conversation; it is stored when this returns."""
         seat = self.desk.seat()
         try:
+            if new.attributes and seat.tokenizer.conditioning is None:
+                raise UserError(
+                    "the model as it is now has not learned to be told attributes; switch to an adapter that has, or "
+                    "ask for none"
+                )
             session = Session.start(
                 [message.model_dump() for message in new.messages],
                 seat,

@@ -229,6 +229,20 @@ class LiveTrace:
         """How the model writes here."""
         return Sampling(**self.sampling.model_dump(exclude={"max_tokens"}))
 
+    def asked(self) -> bool:
+        """Whether attributes are part of what the model has read: then its prompt is not the conversation alone."""
+        if not self.trace.attributes or self.session is None:
+            return False
+        return self._tok.prompt(self.trace.messages) != list(self.trace.prompt)
+
+    def still_asked(self) -> dict[str, float]:
+        """What was asked for, as far as the model as it is now can be asked for it."""
+        told = self.seat.tokenizer.conditioning
+        if told is None or not self.asked():
+            return {}
+        wrong = {name for name, _ in told.attributes.wrong(self.trace.attributes)}
+        return {name: value for name, value in self.trace.attributes.items() if name not in wrong}
+
     def reload(self, trace: Trace) -> None:
         """Another program has changed the trace: this is what it is now."""
         with self._commands:

@@ -14,9 +14,11 @@ from midcourse.store.snippets import of_messages
 from midcourse.studio.compare import Comparison, Prompt, Side
 from midcourse.studio.errors import BusyError
 from midcourse.studio.routes.preferences import get_preferences
-from midcourse.studio.schemas.jobs import NewComparison
+from midcourse.studio.schemas.dials import Asked
+from midcourse.studio.schemas.jobs import Name, NewComparison
 from midcourse.studio.services import Has
 from midcourse.studio.turns import Around
+from midcourse.trace import Message
 
 router = APIRouter(tags=["compare"])
 AT_ONCE = 4
@@ -28,17 +30,31 @@ def _comparison(services: Has, new: NewComparison) -> Comparison:
         raise UserError("there is nothing to answer: give a prompt, or a conversation")
     if len(services.comparisons) >= AT_ONCE:
         raise BusyError("too many comparisons run; stop one, or wait until it is done")
+    sides: dict[Side, tuple[Name | None, Asked]] = {
+        "left": (new.left, new.left_asked),
+        "right": (new.right, new.right_asked),
+    }
+    around: dict[Side, Around] = {side: services.adapters.around(name) for side, (name, _) in sides.items()}
+    told = {side: (services.adapters.tokenizer(name), asked.attributes) for side, (name, asked) in sides.items()}
+    for side, (tok, attributes) in told.items():
+        if attributes and tok.conditioning is None:
+            raise UserError(f"the model has not learned to be told attributes as it is on the {side}; ask it for none")
     tok, system = services.loaded.tokenizer, get_preferences(services).system
     before = [{"role": "system", "content": system}] if system else []
-    prompts = [Prompt(text, tuple(tok.prompt([*before, {"role": "user", "content": text}]))) for text in new.prompts]
+
+    def prompt(title: str, messages: list[Message], recorded: tuple[int, ...] | None = None) -> Prompt:
+        ids = {
+            side: recorded if recorded and not asked else tuple(own.prompt(messages, asked))
+            for side, (own, asked) in told.items()
+        }
+        return Prompt(title, ids, tuple(tok.prompt(messages)))
+
+    prompts = [prompt(text, [*before, {"role": "user", "content": text}]) for text in new.prompts]
     for trace in map(services.live.stored, new.traces):
-        ids = trace.prompt if trace.tokenizer == tok.fingerprint else tuple(tok.prompt(trace.messages))
-        prompts.append(Prompt(of_messages(trace.messages), ids))
-    around: dict[Side, Around] = {
-        "left": services.adapters.around(new.left),
-        "right": services.adapters.around(new.right),
-    }
-    return Comparison(services.desk, prompts, around, new.max_tokens)
+        recorded = trace.prompt if trace.tokenizer == tok.fingerprint else None
+        prompts.append(prompt(of_messages(trace.messages), trace.messages, recorded))
+    guidance: dict[Side, float] = {side: asked.guidance for side, (_, asked) in sides.items()}
+    return Comparison(services.desk, prompts, around, new.max_tokens, guidance)
 
 
 @router.post("/compare", summary="Compare two states of the model", response_class=EventSourceResponse)

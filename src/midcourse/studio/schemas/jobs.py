@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from midcourse.studio.schemas.base import Answer, Given, Id, ProblemView, Short, Text
+from midcourse.studio.schemas.dials import Asked, DialsView
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 JobId = Annotated[int, Field(ge=0, lt=2**63)]
@@ -136,6 +137,8 @@ class AdapterView(Answer):
     """Whether it is for the model that is loaded."""
     why: str | None = None
     """Why it does not fit."""
+    dials: DialsView | None = None
+    """What it can be asked for."""
 
 
 class ModelsView(Answer):
@@ -148,6 +151,10 @@ class ModelsView(Answer):
     active: str | None
     adapters: list[AdapterView]
     batch_of: int = 1
+    dials: DialsView | None = None
+    """What it can be asked for as it is now."""
+    own_dials: DialsView | None = None
+    """What it can be asked for without any adapter."""
 
 
 class UseAdapter(Given):
@@ -157,10 +164,15 @@ class UseAdapter(Given):
 
 
 class NewComparison(Given):
-    """Let two states of the model answer the same prompts; None is the model without adapter."""
+    """Let two states of the model answer the same prompts; None is the model without adapter.
+
+    Conversations are answered as they were asked, where nothing else is asked of a side.
+    """
 
     left: Name | None
     right: Name | None
+    left_asked: Asked = Asked()
+    right_asked: Asked = Asked()
     prompts: Annotated[list[Text], Field(max_length=20)] = []
     traces: Annotated[list[Id], Field(max_length=20)] = []
     """Conversations to answer anew."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from midcourse.studio.schemas.base import Answer, Attribute, Depth, Given, Id, Short, Text
+from midcourse.studio.schemas.dials import Attributes, Guidance
 from midcourse.trace.tree import Source
 
 Role = Literal["system", "user", "assistant"]
@@ -30,6 +31,8 @@ class SamplingView(Given):
     seed: Annotated[int, Field(ge=0, lt=2**53)] = 0
     max_tokens: Annotated[int, Field(ge=1, le=1_000_000)] = 512
     """How much the model writes before it waits."""
+    guidance: Guidance = 1.0
+    """How far to go towards the attributes that are asked for: 1 is the model as it is; nothing without any."""
 
 
 class AlternativeView(Answer):
@@ -207,7 +210,8 @@ class NewTrace(Given):
     messages: Annotated[list[MessageView], Field(min_length=1, max_length=1000)]
     sampling: SamplingView = SamplingView()
     tags: Annotated[list[Short], Field(max_length=100)] = []
-    attributes: Annotated[dict[Short, float], Field(max_length=100)] = {}
+    attributes: Attributes = {}
+    """What is asked of the answer; the model must have learned to be told so."""
     go_on: bool = True
     """Let the model begin to write at once."""
 
@@ -216,6 +220,8 @@ class NextTurn(Given):
     """Accept the answer and say the next thing; the answer is a new trace."""
 
     content: Text
+    attributes: Attributes | None = None
+    """What is asked of the next answer; by default what was asked of this one."""
     go_on: bool = True
 
 
@@ -223,7 +229,8 @@ class TraceChange(Given):
     """What to change about a trace; what is not given stays."""
 
     tags: Annotated[list[Short], Field(max_length=100)] | None = None
-    attributes: Annotated[dict[Short, float], Field(max_length=100)] | None = None
+    attributes: Attributes | None = None
+    """Only where none was asked for: the model has read those."""
     sampling: SamplingView | None = None
     finished: bool | None = None
 

@@ -11,6 +11,8 @@ export interface AdapterView {
   fits: boolean;
   /** Why it does not fit. */
   why: string | null;
+  /** What it can be asked for. */
+  dials: DialsView | null;
 }
 
 /** A token that could stand there. `ends` where it ends the answer. */
@@ -26,6 +28,13 @@ export interface Alternatives {
   version: number;
   depth: number;
   alternatives: AlternativeView[];
+}
+
+/** What is asked for; an attribute that is not named may be as it likes. */
+export interface Asked {
+  attributes?: Record<string, number>;
+  /** How far to go towards it: 1 is the model as it is, 0 as if nothing was asked for. */
+  guidance?: number;
 }
 
 /** A command that is meant for one version of the answer; refused as `stale` if another one is there by now. */
@@ -63,6 +72,28 @@ export interface ComparisonEvent {
   token: ComparedToken | null;
   tokens: ComparedToken[] | null;
   message: string | null;
+}
+
+/** An attribute that can be asked for. */
+export interface DialView {
+  name: string;
+  minimum: number;
+  maximum: number;
+  step: number;
+  better: "higher" | "lower" | "neither";
+  description: string;
+  /** What the lowest value means. */
+  low: string;
+  high: string;
+}
+
+/** All that can be asked for. */
+export interface DialsView {
+  /** What the schema is called. */
+  name: string;
+  /** By a line of the system message, or by special tokens. */
+  way: "system" | "tokens";
+  dials: DialView[];
 }
 
 /** A command was carried out and is on disk; what it changed comes as events. */
@@ -189,12 +220,21 @@ export interface ModelsView {
   active: string | null;
   adapters: AdapterView[];
   batch_of: number;
+  /** What it can be asked for as it is now. */
+  dials: DialsView | null;
+  /** What it can be asked for without any adapter. */
+  own_dials: DialsView | null;
 }
 
-/** Let two states of the model answer the same prompts; None is the model without adapter. */
+/**
+ * Let two states of the model answer the same prompts; None is the model without adapter.
+ * Conversations are answered as they were asked, where nothing else is asked of a side.
+ */
 export interface NewComparison {
   left: string | null;
   right: string | null;
+  left_asked?: Asked;
+  right_asked?: Asked;
   prompts?: string[];
   /** Conversations to answer anew. */
   traces?: string[];
@@ -234,6 +274,7 @@ export interface NewTrace {
   messages: MessageView[];
   sampling?: SamplingView;
   tags?: string[];
+  /** What is asked of the answer; the model must have learned to be told so. */
   attributes?: Record<string, number>;
   /** Let the model begin to write at once. */
   go_on?: boolean;
@@ -253,6 +294,8 @@ export interface NewTraining {
 /** Accept the answer and say the next thing; the answer is a new trace. */
 export interface NextTurn {
   content: string;
+  /** What is asked of the next answer; by default what was asked of this one. */
+  attributes?: Record<string, number> | null;
   go_on?: boolean;
 }
 
@@ -356,6 +399,8 @@ export interface SamplingView {
   seed: number;
   /** How much the model writes before it waits. */
   max_tokens: number;
+  /** How far to go towards the attributes that are asked for: 1 is the model as it is; nothing without any. */
+  guidance: number;
 }
 
 /** Which steers: all that meet every condition given, without those set aside. */
@@ -468,6 +513,7 @@ export interface TokenView {
 /** What to change about a trace; what is not given stays. */
 export interface TraceChange {
   tags?: string[] | null;
+  /** Only where none was asked for: the model has read those. */
   attributes?: Record<string, number> | null;
   sampling?: SamplingView | null;
   finished?: boolean | null;
