@@ -120,10 +120,15 @@ def test_steers_are_reviewed(view: Steering, studio: Studio, pictures: Pictures)
 
 def test_it_is_trained(view: Steering, studio: Studio, pictures: Pictures) -> None:
     page = view.page
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     view.tab.go("#/train")
     page.get_by_label("Name of the adapter").fill("plain-words")
     page.get_by_role("textbox", name="Epochs").fill("4" if pictures.full else "1")
     expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=WAIT)
+    assert sum(url.endswith("/train/settings") for url in asked) == 1, (
+        "twice, and what is typed goes when the second comes"
+    )
     pictures.take(view.tab, "train")
     page.get_by_role("button", name="Start training").click()
     expect(page.locator("main svg.main-svg").first).to_be_visible(timeout=WAIT)

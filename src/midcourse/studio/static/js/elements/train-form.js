@@ -23,6 +23,7 @@ const SELECT = /** @type {const} */ (["tag", "trace_tag", "author", "model", "te
 export class TrainForm extends Piece {
   /** @type {T.Setting[]} */
   #settings = [];
+  #loading = false;
   #plan = new TrainPlan();
   #asking = new Later((/** @type {T.NewTraining} */ body, signal) => api.plan(body, { signal }), {
     reply: (plan) => this.#planned(plan),
@@ -79,6 +80,8 @@ export class TrainForm extends Piece {
   }
 
   async #load() {
+    if (this.#loading) return; // a second answer would put fields in the place of those that are typed in by now
+    this.#loading = true;
     try {
       this.#settings = await api.trainSettings({ signal: this.signal });
     } catch (error) {
@@ -86,6 +89,8 @@ export class TrainForm extends Piece {
       const again = h("button", { type: "button", class: "button", onclick: () => void this.#load() }, "Try again");
       this.find(".how").replaceChildren(h("legend", {}, "How"), h("p", {}, error instanceof Error ? error.message : String(error)), again);
       return;
+    } finally {
+      this.#loading = false;
     }
     const { basic, topics } = grouped(this.#settings);
     const field = (/** @type {T.Setting} */ setting) => Object.assign(new SettingField(), { setting });
