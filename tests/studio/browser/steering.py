@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, expect
 
+from midcourse.trace.display import END, Display
 from midcourse.trace.text import Tokenizer, to_text
 from midcourse.trace.tree import Steer, Trace
 from tests.studio.browser.process import PATIENCE, Studio, until
@@ -95,17 +96,17 @@ class Steering:
         def same() -> bool:
             self.at_rest()
             trace = self.stored()
-            return _whole(self.text()) == _whole(self.decoded(trace.answer(trace.head)))
+            return self.tokens.all_text_contents() == self._displayed(trace.answer(trace.head))
 
         until(same, "the page's showing what is stored")
+
+    def _displayed(self, ids: list[int]) -> list[str]:
+        """What stands in each token's element; an end's sign is drawn by its style."""
+        display = Display(self.tokenizer)
+        return ["" if text == END else text for text in map(display.next, ids)]
 
     def changes(self, what: Callable[[Trace], object], do: Callable[[], object]) -> None:
         """`do` changes `what` of the stored trace; wait for that."""
         before = what(self.stored())
         do()
         until(lambda: what(self.stored()) != before, "the change on disk")
-
-
-def _whole(text: str) -> str:
-    """Without the signs for an end and for pieces of characters, which a page may draw in its own way."""
-    return text.replace("⟨end⟩", "").replace("\ufffd", "")
