@@ -64,7 +64,7 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     where = folder(adapter)
     if (why := why_not(loaded, adapter)) is not None:
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
-    told = conditioning(where, loaded.tokenizer, adapter)
+    told = manifest(where, loaded.tokenizer, adapter)
     first = not loaded.has_adapter
     try:
         with _peft_quiet():
@@ -92,20 +92,26 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     loaded.model = model.eval()
     if first:
         loaded.adapter = adapter
-        loaded.tokenizer.conditioning = told
+        loaded.tell(told or loaded.own)
         loaded.changed()
 
 
-def conditioning(where: Path, tokenizer: HFTokenizer, name: str) -> Conditioning | None:
-    """How the model or adapter in the folder `where` is told attributes; None if it has not learned to be.
+def manifest(where: Path, tokenizer: HFTokenizer, name: str) -> Manifest | None:
+    """What the model or adapter in the folder `where` says of being told attributes; None if it has not learned to be.
 
     Raises `ModelError` where it was made with another tokenizer, `ConfigError` where its `attributes.json` is damaged.
     """
-    manifest = Manifest.read(where)
-    if manifest is None or manifest.conditioning is None:
+    found = Manifest.read(where)
+    if found is None or found.conditioning is None:
         return None
-    manifest.check(tokenizer.fingerprint, name)
-    return manifest.conditioning
+    found.check(tokenizer.fingerprint, name)
+    return found
+
+
+def conditioning(where: Path, tokenizer: HFTokenizer, name: str) -> Conditioning | None:
+    """How the model or adapter in the folder `where` is told attributes; see `manifest`."""
+    found = manifest(where, tokenizer, name)
+    return None if found is None else found.conditioning
 
 
 def _take_off(base: Any) -> None:
@@ -248,7 +254,8 @@ def _known(targets: Sequence[str], loaded: Loaded) -> None:
 def save(loaded: Loaded, where: Path, weights: dict[str, Any] | None = None) -> None:
     """Write the adapter, or the whole model if it has none, into `where`; each file is there whole or not at all.
 
-    `weights` are written in place of the model's own. Other files in `where` stay.
+    `weights` are written in place of the model's own. What the model can be told goes with it: whatever it was trained
+    on since, its prompts are still written so. Other files in `where` stay.
     Raises `DiskError` when it cannot be written.
     """
     with saving(where):
@@ -263,6 +270,8 @@ def save(loaded: Loaded, where: Path, weights: dict[str, Any] | None = None) -> 
             else:
                 loaded.model.save_pretrained(part, state_dict=weights)
                 loaded.tokenizer.tokenizer.save_pretrained(part)
+            if loaded.manifest is not None:
+                loaded.manifest.write(part)
             # the configuration last: with it the folder becomes a model
             for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):
                 shutil.move(path, where / path.name)

@@ -22,11 +22,14 @@ Format = Literal["native"]
 _MODELS = "models/"  # keys of the drawer
 
 
-def reader(model: str) -> HFTokenizer:
-    """The tokenizer of `model`, which can put a conversation before an answer. Raises `ModelError`."""
+def reader(model: str, adapter: str | None = None) -> HFTokenizer:
+    """The tokenizer of `model`, which can put a conversation before an answer, as the adapter is told attributes.
+
+    Raises `ModelError`.
+    """
     from midcourse.models import load_tokenizer
 
-    tokenizer = load_tokenizer(model)
+    tokenizer = load_tokenizer(model, adapter)
     try:
         tokenizer.prompt([{"role": "user", "content": "?"}])
     except ModelError as error:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled, quantized
-from midcourse.adapters import add_lora, attach, conditioning, folder, lora_layers, save, switched_off
+from midcourse.adapters import add_lora, attach, folder, lora_layers, manifest, save, switched_off
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig
 
+    from midcourse.attributes.manifest import Manifest
     from midcourse.tokenizer import HFTokenizer
 
 __all__ = ["DType", "Loaded", "add_lora", "attach", "load", "load_tokenizer", "quick_imports", "resolve", "save"]
@@ -52,6 +53,8 @@ class Loaded:
     attention: str
     context_length: int
     version: int = 0
+    manifest: Manifest | None = None  # what the model as it is now can be told, if it has learned to be told anything
+    own: Manifest | None = None  # the same of the model without any adapter
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _held_by: str = field(default="", repr=False)
 
@@ -63,6 +66,11 @@ class Loaded:
     def changed(self) -> None:
         """To be called after the weights have changed: whatever was computed with them is stale."""
         self.version += 1
+
+    def tell(self, manifest: Manifest | None) -> None:
+        """From now on the model is told attributes as `manifest` says, or not at all."""
+        self.manifest = manifest
+        self.tokenizer.conditioning = None if manifest is None else manifest.conditioning
 
     @contextmanager
     def without_adapter(self) -> Iterator[None]:
@@ -146,10 +154,16 @@ def load_tokenizer(name: str, adapter: str | None = None) -> HFTokenizer:
 
     where = resolve(name)
     tokenizer = HFTokenizer(_tokenizer(where, name), _end_ids(where))
-    if adapter is not None or Path(where).is_dir():
-        place = Path(where) if adapter is None else folder(adapter)
-        tokenizer.conditioning = conditioning(place, tokenizer, adapter or name)
+    found = _own(where, tokenizer, name)
+    if adapter is not None:
+        found = manifest(folder(adapter), tokenizer, adapter) or found
+    tokenizer.conditioning = None if found is None else found.conditioning
     return tokenizer
+
+
+def _own(where: str, tokenizer: HFTokenizer, name: str) -> Manifest | None:
+    """What a model can be told by itself, if it is in a folder: one that was trained here."""
+    return manifest(Path(where), tokenizer, name) if Path(where).is_dir() else None
 
 
 def _tokenizer(where: str, name: str) -> Any:
@@ -278,8 +292,8 @@ def load(
         attention,
         _context_length(config),
     )
-    if Path(where).is_dir():
-        tokenizer.conditioning = conditioning(Path(where), tokenizer, name)
+    loaded.own = _own(where, tokenizer, name)
+    loaded.tell(loaded.own)
     if adapter is not None:
         attach(loaded, adapter)
     assert not torch.is_inference_mode_enabled(), "weights made in inference mode cannot be trained"
@@ -304,7 +318,7 @@ def _device(name: str) -> torch.device:
     if name == "auto":
         return best_device()
     try:
-        device = _own(torch.device(name))
+        device = _of_process(torch.device(name))
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise ModelError(f"the device {name!r} cannot be used: {first_line(error)}") from error
@@ -316,13 +330,13 @@ def best_device() -> torch.device:
     import torch
 
     if torch.cuda.is_available():
-        return _own(torch.device("cuda"))
+        return _of_process(torch.device("cuda"))
     if torch.backends.mps.is_available():
         return torch.device("mps")
-    return _own(torch.device("xpu")) if torch.xpu.is_available() else torch.device("cpu")
+    return _of_process(torch.device("xpu")) if torch.xpu.is_available() else torch.device("cpu")
 
 
-def _own(device: torch.device) -> torch.device:
+def _of_process(device: torch.device) -> torch.device:
     """The one of several like `device` that a launcher meant this process to have."""
     import torch
 

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from midcourse.adapters import attach, conditioning, folder
+from midcourse.adapters import attach, folder, manifest
 from midcourse.attributes.conditioning import Conditioning
+from midcourse.attributes.manifest import Manifest
 from midcourse.models import Loaded
 
 
@@ -24,14 +25,13 @@ class Switch:
         self._loaded = loaded
         self._keys: dict[str, str] = {}
         self._places: dict[str, str | None] = {}
-        self._told: dict[str | None, Conditioning | None] = {}
+        self._manifests: dict[str | None, Manifest | None] = {None: loaded.own}
         self._layers = _layers(loaded.model) if loaded.has_adapter else None
         self.on: str | None = None
-        self._told[None] = None if loaded.has_adapter else loaded.tokenizer.conditioning
         if loaded.has_adapter and name is not None:
             self._keys[name] = str(loaded.model.active_adapter)
             self._places[name] = loaded.adapter
-            self._told[name] = loaded.tokenizer.conditioning
+            self._manifests[name] = loaded.manifest
             self.on = name
 
     def has(self, name: str) -> bool:
@@ -40,19 +40,21 @@ class Switch:
 
     def told(self, name: str | None) -> Conditioning | None:
         """How the model is told attributes with an adapter that was added, or without any."""
-        return self._told[name]
+        found = self._manifests[name]
+        return None if found is None else found.conditioning
 
     def add(self, name: str, adapter: str) -> None:
         """Load an adapter, which changes nothing yet. Raises `ModelError` where it does not fit."""
         if name in self._keys:
             return
         loaded = self._loaded
-        version, was, told = loaded.version, loaded.adapter, loaded.tokenizer.conditioning
+        version, was, told = loaded.version, loaded.adapter, loaded.manifest
         key = f"adapter_{len(self._keys)}"
         attach(self._loaded, adapter, key)
         self._keys[name], self._places[name] = key, adapter
-        self._told[name] = conditioning(folder(adapter), loaded.tokenizer, adapter)
-        loaded.version, loaded.adapter, loaded.tokenizer.conditioning = version, was, told
+        self._manifests[name] = manifest(folder(adapter), loaded.tokenizer, adapter) or loaded.own
+        loaded.version, loaded.adapter = version, was
+        loaded.tell(told)
         self._layers = _layers(self._loaded.model)
         self._loaded.model.requires_grad_(False)
         self._set(self.on)
@@ -64,7 +66,7 @@ class Switch:
         self._set(name)
         self.on = name
         self._loaded.adapter = None if name is None else self._places[name]
-        self._loaded.tokenizer.conditioning = self._told[name]
+        self._loaded.tell(self._manifests[name])
         self._loaded.changed()
 
     @contextmanager

@@ -38,6 +38,7 @@ class HFTokenizer:
     ) -> None:
         self.tokenizer = tokenizer
         self.conditioning: Conditioning | None = None  # how this model is told attributes, if it has learned to be
+        self._system: bool | None = None  # whether the chat template writes a system message; None: not tried yet
         self._codec = codec(tokenizer)
         self._table = self._codec.table
         self.size: int = max(len(tokenizer), max(self._table, default=-1) + 1)
@@ -81,8 +82,18 @@ class HFTokenizer:
         if not attributes or self.conditioning is None:
             return self._parse(self._render(messages, add_generation_prompt=True))
         asked = self.conditioning.attributes.check(attributes, "attributes")
-        said = self.conditioning.messages(messages, asked)
+        said = self.conditioning.messages(messages, asked, system=self._takes_system())
         return self._parse(self._render(said, add_generation_prompt=True) + self.conditioning.after(asked))
+
+    def _takes_system(self) -> bool:
+        """Whether the chat template writes system messages: some refuse them, and some leave them out."""
+        if self._system is None:
+            turns = [{"role": "system", "content": _PROBE}, {"role": "user", "content": "?"}]
+            try:
+                self._system = _PROBE in self._render(turns, add_generation_prompt=True)
+            except ModelError:
+                self._system = False
+        return self._system
 
     def _render(self, messages: Sequence[Message], *, add_generation_prompt: bool) -> str:
         from jinja2 import TemplateError

@@ -43,14 +43,20 @@ class Conditioning(BaseModel):
             for name, value in self.attributes.ordered(values).items()
         )
 
-    def messages(self, messages: Sequence[Message], values: Values) -> list[Message]:
-        """The conversation with the system line that asks for `values`; itself without any, or by special tokens."""
+    def messages(self, messages: Sequence[Message], values: Values, *, system: bool = True) -> list[Message]:
+        """The conversation with the system line that asks for `values`; itself without any, or by special tokens.
+
+        For a model without `system` messages the line begins the first message instead.
+        """
         asked = [dict(message) for message in messages]
         if not values or self.way != "system":
             return asked
         line = self.line.format(values=self.text(values))
         if asked and asked[0].get("role") == "system":
             asked[0]["content"] = f"{asked[0]['content']}\n\n{line}"
+            return asked
+        if not system and asked:
+            asked[0]["content"] = f"{line}\n\n{asked[0]['content']}"
             return asked
         return [{"role": "system", "content": line}, *asked]
 

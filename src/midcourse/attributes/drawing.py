@@ -106,15 +106,12 @@ def _chunk(
     engine.drop()  # what was computed before changes the last bits
     places = [(request, number) for request in some for number in range(count)]
     prompts = {request: _prompt(engine, requests[request]) for request in some}
-    neutral = None
-    if sampling.guidance != 1:
-        plain = {request: engine.tokenizer.prompt(list(requests[request].messages)) for request in some}
-        neutral = [plain[request] for request, _ in places]
+    plain = {request: engine.tokenizer.prompt(list(requests[request].messages)) for request in some}
     written = engine.batch(
         [prompts[request] for request, _ in places],
-        [replace(sampling, seed=_seed(sampling.seed, *place)) for place in places],
+        [_sampling(sampling, place, asked=prompts[place[0]] != plain[place[0]]) for place in places],
         max_tokens=max_tokens,
-        neutral=neutral,
+        neutral=[plain[request] for request, _ in places],
     )
     return [
         Sample(request, number, tuple(one.ids), to_text(engine.tokenizer, one.ids), one.ended)
@@ -124,6 +121,11 @@ def _chunk(
 
 def _prompt(engine: TransformersEngine, request: Request) -> list[int]:
     return engine.tokenizer.prompt(list(request.messages), request.values)
+
+
+def _sampling(sampling: Sampling, place: tuple[int, int], *, asked: bool) -> Sampling:
+    """Where nothing is asked for, guidance leads nowhere, and would only take time."""
+    return replace(sampling, seed=_seed(sampling.seed, *place), guidance=sampling.guidance if asked else 1.0)
 
 
 def _seed(seed: int, request: int, number: int) -> int:

@@ -20,6 +20,7 @@ def import_(
     *files: Path,
     store: str = DEFAULT_STORE,
     model: str = "bundled",
+    adapter: str | None = None,
     skip_invalid: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
@@ -34,6 +35,8 @@ def import_(
         SQLAlchemy URL of the store, or an SQLite file.
     model
         Whose tokens the answers are: a Hugging Face id, a folder, or `bundled`.
+    adapter
+        The adapter that was asked for the answers' attributes, if one was.
     skip_invalid
         Take the good lines and list the others, instead of taking nothing.
     dry_run
@@ -47,7 +50,7 @@ def import_(
 
     if not files:
         raise UserError("there is no file to import; give one or more JSONL files")
-    tokenizer = exchange.reader(model)
+    tokenizer = exchange.reader(model, adapter)
     found = exchange.gather(
         ((str(file), partial(read, file, tokenizer, model=model, skip_invalid=skip_invalid)) for file in files),
         skip_invalid=skip_invalid,

@@ -107,7 +107,7 @@ def score(
     json
         Print a summary as JSON.
     """
-    found = load_traces(traces, model, skip_invalid=skip_invalid)
+    found = load_traces(traces, model, adapter, skip_invalid=skip_invalid)
     if not any(trace.steers for trace in found):
         raise UserError(f"{traces}: there are no steers to score")
     from midcourse import models  # what is heavy comes when the input is known to be good

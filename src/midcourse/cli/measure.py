@@ -50,7 +50,7 @@ def measure(
         Print the measurement as JSON.
     """
     resolved = configuration.resolve(MeasureSettings, settings, config)
-    found = load_traces(traces, model, skip_invalid=skip_invalid)
+    found = load_traces(traces, model, adapter, skip_invalid=skip_invalid)
     from midcourse import models
     from midcourse.measure import report
     from midcourse.measure.check import load_check

@@ -44,8 +44,9 @@ def carry_out(
 
         trackers.check(recipe.report_to)
     whole = recipe.long == "error"
+    asked = None if recipe.fresh else recipe.adapter  # whose way of being asked for attributes is trained on
     found, held_out = (
-        load_places(source, recipe.model, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
+        load_places(source, recipe.model, asked, skip_invalid=recipe.skip_invalid, whole=whole) if source else []
         for source in (recipe.traces, recipe.held_out)
     )
     if not rank():

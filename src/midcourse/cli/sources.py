@@ -28,22 +28,24 @@ class Place(NamedTuple):
         return f"{self.where}:{self.line}" + ("" if self.answer is None else f", answer {self.answer}")
 
 
-def load_traces(source: str, model: str, *, skip_invalid: bool = False) -> list[Trace]:
+def load_traces(source: str, model: str, adapter: str | None = None, *, skip_invalid: bool = False) -> list[Trace]:
     """The traces of `load_places`."""
-    return [place.trace for place in load_places(source, model, skip_invalid=skip_invalid)]
+    return [place.trace for place in load_places(source, model, adapter, skip_invalid=skip_invalid)]
 
 
-def load_places(source: str, model: str, *, skip_invalid: bool = False, whole: bool = True) -> list[Place]:
+def load_places(
+    source: str, model: str, adapter: str | None = None, *, skip_invalid: bool = False, whole: bool = True
+) -> list[Place]:
     """All traces of a file or of a store (anything with `://`, or an SQLite file), in the tokens of `model`.
 
-    A conversation that leaves no room for an answer is a problem; with `whole`, any steer that the model cannot see
-    with its whole context is one.
+    What comes through its text is asked for its attributes as `adapter` has learned it. A conversation that leaves no
+    room for an answer is a problem; with `whole`, any steer that the model cannot see with its whole context is one.
 
     Raises `InputErrors` with every problem (unless bad lines are to be skipped), `UserError` if there is nothing.
     """
     from midcourse.models import context_length
 
-    tokenizer = reader(model)
+    tokenizer = reader(model, adapter)
     stored = "://" in source or _is_sqlite(Path(source))
     places = _stored(source, tokenizer, model) if stored else _read(source, tokenizer, model, skip_invalid)
     limit = context_length(model)

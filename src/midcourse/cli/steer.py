@@ -16,7 +16,8 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from midcourse.cli.console import result, say
-from midcourse.errors import SteerError
+from midcourse.cli.dials import ask_for, still
+from midcourse.errors import ConfigError, SteerError, UserError
 
 if TYPE_CHECKING:
     from midcourse.session import Session, Stream
@@ -29,6 +30,7 @@ HELP = """\
   :pick wrong      show the ten likeliest tokens where "wrong" begins, and choose one
   :mark wrong      from "wrong" on it is off track; no correction
   :again           let the model write its last run again      :undo  :redo
+  :ask verbosity=1 answer anew, in a trace of its own, asked for that; alone it shows what can be asked for
   :end             the answer ends here
   :done            accept the answer; the next line is what you say next
   :quit            leave; everything is kept
@@ -49,6 +51,8 @@ def steer(
     top_k: int = 0,
     min_p: float = 0.0,
     seed: int = 0,
+    attribute: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    guidance: float = 1.0,
     max_tokens: Annotated[int, Parameter(validator=Number(gte=1))] = 512,
     json: Annotated[bool, Parameter(negative="")] = False,
 ) -> int:
@@ -82,12 +86,19 @@ def steer(
         Sample from tokens with at least this share of the likeliest one's probability.
     seed
         Seed of the sampling.
+    attribute
+        What to ask of the answers, as in `verbosity=1 helpfulness=4`; what is not named is left open. For a model, or
+        an adapter, that has learned to be told attributes.
+    guidance
+        How far to go towards what is asked for: 1 is the model as it is, 2 twice as far from what it would write
+        unasked. Anything but 1 takes twice the computing.
     max_tokens
         How much the model writes before it waits for you.
     json
         Print the trace's id and counts as JSON at the end.
     """
     from midcourse import models
+    from midcourse.attributes.asking import asked, guided, spoken
     from midcourse.engine.hf import TransformersEngine
     from midcourse.engine.sampling import Sampling
     from midcourse.exchange import know, reader
@@ -96,8 +107,12 @@ def steer(
     from midcourse.trace.text import to_text
 
     author = author or getpass.getuser()
-    sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed)
-    reader(model)
+    told = reader(model, adapter).conditioning
+    values = asked(attribute, told, adapter or model)
+    if trace and values:
+        raise UserError("what was asked of a trace stays; in there, :ask begins another one")
+    guidance = guidance if trace else guided(guidance, values)
+    sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed, guidance=guidance)
     with Store.open(store) as opened:
         before = opened.get(opened.id_of(trace)) if trace else None
         loaded = models.load(model, adapter=adapter)
@@ -117,7 +132,11 @@ def steer(
             if not said:
                 return 0
             messages = [{"role": "user", "content": said}]
-            session = Session.start(messages, engine, save, system=system, sampling=sampling, author=author)
+            if values:
+                say(f"asked for {spoken(values)}")
+            session = Session.start(
+                messages, engine, save, system=system, sampling=sampling, author=author, attributes=values
+            )
             session = _loop(session, max_tokens, write=True)
     value = {"trace": session.trace.id, "steers": len(session.trace.steers), "store": store}
     result(value, f"{value['steers']} steers in trace {value['trace']} of {store}", as_json=json)
@@ -139,12 +158,14 @@ def _loop(session: Session, max_tokens: int, *, write: bool) -> Session:
                 said = _ask("you> ")
                 if not said:
                     return session
-                session, write = session.next_turn(said), True
+                session, write = session.next_turn(said, attributes=still(session)), True
+            elif line == ":ask" or line.startswith(":ask "):
+                session, write = ask_for(session, line.removeprefix(":ask").split())
             elif line == ":again":
                 _write(session, session.regenerate(max_tokens=max_tokens))
             else:
                 write = _do(session, line)
-        except SteerError as error:
+        except (SteerError, ConfigError) as error:
             say(f"{error}")
 
 

@@ -8,7 +8,8 @@ from typing import Any, TypedDict, Unpack
 
 from midcourse.errors import SteerError
 from midcourse.session.live import Live
-from midcourse.trace import Steer
+from midcourse.trace import Steer, Trace
+from midcourse.trace.text import Tokenizer
 
 
 class Notes(TypedDict, total=False):
@@ -31,7 +32,22 @@ def annotate(live: Live, number: int, **notes: Unpack[Notes]) -> Steer:
 
 
 def describe(live: Live, *, tags: tuple[str, ...] | None = None, attributes: Mapping[str, Any] | None = None) -> None:
-    """Change the trace's tags and attributes; what is not given stays."""
+    """Change the trace's tags and attributes; what is not given stays.
+
+    Raises `SteerError` for other attributes than those that the model was asked for: they are part of what it has read.
+    """
     with live.note() as trace:
+        if attributes is not None and dict(attributes) != trace.attributes and asked_for(trace, live.engine.tokenizer):
+            raise SteerError(
+                "what was asked for is part of what the model has read, and stays; begin another answer to ask for "
+                "something else"
+            )
         trace.tags = trace.tags if tags is None else tags
         trace.attributes = trace.attributes if attributes is None else dict(attributes)
+
+
+def asked_for(trace: Trace, tok: Tokenizer) -> bool:
+    """Whether the trace's attributes were part of its prompt; otherwise they only describe the answer."""
+    if not trace.attributes or trace.tokenizer != tok.fingerprint:
+        return False
+    return tok.prompt(trace.messages) != list(trace.prompt)

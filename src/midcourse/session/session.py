@@ -335,6 +335,11 @@ class Session:
         """Change the trace's tags and attributes; what is not given stays."""
         notes.describe(self.live, tags=None if tags is None else tuple(tags), attributes=attributes)
 
+    def again(self, *, attributes: Mapping[str, float] | None = None, id: str | None = None) -> Session:
+        """Begin another answer to the same conversation, in a trace of its own, for which `attributes` are asked."""
+        self.stop()
+        return self._begin(self.trace.messages, attributes, id)
+
     def next_turn(
         self, message: str, *, attributes: Mapping[str, float] | None = None, id: str | None = None
     ) -> Session:
@@ -350,6 +355,11 @@ class Session:
             {"role": "assistant", "content": self.text()},
             {"role": "user", "content": message},
         ]
+        return self._begin(messages, attributes, id)
+
+    # ---- inside --------------------------------------------------------------------------------------------------
+
+    def _begin(self, messages: Sequence[Message], attributes: Mapping[str, float] | None, id: str | None) -> Session:
         return Session.start(
             messages,
             self.engine,
@@ -360,8 +370,6 @@ class Session:
             attributes=attributes,
             id=id,
         )
-
-    # ---- inside --------------------------------------------------------------------------------------------------
 
     def _place(self, to: Point | int | None) -> Point:
         """A point of the tree from a depth of the head's path (None: its end). Raises `SteerError` if there is none."""

@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from midcourse.errors import MidcourseError
+from midcourse.errors import ConfigError, MidcourseError
 from midcourse.trace.build import RefusedError, Trunk, branch, reorder
 from midcourse.trace.export import view
 from midcourse.trace.schema import Correction, Exact, Flaw, Line, Text, as_piece, parse
@@ -71,6 +71,9 @@ def _from_text(
     for number, (path, output, messages) in enumerate(answers):
         try:
             prompt = tok.prompt(messages, line.attributes)
+        except ConfigError as error:
+            flaws += [Flaw(f"attributes.{problem.field}", problem.message) for problem in error.problems]
+            return []
         except MidcourseError as error:
             flaws.append(Flaw("messages", str(error)))
             return []
@@ -187,14 +190,24 @@ def _from_exact(
             if given[number : number + 1] != right[number : number + 1]:
                 flaws.append(Flaw(f"{field}[{number}]{_where(given, right, number)}", _CONTRADICTION))
     try:
-        if tok.prompt(trace.messages, trace.attributes) != list(trace.prompt):
-            notices.append(
-                "the prompt's ids are not what its messages give now (the messages were edited, or the chat template "
-                "writes the date); the recorded ids stay"
-            )
+        if not _prompted(trace, tok):
+            how = "messages were edited, the chat template writes the date"
+            how += ", or attributes were asked for otherwise" if trace.attributes else ""
+            notices.append(f"the prompt's ids are not what its messages give now ({how}); the recorded ids stay")
     except MidcourseError as error:
         flaws.append(Flaw("messages", str(error)))
     return trace
+
+
+def _prompted(trace: Trace, tok: Tokenizer) -> bool:
+    """Whether the recorded prompt is what the tokenizer makes of the messages, with the attributes or without them:
+    then they only describe the answer, which was written before the model learned to be told."""
+    if tok.prompt(trace.messages) == list(trace.prompt):
+        return True
+    try:
+        return bool(trace.attributes) and tok.prompt(trace.messages, trace.attributes) == list(trace.prompt)
+    except ConfigError:
+        return False
 
 
 _CONTRADICTION = (

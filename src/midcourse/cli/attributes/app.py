@@ -19,6 +19,12 @@ COMMANDS = (
         "Show a schema: its attributes, their scales and what both ends mean.",
         "A ready-made one (helpsteer, oasst) or a YAML file, checked.",
     ),
+    (
+        "generate",
+        "midcourse.cli.attributes.generate:generate",
+        "Write answers for which attributes are asked.",
+        "Of one prompt or of a file of them, many at a time; with guidance stronger than the model learned it.",
+    ),
 )
 for _name, _path, _line, _more in COMMANDS:
     app.command(_path, name=_name, help=f"{_line}\n\n{_more}")

@@ -1,0 +1,145 @@
+"""`attributes generate`: answers for which attributes are asked, of one prompt or of a file of them."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from midcourse.atomic import possible, writing
+from midcourse.cli.console import bars, result, say
+from midcourse.errors import UserError
+
+if TYPE_CHECKING:
+    from midcourse.attributes.drawing import Sample
+    from midcourse.attributes.prompts import Prompt
+
+Count = Annotated[int, Parameter(validator=Number(gte=1))]
+
+
+def generate(
+    *,
+    model: str = "bundled",
+    adapter: str | None = None,
+    prompt: Annotated[list[str] | None, Parameter(negative="")] = None,
+    prompts: Path | None = None,
+    attribute: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    guidance: float = 1.0,
+    system: str | None = None,
+    count: Count = 1,
+    max_tokens: Count = 512,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    top_k: int = 0,
+    min_p: float = 0.0,
+    seed: int = 0,
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Write answers for which attributes are asked, many at a time.
+
+    Parameters
+    ----------
+    model
+        A Hugging Face id, a folder, or `bundled`.
+    adapter
+        The adapter that has learned to be told attributes.
+    prompt
+        What to answer; may be given several times.
+    prompts
+        A JSONL file: a line with `prompt` or `messages`, and if it likes with `id` and `attributes`, which win over
+        --attribute; or a text file with a prompt a line.
+    attribute
+        What to ask for, as in `verbosity=1 helpfulness=4`; what is not named is left open.
+    guidance
+        How far to go towards what is asked for: 1 is the model as it is, 2 twice as far from what it would write
+        unasked. Anything but 1 takes twice the computing.
+    system
+        A system prompt for all of them.
+    count
+        How many answers to each; with more than one, a temperature makes them differ.
+    max_tokens
+        How long an answer may be.
+    temperature
+        0 always takes the likeliest token.
+    top_p
+        Sample from the likeliest tokens that together have this probability.
+    top_k
+        Sample from this many tokens; 0 from all.
+    min_p
+        Sample from tokens with at least this share of the likeliest one's probability.
+    seed
+        Seed of the sampling.
+    out
+        A JSONL file for the answers, there whole or not at all; a run that was killed goes on where it was. Without it
+        they are printed.
+    json
+        Print the answers, or what was written where, as JSON.
+    """
+    from midcourse.attributes import prompts as files
+    from midcourse.attributes.asking import asked, guided
+    from midcourse.exchange import reader
+
+    told = reader(model, adapter).conditioning
+    values = asked(attribute, told, adapter or model)
+    found = [files.Prompt(files.asking(text, values)) for text in prompt or []]
+    found += files.read(prompts, told, values) if prompts is not None else []
+    if not found:
+        raise UserError("there is nothing to answer: give --prompt, or --prompts FILE")
+    guided(guidance, {name: value for one in found for name, value in one.request.values.items()})
+    found = found if system is None else list(files.with_system(found, system))
+    if out is not None:
+        possible(out.parent)
+
+    from midcourse import models  # what is heavy comes when the input is known to be good
+    from midcourse.attributes.drawing import draw
+    from midcourse.engine.hf import TransformersEngine
+    from midcourse.engine.sampling import Sampling
+    from midcourse.learn.run.record import fingerprint
+
+    sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed, guidance=guidance)
+    loaded = models.load(model, adapter=adapter)
+    say(loaded.summary())
+    with TemporaryDirectory() as place, bars() as tell:
+        journal = Path(place) / "drawn" if out is None else out.with_name(f".{out.name}.drawn")
+        samples = draw(
+            TransformersEngine(loaded),
+            [one.request for one in found],
+            journal,
+            count=count,
+            sampling=sampling,
+            max_tokens=max_tokens,
+            source=fingerprint(loaded.model),
+            report=lambda done, total: tell("answers", done, total),
+        )
+    rows = [_row(found[one.request], one, guidance) for one in samples]
+    unended = sum(not one.ended for one in samples)
+    if unended:
+        say(f"{unended} of {len(rows)} answers were cut at {max_tokens} tokens")
+    if out is None:
+        result({"answers": rows}, "\n\n".join(one.text.strip() for one in samples), as_json=json)
+        return 0
+    with writing(out) as file:
+        file.writelines(jsonlib.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    journal.unlink()
+    value = {"answers": len(rows), "unended": unended, "file": str(out)}
+    result(value, f"{len(rows)} answers in {out}", as_json=json)
+    return 0
+
+
+def _row(prompt: Prompt, sample: Sample, guidance: float) -> dict[str, Any]:
+    """A line of the result: a conversation with its answer, and what was asked of that."""
+    request = prompt.request
+    return {
+        **({} if prompt.id is None else {"id": prompt.id}),
+        "messages": [*request.messages, {"role": "assistant", "content": sample.text}],
+        "asked": dict(request.values),
+        "guidance": guidance,
+        "number": sample.number,
+        "tokens": len(sample.ids),
+        "ended": sample.ended,
+    }
