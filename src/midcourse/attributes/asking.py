@@ -25,7 +25,7 @@ def asked(settings: Sequence[str] | None, told: Conditioning | None, model: str,
     if values and told is None:
         raise UserError(
             f"{model} cannot be asked for {', '.join(values)}: it has not learned to be told attributes; give "
-            "--adapter one that has (its folder holds an attributes.json), or train one with `midcourse attributes train`"
+            "--adapter one that has (there is an attributes.json in it), or train one with `midcourse attributes train`"
         )
     return {} if told is None else told.attributes.check(values, where)
 
