@@ -18,6 +18,7 @@ from midcourse.attributes.schema import Schema, Values, written
 from midcourse.trace.tree import Message
 
 Way = Literal["system", "tokens"]
+LINE = "Answer with {values}."
 
 
 class Conditioning(BaseModel):
@@ -29,7 +30,7 @@ class Conditioning(BaseModel):
     """What can be asked for."""
     way: Way = "system"
     """A line of the system message, or special tokens where the answer begins."""
-    line: str = "Answer with {values}."
+    line: str = LINE
     """The system line; {values} becomes `helpfulness 4, verbosity 1`."""
     separator: str = ", "
     """What stands between two values."""

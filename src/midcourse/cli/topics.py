@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from copy import copy
 from typing import Annotated, Any
 
@@ -10,8 +10,16 @@ from cyclopts import Group, Parameter
 from pydantic import BaseModel, create_model
 
 
-def flags(kind: type[BaseModel], topics: Mapping[str, str]) -> Any:
+def flags(
+    kind: type[BaseModel],
+    topics: Mapping[str, str],
+    *,
+    absent: Collection[str] = (),
+    names: Mapping[str, str] | None = None,
+) -> Any:
     """`kind` with its fields in groups. `topics` maps the field where a topic begins to its name.
+
+    Fields in `absent` are no flags; `names` has the flags of fields that are called otherwise.
 
     The fields after it belong to it, up to the next one that begins another; a topic may come up again. They are shown
     in the order of `topics`.
@@ -21,5 +29,7 @@ def flags(kind: type[BaseModel], topics: Mapping[str, str]) -> Any:
     topic = ""
     for name, field in kind.model_fields.items():
         topic = topics.get(name, topic)
-        fields[name] = (Annotated[field.annotation, Parameter(group=groups[topic])], copy(field))
+        flag = (names or {}).get(name)
+        shown = Parameter(group=groups[topic], name=flag, parse=name not in absent, show=name not in absent)
+        fields[name] = (Annotated[field.annotation, shown], copy(field))
     return create_model(kind.__name__, __base__=kind, **fields)

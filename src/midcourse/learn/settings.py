@@ -6,7 +6,7 @@ Importing this brings no torch: `train --help` needs the fields only. What needs
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -39,6 +39,8 @@ class TrainSettings(BaseModel):
     """How to train on steers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    PLACES: ClassVar[tuple[str, ...]] = ()  # inputs of a recipe that are files, folders or URLs
+    DATA: ClassVar[tuple[str, ...]] = ()  # those that hold what is trained on
 
     # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
@@ -183,6 +185,17 @@ class TrainSettings(BaseModel):
         from midcourse.learn.objectives import Constants
 
         return Constants(**{field.name: getattr(self, field.name) for field in fields(Constants)})
+
+    @property
+    def training(self) -> TrainSettings:
+        """The settings of training alone, of a recipe that has more."""
+        return TrainSettings(**{name: getattr(self, name) for name in TrainSettings.model_fields})
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """What a recipe has beside the settings of training."""
+        fields = type(self).model_fields
+        return {name: getattr(self, name) for name in fields if name not in TrainSettings.model_fields}
 
     @property
     def ignored(self) -> list[str]:

@@ -15,13 +15,25 @@ from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
 from midcourse.learn.settings import TrainSettings
 
+Again = Callable[[int], Sequence[Example]]  # what an epoch (from 0) trains on
+
 
 class Steps(Dataset[list[Layout]]):
-    """The optimizer steps of the current `epoch`, each as the packs that this process runs of it; there may be none."""
+    """The optimizer steps of the current `epoch`, each as the packs that this process runs of it; there may be none.
+
+    With `again` an epoch has examples of its own, as many as `examples`, in the same order.
+    """
 
     def __init__(
-        self, examples: Sequence[Example], settings: TrainSettings, *, by_rows: bool, everyone: Processes
+        self,
+        examples: Sequence[Example],
+        settings: TrainSettings,
+        *,
+        by_rows: bool,
+        everyone: Processes,
+        again: Again | None = None,
     ) -> None:
+        self.again, self._made_for = again, -1
         self.pieces = [cut(example, settings.max_tokens, by_rows=by_rows) for example in examples]
         self.notice = _notice(self.pieces, settings.max_tokens, rows.size if by_rows else len)
         self.settings = settings
@@ -38,6 +50,11 @@ class Steps(Dataset[list[Layout]]):
 
     def __getitem__(self, number: int) -> list[Layout]:
         settings = self.settings
+        if self.again is not None and self._made_for != self.epoch:
+            found = self.again(self.epoch)
+            assert len(found) == len(self.pieces), "an epoch of another size"
+            self.pieces = [cut(example, settings.max_tokens, by_rows=self.by_rows) for example in found]
+            self._made_for = self.epoch
         order = packing.steps(len(self.pieces), settings.batch, seed=settings.seed, epoch=self.epoch)
         chosen = [piece for place in sorted(order[number]) for piece in self.pieces[place]]
         if self.everyone.count > 1:

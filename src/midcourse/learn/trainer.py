@@ -41,7 +41,7 @@ from midcourse.learn.run.follow import Follow
 from midcourse.learn.run.progress import Progress, Report
 from midcourse.learn.run.stop import Stop
 from midcourse.learn.settings import TrainSettings
-from midcourse.learn.steps import Steps
+from midcourse.learn.steps import Again, Steps
 
 
 class SteerTrainer(Trainer):  # type: ignore[misc]
@@ -60,6 +60,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         stop: Stop | None = None,
         held_out: HeldOut | None = None,
         everyone: Processes = ALONE,
+        again: Again | None = None,
     ) -> None:
         self.network = network
         self.settings = settings
@@ -71,7 +72,7 @@ class SteerTrainer(Trainer):  # type: ignore[misc]
         self.everyone = everyone
         self.divided = sharding.is_divided(network.model)
         self.gathers = self.divided and settings.full
-        self.steps = Steps(examples, settings, by_rows=network.way == "rows", everyone=everyone)
+        self.steps = Steps(examples, settings, by_rows=network.way == "rows", everyone=everyone, again=again)
         sides = expression.sides(settings.terms)  # what is only watched changes nothing
         total = sum(evidence.weight(s for s in example.segments if s.side in sides) for example in examples)
         # without steers, with accepted tokens or text alone, each trace counts once, however many pieces it is cut into

@@ -8,8 +8,8 @@ good.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,9 +29,9 @@ from midcourse.learn.reference import Reference, See
 from midcourse.learn.run import checkpoints, record, start, trackers
 from midcourse.learn.run.metrics import metrics as measured
 from midcourse.learn.run.progress import Progress, Report, silent
-from midcourse.learn.run.recipe import Recipe
 from midcourse.learn.run.stop import Stop
 from midcourse.learn.settings import OUTSIDE, TrainSettings
+from midcourse.learn.steps import Again
 from midcourse.models import best_device
 from midcourse.trace.tree import Trace
 
@@ -80,10 +80,52 @@ def train(
     Raises `Stopped` then, `UserError` when nothing is supervised, `ContextError` where the model cannot see enough of a
     trace, `TrainingError` when the self-check fails or the loss is not finite.
     """
+    trackers.check(settings.report_to)
+    with _running(loaded, settings, output, progress, origins, recorded, stop) as run:
+        limit = loaded.context_length
+        chosen, where, held = supervision.divided(list(traces), places, list(held_out), run.settings, limit, run.tell)
+        examples = supervision.find(chosen, run.settings, unrelated, run.tell, where)
+        return run(examples, held, resume=resume, reference=reference)
+
+
+def train_on(
+    loaded: Loaded,
+    examples: Sequence[Example],
+    settings: TrainSettings,
+    output: Path,
+    progress: Report = silent,
+    *,
+    again: Again | None = None,
+    resume: bool = False,
+    origins: Mapping[str, str] | None = None,
+    recorded: Mapping[str, Any] | None = None,
+    stop: Stop | None = None,
+    held_out: Sequence[Example] = (),
+) -> TrainResult:
+    """`train` on supervision that is ready, whatever it was made from.
+
+    `again` gives what an epoch (from 0) trains on in place of `examples`, where that is another one each time: as many
+    of the same numbers, which depend on the epoch alone. The run is `train`'s in everything else.
+    """
+    trackers.check(settings.report_to)
+    with _running(loaded, settings, output, progress, origins, recorded, stop) as run:
+        run.again = again
+        return run(list(examples), list(held_out), resume=resume, reference=None)
+
+
+@contextmanager
+def _running(
+    loaded: Loaded,
+    settings: TrainSettings,
+    output: Path,
+    progress: Report,
+    origins: Mapping[str, str] | None,
+    recorded: Mapping[str, Any] | None,
+    stop: Stop | None,
+) -> Iterator[_Run]:
     with loaded.owner("training"):
-        run = _Run(loaded, settings, output, progress, origins or {}, recorded or {}, stop or Stop())
         try:
-            return run(traces, places, held_out, resume=resume, reference=reference, unrelated=unrelated)
+            yield _Run(loaded, settings, output, progress, origins or {}, recorded or {}, stop or Stop())
         finally:
             loaded.model.eval()
             loaded.changed()
@@ -103,36 +145,26 @@ class _Run:
         stop: Stop,
     ) -> None:
         self.loaded, self.output, self.stop = loaded, output, stop
+        self.started = time.perf_counter()
         self.report = report if speaks() else silent
         self.origins, self.recorded = origins, recorded
         self.given = settings
-        self.settings = settings.training if isinstance(settings, Recipe) else settings
+        self.settings = settings.training
         self.notices: list[str] = []
         self.seconds: dict[str, float] = {}
         self.similarity = Similarity()
+        self.again: Again | None = None
 
     def tell(self, note: str) -> None:
         self.notices.append(note)
         self.report(Progress("note", note=note))
 
     def __call__(
-        self,
-        traces: Iterable[Trace],
-        places: Sequence[str],
-        held_out: Iterable[Trace],
-        *,
-        resume: bool,
-        reference: Reference | None,
-        unrelated: Sequence[Sequence[int]],
+        self, examples: list[Example], held: list[Example], *, resume: bool, reference: Reference | None
     ) -> TrainResult:
-        started = time.perf_counter()
         settings, loaded = self.settings, self.loaded
-        trackers.check(settings.report_to)
-        traces, places, held = supervision.divided(
-            list(traces), places, list(held_out), settings, loaded.context_length, self.tell
-        )
-        examples = supervision.find(traces, settings, unrelated, self.tell, places)
         examples, cuts = long.shorten(examples, settings.max_tokens, loaded.context_length, settings.long)
+        assert self.again is None or not cuts, "what changes from epoch to epoch has to fit"
         if cuts:
             self.tell(long.notice(cuts))
         if not examples:
@@ -180,7 +212,7 @@ class _Run:
         if displaced := trainer.displacement.notice:
             self.tell(displaced)
 
-        self.seconds["total"] = time.perf_counter() - started
+        self.seconds["total"] = time.perf_counter() - self.started
         metrics = measured(trainer, loaded, examples, layouts, dtype, self.seconds, self.notices)
         metrics |= {"cut": [cut.entry for cut in cuts], "similarity": self.similarity.metrics()}
         self._save(metrics, everyone)
@@ -275,7 +307,7 @@ class _Run:
 
         watched = HeldOut(network, held, self.settings, reference, everyone) if held else None
         common = (network, examples, self.settings, self.output, self.report, reference, self.stop)
-        trainer = SteerTrainer(*common, watched, everyone)
+        trainer = SteerTrainer(*common, watched, everyone, self.again)
         if trainer.steps.notice:
             self.tell(trainer.steps.notice)
         if checkpoint is not None:

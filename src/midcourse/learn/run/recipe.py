@@ -7,7 +7,7 @@ is a recipe with what the run met (`record.py`) beside it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,9 @@ TOPICS = {"traces": "Input", **TRAINING, "device": "Computing"}
 
 class Recipe(TrainSettings):
     """A whole run."""
+
+    PLACES: ClassVar[tuple[str, ...]] = ("traces", "held_out", "model", "adapter")
+    DATA: ClassVar[tuple[str, ...]] = ("traces", "held_out")
 
     traces: str | None = Field(default=None, min_length=1)
     """What to train on: a JSONL file of steered answers, or the URL of a store."""
@@ -37,24 +40,12 @@ class Recipe(TrainSettings):
     threads: int = Field(default=0, ge=0)
     """Processor threads; 0 leaves it to torch. The last bits of a result depend on it."""
 
-    @property
-    def inputs(self) -> dict[str, Any]:
-        """What is not a setting of training."""
-        return {name: getattr(self, name) for name in Recipe.model_fields if name not in TrainSettings.model_fields}
-
-    @property
-    def training(self) -> TrainSettings:
-        """The settings of training alone."""
-        return TrainSettings(**{name: getattr(self, name) for name in TrainSettings.model_fields})
-
 
 def written(settings: TrainSettings) -> dict[str, Any]:
     """`settings` for YAML: inputs first, files where they are found from any folder, no password."""
     values = settings.model_dump(mode="json")
-    if not isinstance(settings, Recipe):
-        return values
     inputs = {name: values.pop(name) for name in settings.inputs}
-    for name in ("traces", "held_out", "model", "adapter"):
+    for name in settings.PLACES:
         inputs[name] = _place(inputs[name])
     return inputs | values
 

@@ -16,7 +16,7 @@ import yaml
 
 from midcourse.atomic import writing
 from midcourse.learn.run.metrics import versions
-from midcourse.learn.run.recipe import Recipe, written
+from midcourse.learn.run.recipe import written
 from midcourse.learn.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ def take(loaded: Loaded, settings: TrainSettings, *, dtype: torch.dtype, way: st
         "threads": torch.get_num_threads(),
         "versions": versions(),
     }
-    if isinstance(settings, Recipe):
+    if settings.DATA:
         found["files"] = {
             name: digest(Path(place))
-            for name in ("traces", "held_out")
+            for name in settings.DATA
             if (place := getattr(settings, name)) and Path(place).is_file()
         }
     return found

@@ -1,0 +1,1 @@
+"""Attribute-conditioned fine-tuning: answers, given the values that they have."""

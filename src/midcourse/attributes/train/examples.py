@@ -1,0 +1,149 @@
+"""From rated conversations to supervision: each assistant turn, given the values that it has.
+
+An `Item` is one answer in the conversation so far. Its example is a trace whose prompt asks for the answer's values and
+whose only segment is the answer with its end: the loss looks at nothing else, neither at what was asked nor at earlier
+turns. Every epoch asks anew: `asked` leaves out everything, or single attributes, as the seed, the epoch and the
+answer's own content say.
+
+Invariant: the ids are those that the engine feeds for the same request, because both come from `tokenizer.prompt`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from midcourse.attributes.rows import HUMAN, Row, digest
+from midcourse.attributes.schema import Schema, Values
+from midcourse.attributes.train.length import fit
+from midcourse.attributes.train.recipe import ConditionedRecipe
+from midcourse.learn.items import Example, Segment, Slice
+from midcourse.trace.tree import ROOT, Message, Trace
+
+if TYPE_CHECKING:
+    from midcourse.tokenizer import HFTokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One answer: the messages before it, its ids, and its values. `whole`: its end is there."""
+
+    before: tuple[Message, ...]
+    ids: tuple[int, ...]
+    whole: bool
+    values: Values
+    weight: float
+    key: str
+    place: str
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the answers that were read."""
+
+    answers: int = 0
+    unrated: int = 0
+    shortened: int = 0
+    cut: int = 0
+    hopeless: int = 0
+
+    def sentences(self, max_length: int) -> list[str]:
+        """What there is to tell of it."""
+        found = []
+        if self.unrated:
+            found.append(f"{self.unrated} answers have no ratings and are left out (unrated would keep them)")
+        if self.shortened:
+            found.append(
+                f"{self.shortened} of {self.answers} conversations have more than {max_length:,} tokens with their "
+                "answer: their longest message lost its middle"
+            )
+        if self.cut:
+            found.append(f"{self.cut} answers are longer than that leaves room for, and lost their end")
+        if self.hopeless:
+            found.append(f"{self.hopeless} conversations have no room for an answer at all and are left out")
+        return found
+
+
+def items(
+    rows: Iterable[Row], tok: HFTokenizer, schema: Schema, recipe: ConditionedRecipe
+) -> tuple[list[Item], Counts]:
+    """The answers of `rows` that are trained on, and what became of the others."""
+    counts, found = Counts(), []
+    most = {name: schema[name].maximum for name in schema.names}  # the longest that can be asked
+    for row in rows:
+        for answer in row.answers:
+            values = {
+                name: rating.value
+                for name, rating in answer.turn.ratings.items()
+                if name in schema and (recipe.labels == "any" or rating.by == HUMAN)
+            }
+            if not values and not recipe.unrated:
+                counts.unrated += 1
+                continue
+            counts.answers += 1
+            ids = tok.encode(answer.turn.content)
+
+            def measure(messages: list[Message]) -> int:
+                return len(tok.prompt(messages, most))
+
+            fitted = fit(tok, answer.before, len(ids) + 1, recipe.max_length, measure)
+            if fitted is None:
+                counts.hopeless += 1
+                continue
+            counts.shortened += fitted.lost > 0
+            whole = fitted.kept == len(ids) + 1
+            counts.cut += not whole
+            place = row.place + (f", turn {answer.number}" if len(row.turns) > 2 else "")
+            key = digest([dict(one) for one in answer.before], answer.turn.content)
+            found.append(
+                Item(
+                    tuple(fitted.before),
+                    tuple(ids[: fitted.kept]),
+                    whole,
+                    schema.ordered(values),
+                    row.weight,
+                    key,
+                    place,
+                )
+            )
+    return found, counts
+
+
+def asked(item: Item, schema: Schema, recipe: ConditionedRecipe, epoch: int) -> dict[str, float]:
+    """The values that `item` is asked for in this epoch (from 0): each on its scale, some or all of them left out."""
+    chance = random.Random(f"{recipe.seed}/{epoch}/{item.key}")
+    nothing = chance.random() < recipe.dropout
+    found = {}
+    for name, value in item.values.items():
+        left_out, noise = chance.random() < recipe.drop_each, chance.gauss(0, recipe.jitter * schema[name].step)
+        if not nothing and not left_out:
+            found[name] = schema[name].snap(value + noise)
+    return found
+
+
+def examples(
+    items: Sequence[Item], tok: HFTokenizer, schema: Schema, recipe: ConditionedRecipe, epoch: int = 0
+) -> list[Example]:
+    """What `epoch` trains on; parallel to `items`."""
+    return [
+        example(number, item, tok.prompt(item.before, asked(item, schema, recipe, epoch)), tok)
+        for number, item in enumerate(items)
+    ]
+
+
+def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer) -> Example:
+    """`item` after `prompt`: a trace of one span, the answer, which is all that is supervised."""
+    trace = Trace(
+        id=item.key,
+        messages=list(item.before),
+        prompt=tuple(prompt),
+        model="",
+        tokenizer=tok.fingerprint,
+        end_ids=tok.end_ids,
+        weight=item.weight,
+    )
+    span = trace.branch(ROOT, [*item.ids, *([tok.end_id] if item.whole else [])], "import")
+    segment = Segment("chosen", (Slice(span.id, 0, len(span.ids)),), item.weight, steer=0)
+    return Example(number, trace, (segment,), item.place)
