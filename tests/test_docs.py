@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from midcourse import config
+from midcourse.attributes.data import read as read_rated
+from midcourse.attributes.schema import Schema
 from midcourse.cli.app import app
 from midcourse.learn.run.recipe import Recipe
 from midcourse.trace.files import read
@@ -19,6 +21,7 @@ from tests.tokenizers import EXACT, get
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ATTRIBUTES = ROOT / "docs" / "attributes.md"  # its examples are rated rows, not traces
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -26,7 +29,9 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", EXACT)
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "json")], ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "json") and page != ATTRIBUTES], ids=lambda page: page.name
+)
 def test_the_examples_of_the_format_are_read(page: Path, kind: str, tmp_path: Path) -> None:
     examples = blocks(page, "json")
     file = tmp_path / "examples.jsonl"
@@ -34,6 +39,17 @@ def test_the_examples_of_the_format_are_read(page: Path, kind: str, tmp_path: Pa
     found = read(file, get(kind), model="any")
     assert set(found.lines) == set(range(1, len(examples) + 1))
     assert all(trace.steers for trace in found.traces)
+
+
+def test_the_examples_of_rated_rows_and_of_a_schema_are_read(tmp_path: Path) -> None:
+    (schema,) = blocks(ATTRIBUTES, "yaml")
+    (tmp_path / "schema.yaml").write_text(schema, encoding="utf-8")
+    assert Schema.load(str(tmp_path / "schema.yaml")).names == ("warmth", "length")
+    examples = blocks(ATTRIBUTES, "json")
+    file = tmp_path / "examples.jsonl"
+    file.write_text("".join(json.dumps(json.loads(example)) + "\n" for example in examples), encoding="utf-8")
+    found = list(read_rated(file, Schema.load("helpsteer")))
+    assert [len(list(entry.row.answers)) for entry in found] == [2] * len(examples)
 
 
 def test_what_is_generated_is_up_to_date() -> None:

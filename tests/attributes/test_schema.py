@@ -15,7 +15,7 @@ def test_ready_made_schemas_say_what_their_ends_mean(name):
     schema = Schema.load(name)
     assert schema.name == name
     assert all(one.description and one.low and one.high for one in schema.attributes)
-    assert all(one.levels == (0, 1, 2, 3, 4) for one in schema.attributes)
+    assert all(len(one.levels) == 5 for one in schema.attributes)
 
 
 def test_the_best_values_leave_out_matters_of_taste():
@@ -58,7 +58,7 @@ def test_a_bad_schema_is_one_clear_error(tmp_path, text, says):
 
 
 def test_a_schema_that_is_not_there():
-    with pytest.raises(UserError, match=r"helpsteer or oasst"):
+    with pytest.raises(UserError, match=r"helpsteer or oasst or ultrafeedback"):
         Schema.load("helpstear")
 
 

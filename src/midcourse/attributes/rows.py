@@ -31,11 +31,16 @@ class Rating(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one side said; only an assistant's turn has ratings."""
+    """What one side said; only an assistant's turn has ratings.
+
+    An assistant's turn that is only `context` is there for what follows: another row counts it, or its file says that
+    nothing is to be learnt from it.
+    """
 
     role: str
     content: str
     ratings: Mapping[str, Rating] = field(default_factory=dict)
+    context: bool = False
 
     @property
     def values(self) -> dict[str, float]:
@@ -73,9 +78,9 @@ class Row:
 
     @property
     def answers(self) -> Iterator[Answer]:
-        """Every assistant turn, rated or not, that has something before it."""
+        """Every assistant turn, rated or not, that has something before it and is not only context."""
         for number, turn in enumerate(self.turns):
-            if turn.role == "assistant" and number:
+            if turn.role == "assistant" and number and not turn.context:
                 yield Answer([one.message for one in self.turns[:number]], turn, number)
 
     @property

@@ -1,7 +1,7 @@
 """Attributes: what is graded, from where to where, and what both ends mean.
 
-A schema is any set of named attributes, in YAML; `helpsteer` and `oasst` are ready-made. Values are numbers on an
-attribute's own scale. A value that is not given is missing: it is in no mapping, and it is never zero.
+A schema is any set of named attributes, in YAML; `helpsteer`, `oasst` and `ultrafeedback` are ready-made. Values are
+numbers on an attribute's own scale. A value that is not given is missing: it is in no mapping, and it is never zero.
 
 Plain Python: predictor, trainer, engine and studio all read it from the checkpoint (`manifest.py`).
 """
@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from midcourse.config import problems
 from midcourse.errors import ConfigError, Problem, UserError
 
-READY = ("helpsteer", "oasst")
+READY = ("helpsteer", "oasst", "ultrafeedback")
 
 Values = Mapping[str, float]
 

@@ -12,22 +12,19 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from midcourse.atomic import writing
 from midcourse.errors import InputErrors, Problem
+from midcourse.json_lines import BOM, Broken, parse
 from midcourse.trace.export import dump
 from midcourse.trace.lines import from_dict
 from midcourse.trace.text import Tokenizer
 from midcourse.trace.tree import Trace
 
 __all__ = ["ReadResult", "dump", "from_dict", "lines", "read", "read_lines", "write"]
-
-_BOM = b"\xef\xbb\xbf"
-_SURROGATE = re.compile(rb"\\ud[89a-f]", re.IGNORECASE)
 
 
 class ReadResult(NamedTuple):
@@ -60,11 +57,11 @@ def read_lines(
     result = ReadResult([], [], [], [])
     known: dict[str, tuple[int, Trace]] = {}
     for number, line in enumerate(lines, start=1):
-        raw = line.removeprefix(_BOM) if number == 1 else line
+        raw = line.removeprefix(BOM) if number == 1 else line
         if not raw.strip():
             continue
-        parsed = _parse(raw)
-        if isinstance(parsed, _Broken):
+        parsed = parse(raw)
+        if isinstance(parsed, Broken):
             result.problems.append(Problem(name, parsed.message, number, parsed.field))
             continue
         found = from_dict(parsed.value, tok, model=model)
@@ -103,59 +100,3 @@ def lines(traces: Iterable[Trace], tok: Tokenizer | Callable[[Trace], Tokenizer]
     for trace in traces:
         own = tok(trace) if callable(tok) else tok
         yield json.dumps(dump(trace, own), ensure_ascii=False, allow_nan=False) + "\n"
-
-
-class _Value(NamedTuple):
-    value: Any
-
-
-class _Broken(NamedTuple):
-    message: str
-    field: str | None = None
-
-
-def _parse(raw: bytes) -> _Value | _Broken:
-    """The JSON of a line, which must be text, say each key once, and hold no half characters."""
-    try:
-        line = raw.decode()
-    except UnicodeDecodeError as error:
-        return _Broken(f"is not UTF-8: {error.reason} at byte {error.start + 1} of the line")
-    try:
-        value = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
-    except json.JSONDecodeError as error:
-        return _Broken(f"is not JSON: {error.msg} at character {error.pos + 1} of the line")
-    except RecursionError:
-        return _Broken("is not JSON that can be read: it is nested too deeply")
-    except ValueError as error:
-        return _Broken(str(error))
-    if _SURROGATE.search(raw) and (field := _half(value)) is not None:
-        return _Broken(
-            "holds half of a surrogate pair (\\ud800 to \\udfff alone), which is no character", field or None
-        )
-    return _Value(value)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"says the key {next(name for name in names if names.count(name) > 1)!r} twice")
-    return found
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"is not JSON: {name} is no number")
-
-
-def _half(value: Any, path: str = "") -> str | None:
-    """Where in `value` a string is that UTF-8 cannot say."""
-    if isinstance(value, str):
-        return path if any("\ud800" <= char <= "\udfff" for char in value) else None
-    inside: Iterable[tuple[str, Any]] = ()
-    if isinstance(value, dict):
-        inside = ((f"{path}.{key}" if path else key, one) for key, one in value.items())
-        if any(_half(key) is not None for key in value):
-            return path
-    elif isinstance(value, list):
-        inside = ((f"{path}[{number}]", one) for number, one in enumerate(value))
-    return next((found for place, one in inside if (found := _half(one, place)) is not None), None)

@@ -1,0 +1,42 @@
+"""How files of rated conversations are read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+FormatName = Literal["auto", "plain", "helpsteer", "oasst", "nemo", "ultrafeedback"]
+Predicted = Literal["fill", "ignore", "replace"]
+
+
+class Reading(BaseModel):
+    """See the module. Nothing in here concerns what a file says, only what is made of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    format: FormatName = "auto"
+    """What the files hold; auto looks at each file's first line."""
+    predicted: Predicted = "fill"
+    """What becomes of the values that a predictor has written into a row: they fill in what no person has rated, are
+    ignored, or replace what people have said."""
+    only: bool = False
+    """Leave out attributes that the schema does not have, instead of refusing them."""
+    rename: dict[str, str] = Field(default_factory=dict)
+    """Names of attributes in the file, and what the schema calls them."""
+    scale: tuple[float, float] | None = None
+    """The lowest and the highest value in the file, which become the ends of each attribute's scale. Otherwise 0 and 1
+    for oasst, 1 and 5 for ultrafeedback, and the schema's own for the others."""
+    rounded: bool = False
+    """Move values to the nearest step of their scale."""
+    language: Annotated[str, Field(pattern=r"^[A-Za-z_-]*$")] = ""
+    """Of oasst, take only what is written in this language (en); nothing takes all."""
+
+    unanswered: bool = False
+    """Take conversations in which there is no answer yet."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.scale and not self.scale[0] < self.scale[1]:
+            raise ValueError(f"scale: {self.scale[0]:g} is not below {self.scale[1]:g}")
+        return self

@@ -1,0 +1,45 @@
+import pytest
+
+from midcourse.attributes.rows import HUMAN
+from tests.attributes.data.files import flat, rows, values, written
+
+
+def test_a_flat_row_is_a_question_and_a_rated_answer(tmp_path):
+    (row,) = rows(written(tmp_path / "a.jsonl", flat(helpfulness=3, verbosity=0, source="web")))
+    assert row.messages == [
+        {"role": "user", "content": "What is a fjord?"},
+        {"role": "assistant", "content": "An inlet."},
+    ]
+    assert values(row) == {"helpfulness": 3, "verbosity": 0}
+    assert {rating.by for rating in row.last.ratings.values()} == {HUMAN}
+    assert row.place == f"{tmp_path}/a.jsonl:1"
+    assert row.id == "a.jsonl:1"
+
+
+def test_what_is_missing_is_missing_and_zero_is_zero(tmp_path):
+    found = rows(written(tmp_path / "a.jsonl", flat(), flat(verbosity=None), flat(verbosity=0)))
+    assert [values(row) for row in found] == [{}, {}, {"verbosity": 0}]
+
+
+def test_several_peoples_values_become_their_mean_and_how_sure_it_is(tmp_path):
+    (row,) = rows(written(tmp_path / "a.jsonl", flat(helpfulness=[2, 4, 3], verbosity=[1])))
+    assert values(row) == {"helpfulness": 3, "verbosity": 1}
+    assert row.last.ratings["helpfulness"].deviation == pytest.approx(3**-0.5)  # deviation 1 of three
+    assert row.last.ratings["verbosity"].deviation is None
+
+
+def test_earlier_turns_in_a_prompt_are_context(tmp_path):
+    prompt = "What is a fjord?\n<extra_id_1>Assistant\nAn inlet.\nOf the sea.\n<extra_id_1>User\nWhere?"
+    (row,) = rows(written(tmp_path / "a.jsonl", flat(prompt, "In Norway.", verbosity=1)))
+    assert [(turn.role, turn.content, turn.context) for turn in row.turns] == [
+        ("user", "What is a fjord?", False),
+        ("assistant", "An inlet.\nOf the sea.", True),
+        ("user", "Where?", False),
+        ("assistant", "In Norway.", False),
+    ]
+    assert [answer.number for answer in row.answers] == [3]
+
+
+def test_other_names_in_the_file(tmp_path):
+    path = written(tmp_path / "a.jsonl", flat(length=2, verbosity=1))
+    assert values(*rows(path, rename={"length": "complexity"})) == {"complexity": 2, "verbosity": 1}
