@@ -1,0 +1,97 @@
+"""Rated answers as fitting takes them, and which of them are held out.
+
+A sample is one rated assistant turn in its place; a row with several rated turns gives several. All samples of one
+group (one prompt) are on one side of the split, which is decided by content and seed alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from midcourse.attributes.predictors.encoding import Encoded, encode
+from midcourse.attributes.predictors.predictor import Conversation
+from midcourse.attributes.rows import Row, digest, group_of
+from midcourse.attributes.schema import Schema, Values
+from midcourse.errors import InputErrors, Problem, UserError
+from midcourse.trace.text import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`values` are those that were given; an attribute that nobody rated is not among them."""
+
+    conversation: Conversation
+    values: Values
+    group: str
+    weight: float
+    place: str
+
+
+def samples(rows: Iterable[Row], schema: Schema) -> list[Sample]:
+    """All rated answers of `rows`. Raises `InputErrors` for values outside their range, `UserError` without any."""
+    found, wrong = [], []
+    for row in rows:
+        for before, turn, number in row.answers:
+            values = {name: value for name, value in turn.values.items() if name in schema}
+            wrong += [
+                Problem(row.place or "rows", why, field=f"turns[{number}].{name}") for name, why in schema.wrong(values)
+            ]
+            if values:
+                group = row.group or group_of(row.turns)
+                found.append(Sample([*before, turn.message], values, group, row.weight, row.place))
+    if wrong:
+        raise InputErrors(wrong)
+    if not found:
+        raise UserError(f"no answer is rated in any of {', '.join(schema.names)}: there is nothing to fit to")
+    return found
+
+
+def divide(all_samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
+    """`all_samples` without, and those of, a share of the groups; at least one group is on each side if `share` > 0."""
+    groups = sorted({one.group for one in all_samples}, key=lambda group: digest(seed, group))
+    count = 0 if not share or len(groups) < 2 else min(max(1, math.floor(share * len(groups) + 0.5)), len(groups) - 1)
+    held = set(groups[:count])
+    return [one for one in all_samples if one.group not in held], [one for one in all_samples if one.group in held]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Samples as numbers: `encoded` and rows of the tensors are parallel; a missing label is NaN."""
+
+    encoded: Sequence[Encoded]
+    labels_NA: Tensor
+    weight_N: Tensor
+    groups: Sequence[str]
+
+    @property
+    def length_N(self) -> Tensor:
+        """The whole answers' lengths in tokens, ends included."""
+        return torch.tensor([one.length for one in self.encoded])
+
+    @property
+    def cut(self) -> dict[str, int]:
+        """How many samples had to be cut, and how many tokens of them went."""
+        return {
+            "prompts": sum(one.prompt_cut > 0 for one in self.encoded),
+            "prompt_tokens": sum(one.prompt_cut for one in self.encoded),
+            "answers": sum(one.answer_cut > 0 for one in self.encoded),
+            "answer_tokens": sum(one.answer_cut for one in self.encoded),
+        }
+
+
+def table(some: Sequence[Sample], schema: Schema, tokenizer: Tokenizer, max_tokens: int) -> Table:
+    """`some` samples as numbers."""
+    missing = float("nan")
+    return Table(
+        [encode(tokenizer, one.conversation, max_tokens) for one in some],
+        torch.tensor([[one.values.get(name, missing) for name in schema.names] for one in some]).view(
+            len(some), len(schema.names)
+        ),
+        torch.tensor([one.weight for one in some]),
+        [one.group for one in some],
+    )

@@ -1,0 +1,77 @@
+"""One linear layer for all attributes, and its loss.
+
+Values of N answers in A attributes are a_NA = x_NF Wᵀ + b, where x is the hidden state behind the last layer of the
+backbone at a token: D numbers, and, if `length` is on, the logarithm of the answer's tokens until there as one more
+(F = D + 1). It is the regression head of SteerLM (arXiv 2310.05344, section 3.1), with values in each attribute's own
+units.
+
+Legend: N answers, A attributes, D hidden size, F what the layer sees.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from midcourse.atomic import saving
+from midcourse.errors import ModelError
+from midcourse.hub import first_line
+
+FILE = "head.safetensors"
+
+
+class Head(nn.Module):
+    """See the module. It computes in float32."""
+
+    def __init__(self, size: int, attributes: int, *, length: bool = False) -> None:
+        super().__init__()
+        self.length = length
+        self.linear = nn.Linear(size + length, attributes, dtype=torch.float32)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, hidden_ND: Tensor, length_N: Tensor) -> Tensor:
+        """Values (N, A) for the hidden states and the number of answer tokens until there."""
+        values_NA: Tensor = self.linear(self.seen(hidden_ND, length_N))
+        return values_NA
+
+    def seen(self, hidden_ND: Tensor, length_N: Tensor) -> Tensor:
+        """What the layer sees, (N, F), in float32."""
+        hidden_ND = hidden_ND.float()
+        return torch.cat([hidden_ND, length_N.float().log()[:, None]], 1) if self.length else hidden_ND
+
+    def save(self, folder: Path) -> None:
+        """Write `head.safetensors`: `weight` (A, F) and `bias` (A). Raises `DiskError`."""
+        with saving(folder):
+            part = folder / f".{FILE}.part"
+            save_file(
+                {name: value.detach().cpu().contiguous() for name, value in self.linear.state_dict().items()}, part
+            )
+            part.replace(folder / FILE)
+
+    @classmethod
+    def load(cls, folder: Path, size: int, attributes: int, *, length: bool) -> Head:
+        """The head in `folder`. Raises `ModelError` where it is missing, damaged, or of another size."""
+        head = cls(size, attributes, length=length)
+        try:
+            head.linear.load_state_dict(load_file(folder / FILE))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise ModelError(f"{folder / FILE} cannot be used: {first_line(error)}") from error
+        return head
+
+
+def masked_mse(values_NA: Tensor, labels_NA: Tensor, weight_N: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Σ w m (a − y)² and Σ w m, where m is 1 exactly where there is a label (missing ones are NaN).
+
+    Their quotient is the loss: the mean over all labels that are there, whichever attribute they are of.
+    """
+    there_NA = ~labels_NA.isnan()
+    weight_NA = there_NA.to(values_NA.dtype)
+    if weight_N is not None:
+        weight_NA = weight_NA * weight_N[:, None]
+    error_NA = values_NA - torch.where(there_NA, labels_NA, values_NA.detach())
+    return (weight_NA * error_NA.square()).sum(), weight_NA.sum()

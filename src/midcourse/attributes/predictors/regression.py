@@ -1,0 +1,113 @@
+"""The fitted predictor: a backbone with an adapter, and one linear layer at the answer's end.
+
+A folder holds `attributes.json` (schema, tokenizer, what the predictor is), `head.safetensors`, and a PEFT adapter
+unless the backbone was left as it is or trained as a whole. Everything that decides a prediction is read from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from midcourse import models
+from midcourse.attributes.manifest import FILE, Manifest
+from midcourse.attributes.predictors import backbone
+from midcourse.attributes.predictors.encoding import Encoded, encode
+from midcourse.attributes.predictors.head import Head
+from midcourse.attributes.predictors.predictor import Conversation, Dense, Prediction
+from midcourse.attributes.schema import Schema
+from midcourse.config import problems
+from midcourse.errors import ConfigError, ModelError
+from midcourse.models import DType, Loaded
+
+BATCH_TOKENS = 4096
+
+
+class About(BaseModel):
+    """What `attributes.json` says of a fitted predictor."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["regression"] = "regression"
+    name: str  # what its labels are marked with
+    weights: Literal["adapter", "whole", "frozen"]
+    max_tokens: int
+    length: bool  # whether the head sees the logarithm of the answer's tokens
+    dense: bool  # whether it was trained at every token
+    deviation: dict[str, float]  # of what a person gives from what it says, on held-out answers
+
+
+class RegressionPredictor:
+    """See the module. `deviation` of every prediction is what `fit` measured on held-out answers."""
+
+    def __init__(self, loaded: Loaded, head: Head, schema: Schema, about: About) -> None:
+        self.loaded = loaded
+        self.head = head.to(loaded.device).eval()
+        self.attributes = schema
+        self.about = about
+
+    @property
+    def name(self) -> str:
+        """What its labels are marked with."""
+        return self.about.name
+
+    @classmethod
+    def load(cls, folder: Path, *, dtype: DType = "auto", device: str = "auto") -> RegressionPredictor:
+        """The predictor that `fit` left in `folder`. Raises `ModelError`, `ConfigError`."""
+        manifest = Manifest.read(folder)
+        if manifest is None or manifest.predictor is None:
+            raise ModelError(f"{folder} is no predictor: `attributes fit` writes one, with {FILE} in it")
+        try:
+            about = About.model_validate(manifest.predictor)
+        except ValidationError as error:
+            raise ConfigError(problems(error, str(folder / FILE))) from None
+        model = str(folder) if about.weights == "whole" else manifest.model
+        adapter = str(folder) if about.weights == "adapter" else None
+        loaded = models.load(model, adapter=adapter, dtype=dtype, device=device)
+        manifest.check(loaded.tokenizer.fingerprint, str(folder))
+        schema = manifest.attributes
+        head = Head.load(folder, backbone.width(loaded), len(schema.names), length=about.length)
+        return cls(loaded, head, schema, about)
+
+    def encode(self, conversation: Conversation) -> Encoded:
+        """What is read of a conversation."""
+        return encode(self.loaded.tokenizer, conversation, self.about.max_tokens)
+
+    def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
+        """One prediction for each conversation's last turn, in order; batched by length."""
+        return [self._prediction(row) for row in self.values([self.encode(one) for one in conversations]).tolist()]
+
+    @torch.inference_mode()
+    def values(self, encoded: Sequence[Encoded]) -> Tensor:
+        """Values (N, A) at the answers' ends."""
+        found_NA = torch.empty(len(encoded), len(self.attributes.names))
+        for batch in backbone.by_length([len(one.ids) for one in encoded], BATCH_TOKENS):
+            some = [encoded[place] for place in batch]
+            hidden_BLD = backbone.hidden(self.loaded, [one.ids for one in some])
+            last_B = torch.tensor([len(one.ids) - 1 for one in some], device=hidden_BLD.device)
+            end_BD = hidden_BLD[torch.arange(len(some), device=hidden_BLD.device), last_B]
+            length_B = torch.tensor([one.length for one in some], device=hidden_BLD.device)
+            found_NA[batch] = self.head(end_BD, length_B).cpu()
+        return found_NA
+
+    def _prediction(self, values: Sequence[float]) -> Prediction:
+        return Prediction(dict(zip(self.attributes.names, values, strict=True)), dict(self.about.deviation))
+
+    @torch.inference_mode()
+    def dense(self, conversation: Conversation) -> Dense:
+        """The prediction at each token of the last turn."""
+        one = self.encode(conversation)
+        hidden_LD = backbone.hidden(self.loaded, [one.ids])[0, one.start : -1]
+        length_L = torch.arange(1, len(hidden_LD) + 1, device=hidden_LD.device)
+        values_LA = self.head(hidden_LD, length_L).cpu()
+        ends, end = [], 0
+        for token in one.answer[:-1]:
+            end += len(self.loaded.tokenizer.token_bytes(token))
+            ends.append(end)
+        columns: Any = values_LA.T.tolist()
+        return Dense(ends, dict(zip(self.attributes.names, columns, strict=True)))

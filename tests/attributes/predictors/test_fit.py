@@ -1,0 +1,257 @@
+"""Fitting on a tiny backbone: it learns, it can be killed, and what it leaves loads without this package."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from midcourse import models
+from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.predictors.fit.run import FitResult, fit
+from midcourse.attributes.predictors.fit.samples import divide, samples
+from midcourse.attributes.predictors.fit.settings import FitSettings
+from midcourse.attributes.predictors.load import load
+from midcourse.attributes.predictors.regression import RegressionPredictor
+from midcourse.attributes.rows import Rating, Row, Turn
+from midcourse.attributes.schema import Schema
+from midcourse.errors import ConfigError, InputErrors, ModelError, Stopped, UserError
+from midcourse.learn.run.stop import Stop
+from tests.attributes.predictors import sample
+
+QUICK: dict[str, Any] = {"epochs": 2, "batch": 8, "learning_rate": 3e-3, "dtype": "float32", "batch_tokens": 256}
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sample.backbone(tmp_path_factory.mktemp("backbone"))
+
+
+def _fit(base: Path, output: Path, count: int = 36, **options: Any) -> FitResult:
+    extra = {name: options.pop(name) for name in ("resume", "stop", "tell", "held_out") if name in options}
+    settings = FitSettings(**QUICK | options)
+    return fit(models.load(str(base)), sample.rows(count), sample.SCHEMA, settings, output, **extra)
+
+
+@pytest.fixture(scope="module")
+def fitted(base: Path, tmp_path_factory: pytest.TempPathFactory) -> FitResult:
+    return _fit(base, tmp_path_factory.mktemp("fitted"), 240, epochs=3)
+
+
+CONVERSATIONS = [row.messages for row in sample.rows(7, seed=5)]
+
+
+def test_it_learns_what_ratings_follow_from(fitted: FitResult) -> None:
+    found = fitted.metrics["attributes"]["length"]
+    assert found["spearman"] > 0.9
+    assert found["mae"] < 0.5 * found["baselines"]["mean"]["mae"]
+    assert found["pairwise"] > 0.9
+
+
+def test_its_noise_is_what_it_missed_held_out(fitted: FitResult) -> None:
+    (prediction,) = fitted.predictor.predict(CONVERSATIONS[:1])
+    for name in sample.SCHEMA.names:
+        assert prediction.deviation[name] == fitted.metrics["attributes"][name]["rmse"] > 0
+
+
+def test_the_folder_is_the_predictor(fitted: FitResult) -> None:
+    again = load(str(fitted.output), sample.SCHEMA)
+    assert again.attributes == sample.SCHEMA
+    assert again.name == fitted.predictor.name == fitted.metrics["name"]
+    for one, other in zip(again.predict(CONVERSATIONS), fitted.predictor.predict(CONVERSATIONS), strict=True):
+        assert one.values == pytest.approx(other.values, abs=1e-4)
+        assert one.deviation == other.deviation
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # PEFT asks by an old name
+def test_it_loads_without_this_package(fitted: FitResult, base: Path) -> None:
+    """transformers, PEFT and a matrix product: the hidden state at the last token, times W, plus b."""
+    from peft import PeftModel
+    from safetensors.torch import load_file
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), fitted.output)
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    head = load_file(fitted.output / "head.safetensors")
+    for conversation in CONVERSATIONS[:3]:
+        text = tokenizer.apply_chat_template(conversation, tokenize=False).removesuffix("\n")  # ends with <|im_end|>
+        ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
+        with torch.no_grad():
+            hidden = model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
+        values = head["weight"] @ hidden + head["bias"]
+        (wanted,) = fitted.predictor.predict([conversation])
+        assert values.tolist() == pytest.approx(list(wanted.values.values()), abs=1e-4)
+
+
+def test_alone_or_together_is_the_same(fitted: FitResult) -> None:
+    together = fitted.predictor.predict(CONVERSATIONS)
+    for conversation, wanted in zip(CONVERSATIONS, together, strict=True):
+        (alone,) = fitted.predictor.predict([conversation])
+        assert alone.values == pytest.approx(wanted.values, abs=1e-4)
+
+
+def test_dense_has_a_value_at_each_token_and_says_where_it_ends(fitted: FitResult) -> None:
+    found = fitted.predictor.dense(CONVERSATIONS[0])
+    said = CONVERSATIONS[0][-1]["content"].encode()
+    assert found.ends[-1] == len(said)
+    assert list(found.ends) == sorted(found.ends)
+    assert {len(column) for column in found.values.values()} == {len(found.ends)}
+    assert tuple(found.values) == sample.SCHEMA.names
+
+
+# ---- variants ----------------------------------------------------------------------------------------------------
+
+
+def test_the_head_alone(base: Path, tmp_path: Path) -> None:
+    done = _fit(base, tmp_path, 120, epochs=0)
+    assert not (tmp_path / "adapter_config.json").exists()
+    assert load(str(tmp_path)).predict(CONVERSATIONS) == done.predictor.predict(CONVERSATIONS)
+    assert done.metrics["attributes"]["length"]["spearman"] > 0.8
+
+
+def test_all_weights(base: Path, tmp_path: Path) -> None:
+    done = _fit(base, tmp_path, full=True, epochs=1, learning_rate=1e-3)
+    again = load(str(tmp_path))
+    assert [one.values for one in again.predict(CONVERSATIONS)] == [
+        pytest.approx(one.values, abs=1e-4) for one in done.predictor.predict(CONVERSATIONS)
+    ]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_kept_lower_layers_change_nothing(
+    base: Path, tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from midcourse.attributes.predictors import backbone
+
+    kept = _fit(base, tmp_path / "kept", layers=1, full=full)
+    assert not kept.metrics["notices"]
+    monkeypatch.setattr(backbone, "divisible", lambda *_: False)
+    if full:
+        return
+    computed = _fit(base, tmp_path / "computed", layers=1, full=full)
+    assert "cannot be run by parts" in computed.metrics["notices"][0]
+    for one, other in zip(
+        kept.predictor.predict(CONVERSATIONS), computed.predictor.predict(CONVERSATIONS), strict=True
+    ):
+        assert one.values == pytest.approx(other.values, abs=1e-3)
+
+
+def test_how_a_step_is_cut_changes_nothing(base: Path, tmp_path: Path) -> None:
+    small = _fit(base, tmp_path / "small", batch_tokens=64)
+    large = _fit(base, tmp_path / "large", batch_tokens=4096)
+    for one, other in zip(small.predictor.predict(CONVERSATIONS), large.predictor.predict(CONVERSATIONS), strict=True):
+        assert one.values == pytest.approx(other.values, abs=1e-3)
+
+
+def test_trained_at_every_token(base: Path, tmp_path: Path) -> None:
+    done = _fit(base, tmp_path, dense=True)
+    assert done.predictor.about.dense
+    assert done.metrics["attributes"]["length"]["spearman"] > 0.5
+
+
+# ---- what is held out --------------------------------------------------------------------------------------------
+
+
+def test_no_prompt_is_on_both_sides() -> None:
+    everything = samples(sample.rows(90), sample.SCHEMA)
+    trained, held = divide(everything, 0.2, seed=0)
+    assert len(trained) + len(held) == 90
+    assert {one.group for one in trained}.isdisjoint(one.group for one in held)
+    assert len({one.group for one in held}) == 6
+    assert divide(list(reversed(everything)), 0.2, seed=0)[1] == list(reversed(held))  # by content, not by place
+    assert divide(everything, 0.2, seed=1)[1] != held
+    assert divide(everything, 0.0, seed=0) == (everything, [])
+
+
+def test_held_out_rows_of_a_prompt_that_is_trained_on(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"3 held-out answers are to prompts that are trained on, such as rows\.jsonl:1"
+    ):
+        _fit(base, tmp_path, hold_out=0, held_out=sample.rows(60)[:3])
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_held_out_the_metrics_say_so(base: Path, tmp_path: Path) -> None:
+    done = _fit(base, tmp_path, epochs=0, hold_out=0)
+    assert done.metrics["measured_on"] == "what was trained on"
+
+
+# ---- killed and resumed ------------------------------------------------------------------------------------------
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    """What is in the folder, but for what may differ: seconds and memory."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    for name in ("seconds", "seconds_per_epoch", "peak_memory_bytes"):
+        del metrics[name]
+    for epoch in metrics["epochs"]:
+        del epoch["seconds"]
+    names = ("head.safetensors", "adapter_model.safetensors", "attributes.json")
+    return {name: (folder / name).read_bytes() for name in names} | {"metrics": metrics}
+
+
+def test_stopped_anywhere_and_resumed_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"checkpoint_every": 2, "lora_dropout": 0.1, "dense": True}
+    whole = _fit(base, tmp_path / "whole", **options)
+    steps = 2 * math.ceil(whole.metrics["answers"] / 8)
+    for at in range(1, steps - 1, 3):
+        stop = Stop()
+
+        def tell(what: str, done: int, _: int, stop: Stop = stop, at: int = at) -> None:
+            stop.asked = what == "training" and done >= at
+
+        with pytest.raises(Stopped):
+            _fit(base, tmp_path / str(at), stop=stop, tell=tell, **options)
+        _fit(base, tmp_path / str(at), resume=True, **options)
+        assert _files(tmp_path / str(at)) == _files(tmp_path / "whole")
+
+
+def test_another_run_is_not_resumed(base: Path, tmp_path: Path) -> None:
+    stop = Stop(asked=True)
+    with pytest.raises(Stopped):
+        _fit(base, tmp_path, checkpoint_every=1, stop=stop)
+    with pytest.raises(ConfigError, match=r"learning_rate: the run to resume had 0.003, this one has 0.01"):
+        _fit(base, tmp_path, checkpoint_every=1, resume=True, learning_rate=0.01)
+
+
+# ---- what cannot be ----------------------------------------------------------------------------------------------
+
+
+def test_values_outside_their_range_are_told_together(base: Path, tmp_path: Path) -> None:
+    asked = Turn("user", "?")
+    bad = [
+        Row((asked, Turn("assistant", "x", {"length": Rating(7.0)})), place="a.jsonl:1"),
+        Row((asked, Turn("assistant", "x", {"cheer": Rating(-1.0)})), place="a.jsonl:2"),
+    ]
+    with pytest.raises(InputErrors) as raised:
+        fit(models.load(str(base)), bad, sample.SCHEMA, FitSettings(), tmp_path)
+    assert [problem.where for problem in raised.value.problems] == ["a.jsonl:1", "a.jsonl:2"]
+
+
+def test_nothing_that_is_rated(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no answer is rated in any of helpfulness"):
+        fit(models.load(str(base)), sample.rows(3), Schema.load("helpsteer"), FitSettings(), tmp_path)
+
+
+def test_what_is_no_predictor(base: Path, tmp_path: Path, fitted: FitResult) -> None:
+    with pytest.raises(ModelError, match="is no predictor"):
+        load(str(base))
+    with pytest.raises(UserError, match="there is no predictor"):
+        load(str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="was fitted with the schema two"):
+        load(str(fitted.output), Schema.load("helpsteer"))
+
+
+def test_another_tokenizer_is_refused(fitted: FitResult, tmp_path: Path) -> None:
+    import shutil
+
+    copy = shutil.copytree(fitted.output, tmp_path / "copy")
+    manifest = Manifest.read(copy)
+    assert manifest is not None
+    manifest.model_copy(update={"tokenizer": "0" * 16}).write(copy)
+    with pytest.raises(ModelError, match="another tokenizer"):
+        RegressionPredictor.load(copy)
