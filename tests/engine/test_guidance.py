@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -64,11 +67,71 @@ def test_a_resumed_answer_is_the_uninterrupted_one() -> None:
     assert first + [step.id for step in rest] == whole
 
 
+# ---- what it costs -----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def counted(engine: TransformersEngine) -> Iterator[list[tuple[int, int]]]:
+    """The passes of the model: how many rows, and how many tokens of each."""
+    passes: list[tuple[int, int]] = []
+    hook = engine.loaded.model.register_forward_pre_hook(
+        lambda _module, _args, named: passes.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    yield passes
+    hook.remove()
+
+
+def _started(prompt: list[int], plain: list[int]) -> TransformersEngine:
+    engine = helpers.engine("llama", ends=frozenset())
+    list(engine.stream(prompt, SAMPLINGS[0], max_tokens=2, neutral=plain))  # the model is tried only once
+    return engine
+
+
+def test_a_token_is_one_pass_of_two_and_a_correction_as_well() -> None:
+    asked, plain = tiny.ids(40), tiny.ids(31, seed=5)
+    engine = _started(asked, plain)
+    with counted(engine) as passes:
+        first = [step.id for step in engine.stream(asked, SAMPLINGS[0], max_tokens=6, neutral=plain)]
+    assert passes[-5:] == [(2, 1)] * 5
+    correction = [*first[:3], (first[3] + 1) % tiny.VOCAB, 7, 8]
+    corrected, neutral = [*asked, *correction], [*plain, *correction]
+    with counted(engine) as passes:
+        found = list(engine.stream(corrected, SAMPLINGS[0], max_tokens=2, neutral=neutral))
+    assert passes == [(2, 3), (2, 1)]
+    assert engine.last_reuse == (43, 3)
+    fresh = helpers.engine("llama", ends=frozenset())
+    again = list(fresh.stream(corrected, SAMPLINGS[0], max_tokens=2, neutral=neutral))
+    assert [step.id for step in found] == [step.id for step in again]
+
+
+def test_what_both_prompts_begin_with_is_read_once() -> None:
+    """As special tokens before the answer leave it: the rest of the prompt is the same."""
+    plain = tiny.ids(40)
+    asked = [*plain, 7, 9]
+    engine = _started(tiny.ids(9, seed=1), tiny.ids(8, seed=2))
+    with counted(engine) as passes:
+        found = [step.id for step in engine.stream(asked, SAMPLINGS[0], max_tokens=6, neutral=plain)]
+    assert passes[:2] == [(1, 42), (1, 1)]
+    assert passes[2:] == [(2, 1)] * 5
+    apart = helpers.engine("llama", ends=frozenset())
+    list(apart.stream(tiny.ids(9, seed=1), SAMPLINGS[0], max_tokens=1, neutral=plain))
+    assert [step.id for step in apart.stream(asked, SAMPLINGS[0], max_tokens=6, neutral=plain)] == found
+
+
 def test_strength_1_is_the_model_itself_and_0_the_neutral_one() -> None:
     asked_V, plain_V = torch.randn(2, tiny.VOCAB, generator=torch.Generator().manual_seed(0))
     one, none = guided(asked_V, plain_V, 1.0), guided(asked_V, plain_V, 0.0)
     torch.testing.assert_close(one, asked_V.log_softmax(-1))
     torch.testing.assert_close(none, plain_V.log_softmax(-1))
+
+
+def test_tokens_that_a_model_rules_out_stay_out_and_spoil_nothing() -> None:
+    asked_V, plain_V = torch.randn(2, tiny.VOCAB, generator=torch.Generator().manual_seed(0))
+    asked_V[3] = asked_V[4] = plain_V[4] = plain_V[5] = -torch.inf
+    found_V = guided(asked_V, plain_V, 2.0)
+    assert not found_V.isnan().any()
+    assert found_V[3] == found_V[4] == -torch.inf
+    assert found_V[5] == asked_V.log_softmax(-1)[5]  # there is nothing to lead away from
 
 
 def test_strength_1_costs_nothing_and_looks_at_nothing_else() -> None:

@@ -65,3 +65,42 @@ def test_a_few_at_once(name: str, count: int) -> None:
         assert context.logits_V is not None
         assert torch.allclose(whole.logits_V.log_softmax(-1), context.logits_V.log_softmax(-1), atol=1e-4)
         assert context.ids == ids
+
+
+@pytest.mark.parametrize("name", tiny.ATTENTION)
+def test_a_few_of_several(name: str) -> None:
+    """As guidance reads a correction: as many tokens of each, after contexts of any length."""
+    held = loaded(name)
+    kind = Kind.of(held)
+    count = tiny.WINDOW + 1
+    rows = [tiny.ids(length + count, seed=length) for length in LENGTHS]
+    contexts = read(held, kind, rows, count)
+    together.read(contexts, [ids[-count:] for ids in rows])
+    for one, other in zip(read(held, kind, rows, 0), contexts, strict=True):
+        assert one.logits_V is not None
+        assert other.logits_V is not None
+        assert torch.allclose(one.logits_V.log_softmax(-1), other.logits_V.log_softmax(-1), atol=1e-4)
+
+
+@pytest.mark.parametrize("name", tiny.ATTENTION)
+def test_what_is_borrowed_is_as_if_it_was_read(name: str) -> None:
+    held = loaded(name)
+    kind = Kind.of(held)
+    ids = tiny.ids(5 * tiny.WINDOW)
+    rows = [ids, [*ids[:-4], 9, 5, 9], [*ids[:11], 4, 6]]
+    [lender] = read(held, kind, rows[:1], 0)
+    for row, common in ((rows[1], len(ids) - 4), (rows[2], 11), (ids, len(ids) - 1)):
+        [whole] = read(held, kind, [row], 0)
+        other = Context(held, kind)
+        other.begin(row)
+        assert other.borrow(lender, row) == common
+        assert other.borrow(lender, row) == 0
+        other.read(row)
+        assert whole.logits_V is not None
+        assert other.logits_V is not None
+        assert torch.allclose(whole.logits_V.log_softmax(-1), other.logits_V.log_softmax(-1), atol=1e-4)
+        assert other.ids == row
+    held.changed()
+    fresh = Context(held, kind)
+    fresh.begin(ids)
+    assert fresh.borrow(lender, ids) == 0  # other weights have computed that

@@ -76,6 +76,51 @@ def test_interleaved_is_alone(name: str) -> None:
     assert max(counts) - min(counts) <= 8, "some were served more often than others"
 
 
+@pytest.mark.parametrize("name", ["llama", "gemma3", "mamba"])
+def test_guidance_among_others_is_guidance_alone(name: str) -> None:
+    """Some answers are asked for something, others not, and all of them are written at the same time."""
+    prompts = [tiny.ids(9 + 7 * n, seed=n) for n in range(5)]
+    plain = [ids[3:] if n % 2 else [*ids[:8], 5] for n, ids in enumerate(prompts)]
+    samplings = [dataclasses.replace(WARM, seed=n, guidance=(1.0, 2.5, 0.5)[n % 3]) for n in range(5)]
+    alone = TransformersEngine(helpers.loaded(name, ends=frozenset()))
+    expected = [
+        [step.id for step in alone.stream(prompts[n], samplings[n], max_tokens=12, top=0, neutral=plain[n])]
+        for n in range(5)
+    ]
+    with desk(name) as made:
+        found: dict[int, list[int]] = {}
+
+        def run(n: int) -> None:
+            steps = made.seat().stream(prompts[n], samplings[n], max_tokens=12, top=0, neutral=plain[n])
+            found[n] = [step.id for step in steps]
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+    assert [found[n] for n in range(5)] == expected
+
+
+@pytest.mark.parametrize("switched", [False, True])
+def test_guidance_takes_one_pass_a_token_whatever_is_switched_around_it(switched: bool) -> None:
+    with desk() as made:
+        turns: list[int] = []
+        seat = made.seat((lambda: _noted(turns, 0)) if switched else None)
+        strong = Sampling(guidance=2.0)
+        list(seat.stream(tiny.ids(20), strong, max_tokens=2, neutral=tiny.ids(15, seed=1)))
+        before, was = made.passes, len(turns)
+        ids, plain = tiny.ids(20), tiny.ids(15, seed=1)
+        found = [step.id for step in seat.stream(ids, strong, max_tokens=9, neutral=plain)]
+        assert made.passes - before <= 10
+        assert len(turns) - was == (made.passes - before if switched else 0)
+        corrected = [*found[:4], 7, 8, 9]
+        before = made.passes
+        list(seat.stream([*ids, *corrected], strong, max_tokens=1, neutral=[*plain, *corrected]))
+        assert made.passes - before == 1
+        assert seat.last_reuse == Reuse(24, 3)
+
+
 def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
     with desk() as made:
         one, two = made.seat(), made.seat()

@@ -116,6 +116,18 @@ class SlotCache(Cache):  # type: ignore[misc]
         """The layers that hold keys."""
         return [layer for layer in self.layers if isinstance(layer, SlotLayer)]
 
+    def copy(self, other: SlotCache, start: int, stop: int) -> None:
+        """Take the slots from `start` to `stop` from another cache of one row; there are `start` of them here."""
+        assert self.slots.at == start
+        assert self.slots.rows == other.slots.rows == 1
+        for mine, its in zip(self.slot_layers(), other.slot_layers(), strict=True):
+            if not mine.is_initialized:
+                mine.lazy_initialization(its.keys, its.values)
+            mine.reserve(stop)
+            mine.keys[:, :, start:stop] = its.keys[:, :, start:stop]
+            mine.values[:, :, start:stop] = its.values[:, :, start:stop]
+        self.slots.at = stop
+
     @property
     def capacity(self) -> int:
         """How many slots have memory."""

@@ -26,6 +26,7 @@ from midcourse.errors import ContextError, ModelError
 if TYPE_CHECKING:
     from midcourse.models import Loaded
 
+WORTH = 8  # tokens from which on copying their keys is worth it
 CHUNK = 512  # tokens of a prompt that are fed at a time: bounds memory, and the wait after a cancel
 
 
@@ -144,6 +145,22 @@ class Context:
         self.cache.slots.at = len(held)
         self.ids, self.logits_V = held, last_V
         return logits_V
+
+    @torch.inference_mode()
+    def borrow(self, other: Context, ids: Sequence[int]) -> int:
+        """Copy what another context has read of the beginning of `ids`, for which `begin` was called.
+
+        Returns how many tokens need not be read for that; 0 where it is not worth a copy, or cannot be had.
+        """
+        held = len(self.ids)
+        common = min(shared(other.ids, ids), len(ids) - 1)  # the last one is read, for its logits
+        if self.kind.windows is None or other.stale or common < held + WORTH:
+            return 0
+        if self.cache is None:
+            self.cache = SlotCache(self.kind.windows)
+        self.cache.copy(other.cache, held, common)
+        self.ids, self.logits_V = list(ids[:common]), None
+        return common - held
 
     def missing(self, ids: Sequence[int]) -> int:
         """How many of `ids`, for which `begin` was called, are not read yet."""

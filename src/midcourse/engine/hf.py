@@ -187,11 +187,13 @@ class TransformersEngine:
             self._read(self._context, ids, cancel)
             return reuse
         apart = self._neutral.begin(neutral)
-        if reuse.fed == apart.fed == 1 and reuse.reused and apart.reused and self._together():
+        few = 0 < reuse.fed == apart.fed <= together.FEW and reuse.reused and apart.reused
+        if few and self._together():
             if not (cancel is not None and cancel.is_set()):
-                together.read([self._context, self._neutral], [ids[-1:], neutral[-1:]])
+                together.read([self._context, self._neutral], [ids[-reuse.fed :], neutral[-reuse.fed :]])
             return reuse
         self._read(self._context, ids, cancel)
+        self._neutral.borrow(self._context, neutral)
         self._read(self._neutral, neutral, cancel)
         return reuse
 

@@ -78,8 +78,9 @@ def guided(logits_RV: torch.Tensor, neutral_RV: torch.Tensor, guidance: float) -
 
     What attributes change is taken γ times; 0 is the neutral distribution, 1 the one that was asked for.
     """
-    neutral_RV = torch.log_softmax(neutral_RV.float(), dim=-1)
-    return neutral_RV + guidance * (torch.log_softmax(logits_RV.float(), dim=-1) - neutral_RV)
+    asked_RV, neutral_RV = (torch.log_softmax(one.float(), dim=-1) for one in (logits_RV, neutral_RV))
+    led_RV = neutral_RV + guidance * (asked_RV - neutral_RV)
+    return torch.where(torch.isinf(asked_RV) | torch.isinf(neutral_RV), asked_RV, led_RV)  # ∞ - ∞ is no number
 
 
 def needed(sampling: Sampling, neutral: Sequence[int] | None) -> Sequence[int] | None:

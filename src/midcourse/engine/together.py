@@ -1,4 +1,4 @@
-"""Several contexts go on by one token each, or one by a few, in a single pass of the model.
+"""Several contexts go on by as many tokens each, one or a few, in a single pass of the model.
 
 Most of the time for one token goes into bringing the weights to the processor, so ten answers that are written at
 once cost little more than one. Each context keeps its own keys where they are: the layers' products are those of a
@@ -32,6 +32,7 @@ from midcourse.models import Loaded
 
 NAME = "midcourse_together"
 MOST = 32  # contexts in a pass
+FEW = 48  # tokens of each that are read like a single one
 STRETCHED = ("dynamic", "longrope")  # positions whose meaning depends on how long the longest row is
 
 
@@ -58,14 +59,14 @@ def check(loaded: Loaded, kind: Kind) -> bool:
     rows = [[(7 + 31 * row + 13 * place) % size for place in range(length)] for row, length in enumerate((3, 9, 6))]
     alone = [_read(Context(loaded, kind), ids) for ids in rows]
     joined = [_read(Context(loaded, kind), ids[:-1]) for ids in rows]
-    longer = _read(Context(loaded, kind), rows[1][:4])
+    longer = [_read(Context(loaded, kind), rows[row][:-2]) for row in (1, 2)]
     try:
         read(joined, [ids[-1:] for ids in rows])
-        read([longer], [rows[1][4:]])
+        read(longer, [rows[row][-2:] for row in (1, 2)])
     except (TypeError, KeyError, ValueError, RuntimeError, AssertionError, AttributeError, IndexError):
         return False  # a model that takes no such function, or gives it something else
     bound = 1e-3 if loaded.dtype == torch.float32 else 0.1
-    pairs = [*zip(alone, joined, strict=True), (alone[1], longer)]
+    pairs = [*zip(alone, joined, strict=True), *zip(alone[1:], longer, strict=True)]
     return all(bool((_probs(one) - _probs(other)).abs().max() <= bound) for one, other in pairs)
 
 
@@ -82,16 +83,16 @@ def _probs(context: Context) -> Tensor:
 
 @dataclass
 class _Pass:
-    """What the attention function has to know of a pass; `masks` by window, for more than one new token."""
+    """What the attention function has to know of a pass; `masks` by window and keys, for more than one new token."""
 
     contexts: Sequence[Context]
-    masks: dict[int, Tensor] = field(default_factory=dict)
+    masks: dict[tuple[int, int], Tensor] = field(default_factory=dict)
 
 
 @torch.inference_mode()
 def read(contexts: Sequence[Context], tails: Sequence[Sequence[int]]) -> None:
-    """Append to each context its new tokens: one each, or several to a single one. Where it fails, none has changed."""
-    assert len(contexts) == 1 or {len(tail) for tail in tails} == {1}
+    """Append to each context its new tokens, as many to each. Where it fails, none has changed."""
+    assert len({len(tail) for tail in tails}) == 1
     loaded, width = contexts[0].loaded, len(tails[0])
     input_RT = torch.tensor(tails, device=loaded.device)
     start_R1 = torch.tensor([[len(context.ids)] for context in contexts], device=loaded.device)
@@ -150,10 +151,11 @@ def _attend(
         query_1GQD = query_RHTD[row].reshape(1, groups, -1, query_RHTD.shape[-1])  # the heads of a group are its rows
         mask_QK = None
         if width > 1:
-            mask_QK = together.masks.get(window)
+            count = keys_1GKD.shape[2]
+            mask_QK = together.masks.get((window, count))
             if mask_QK is None:
-                mask_QK = _mask(width, keys_1GKD.shape[2], window, heads // groups, query_RHTD)
-                together.masks[window] = mask_QK
+                mask_QK = _mask(width, count, window, heads // groups, query_RHTD)
+                together.masks[window, count] = mask_QK
         if softcap is None:
             out_1GQD = F.scaled_dot_product_attention(query_1GQD, keys_1GKD, values_1GKD, mask_QK, scale=scale)
         else:

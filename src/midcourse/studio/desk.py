@@ -14,8 +14,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midcourse.engine import together
@@ -23,7 +23,7 @@ from midcourse.engine.context import Context, Kind
 from midcourse.errors import MidcourseError, ModelError
 from midcourse.studio.errors import BusyError
 from midcourse.studio.seats import Seat, Seats
-from midcourse.studio.turns import Around, Gone, Steps, Turn
+from midcourse.studio.turns import Around, Gone, Part, Steps, Turn
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
@@ -192,37 +192,44 @@ class Desk:
         first = self._queue[0]
         if not _single(first):
             return [first]
-        singles: dict[Context, Turn[Any]] = {}
+        singles: list[Turn[Any]] = []
+        contexts: set[Context] = set()
         for turn in self._queue:
-            if _single(turn) and turn.part is not None:
-                singles.setdefault(turn.part.context, turn)
+            its = {part.context for part in _parts(turn)}
+            if _single(turn) and not its & contexts and len(its) + len(contexts) <= together.MOST:
+                singles.append(turn)
+                contexts |= its
         now = time.monotonic()
         asking = {turn.part.context for turn in self._queue if turn.part is not None}
-        if len(asking) < self.seats.writing() and len(singles) < together.MOST and self._joins():
+        if len(asking) < self.seats.writing() and len(contexts) < together.MOST and self._joins():
             self._until = self._until or now + self._moment
             if now < self._until:
                 self._changed.wait(self._until - now)
                 return []
         self._until = 0.0
-        return list(singles.values())[: together.MOST] if self._joins() else [first]
+        return singles if self._joins() else [first]
 
     def _serve(self, served: list[Turn[Any]]) -> None:
         """Read what they wait for: for several, a token each in one pass."""
-        parts = [turn.part for turn in served if turn.part is not None]
+        parts = [part for turn in served for part in _parts(turn)]
         if not parts:
             return
         self.passes += 1
         began = time.perf_counter()
-        if len(parts) > 1:
+        if len(parts) > 1 and _alike(parts) and self._joins():
+            around = parts[0].around  # of a turn for itself
             try:
-                together.read([part.context for part in parts], [part.ids[-1:] for part in parts])
+                with around() if around else nullcontext():
+                    together.read([part.context for part in parts], [part.tail for part in parts])
                 self._moment = min((time.perf_counter() - began) / 8, LONGEST_MOMENT)
                 return
             except Exception:
-                log.exception("a pass for %d answers failed; each is tried alone", len(parts))
-        for turn, part in zip(served, parts, strict=True):
+                log.exception("a pass for %d contexts failed; each is tried alone", len(parts))
+        for turn in served:
+            if turn.part is None:
+                continue
             try:
-                self.seats.read(part, few=self._joins())
+                self.seats.read(turn.part, few=self._joins())  # what is beside it waits for the next turn
             except Exception as error:  # noqa: BLE001 - raised in `_go_on`, where it was asked for
                 turn.failed = error
 
@@ -251,12 +258,21 @@ class Desk:
         return True
 
 
+def _parts(turn: Turn[Any]) -> list[Part]:
+    """What somebody waits for."""
+    return [] if turn.part is None else turn.part.both
+
+
 def _single(turn: Turn[Any]) -> bool:
-    """Whether it waits for a single token, and nothing is to be switched for it."""
-    part = turn.part
-    if part is None or part.around is not None or part.context.stale or part.context.missing(part.ids) != 1:
-        return False
-    return part.context.ids == list(part.ids[:-1])  # nobody has looked elsewhere meanwhile
+    """Whether it waits for a single token, with guidance for that of both contexts, and nothing is to be switched."""
+    parts = _parts(turn)
+    return bool(parts) and all(part.around is None and part.follows and len(part.tail) == 1 for part in parts)
+
+
+def _alike(parts: Sequence[Part]) -> bool:
+    """Whether one pass can read all that is missing of each: as many tokens, and few."""
+    count = len(parts[0].tail)
+    return count <= together.FEW and all(part.follows and len(part.tail) == count for part in parts)
 
 
 def _told(error: Exception) -> str:

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from midcourse.tokenizer import HFTokenizer
 
 LOOKING = 30.0  # seconds after which nobody waits for alternatives any more
-FEW = 48  # tokens that are read like a single one
 SCORED = 64  # tokens whose logits are all there at a time
 SHARE = 4  # the seats may take this part of the memory
 
@@ -153,12 +152,7 @@ class Seat:
     def _next(
         self, ids: Sequence[int], neutral: Sequence[int] | None, sampling: Sampling, top: int, *, note: bool
     ) -> Steps[Step]:
-        yield from self._read(self.context, ids, note=note)
-        while neutral is not None:
-            yield from self._read(self.neutral, neutral, note=False)
-            if self.context.ids == list(ids) and not self.context.stale:
-                break
-            yield from self._read(self.context, ids, note=False)  # somebody has looked elsewhere meanwhile
+        yield from self._read(self.context, ids, neutral, note=note)
         assert self.context.logits_V is not None
         neutral_V = None if neutral is None else self.neutral.logits_V
         return next_step(self.context.logits_V, sampling, len(ids), top, neutral_V)
@@ -188,8 +182,10 @@ class Seat:
             yield None
         return found
 
-    def _read(self, context: Context, ids: Sequence[int], *, note: bool) -> Steps[None]:
-        """Make the context hold `ids`, a part in each turn."""
+    def _read(
+        self, context: Context, ids: Sequence[int], neutral: Sequence[int] | None = None, *, note: bool
+    ) -> Steps[None]:
+        """Make the context hold `ids`, a part in each turn, and that for guidance `neutral`, if there is any."""
         reuse = context.begin(ids)
         if note:
             prepared, before = self._prepared
@@ -198,11 +194,19 @@ class Seat:
             self._prepared = [], reuse
             self.last_reuse = reuse
             self.reading(reuse)
-        while context.missing(ids):
-            yield Part(context, ids, self.around)
+        while parts := self._missing(context, ids, neutral):
+            yield parts[0]._replace(beside=parts[1] if len(parts) > 1 else None)
             self.used = time.monotonic()
             self.seats.shrink()
-            context.begin(ids)  # somebody may have looked elsewhere, or changed the weights, meanwhile
+
+    def _missing(self, context: Context, ids: Sequence[int], neutral: Sequence[int] | None) -> list[Part]:
+        """What is not read yet: somebody may have looked elsewhere, or changed the weights, since it was."""
+        wanted = [(context, ids)] if neutral is None else [(context, ids), (self.neutral, neutral)]
+        for one, its in wanted:
+            one.begin(its)
+        if neutral is not None and not context.missing(ids):
+            self.neutral.borrow(context, neutral)
+        return [Part(one, its, self.around) for one, its in wanted if one.missing(its)]
 
 
 class Seats:
@@ -241,7 +245,7 @@ class Seats:
         began, before = time.perf_counter(), len(context.ids)
         with part.around() if part.around else nullcontext():
             context.begin(ids)
-            if few and context.ids and 0 < context.missing(ids) <= FEW:  # another turn may have read all of it
+            if few and context.ids and 0 < context.missing(ids) <= together.FEW:  # another turn may have read all of it
                 together.read([context], [ids[len(context.ids) :]])
             else:
                 context.read(ids, self.pace.size)

@@ -23,11 +23,33 @@ class Gone(Exception):
 
 
 class Part(NamedTuple):
-    """The next tokens of `ids`, for which `context.begin` was called, as many as one turn takes, within `around`."""
+    """The next tokens of `ids`, for which `context.begin` was called, as many as one turn takes, within `around`.
+
+    What is `beside` it is wanted as well: in the same turn, where one pass of the model serves both.
+    """
 
     context: Context
     ids: Sequence[int]
     around: Around | None
+    beside: Part | None = None
+
+    @property
+    def both(self) -> list[Part]:
+        """It, and what is beside it."""
+        return [self] if self.beside is None else [self, self.beside]
+
+    @property
+    def tail(self) -> Sequence[int]:
+        """What is missing."""
+        return self.ids[len(self.context.ids) :]
+
+    @property
+    def follows(self) -> bool:
+        """Whether what was read is still there, and is the beginning of what is wanted, but for some tokens."""
+        held = self.context.ids
+        return (
+            bool(held) and not self.context.stale and len(held) < len(self.ids) and held == list(self.ids[: len(held)])
+        )
 
 
 class Turn(Generic[T]):
