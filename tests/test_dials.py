@@ -15,9 +15,10 @@ from midcourse.attributes.schema import Schema
 from midcourse.engine.hf import TransformersEngine
 from midcourse.errors import ConfigError, ModelError
 from midcourse.learn.settings import TrainSettings
-from midcourse.learn.weights import prepare
+from midcourse.learn.training import train
 from midcourse.switch import Switch
 from midcourse.tokenizer import HFTokenizer
+from midcourse.trace.lines import from_dict
 from midcourse.trace.text import to_text
 from tests import tokenizers
 from tests.studio.running import make_model
@@ -127,13 +128,13 @@ def test_another_tokenizer_is_refused_before_anything_is_loaded(
 def test_whoever_trains_on_keeps_them_and_a_fresh_adapter_has_none(
     base: Path, folders: dict[str, Path], tmp_path: Path
 ) -> None:
-    loaded = models.load(str(base), adapter=str(folders["helpsteer"]))
-    models.save(loaded, tmp_path / "again")
-    assert Manifest.read(tmp_path / "again") == Manifest.read(folders["helpsteer"])
-    prepare(loaded, TrainSettings(fresh=True))
-    models.save(loaded, tmp_path / "fresh")
-    assert Manifest.read(tmp_path / "fresh") is None
-    assert loaded.tokenizer.conditioning is None
+    card = {"messages": SAID, "output": ["a ", {"rejected": "dog", "chosen": "crow"}]}
+    for fresh in (False, True):
+        loaded = models.load(str(base), adapter=str(folders["helpsteer"]))
+        [trace] = from_dict(card, loaded.tokenizer, model=str(base)).traces
+        train(loaded, [trace], TrainSettings(epochs=1, fresh=fresh), tmp_path / str(fresh))
+        assert Manifest.read(tmp_path / str(fresh)) == (None if fresh else Manifest.read(folders["helpsteer"]))
+        assert names(loaded.tokenizer) == (() if fresh else HELPSTEER.names)
 
 
 @pytest.mark.parametrize("first", [None, "oasst"])

@@ -82,6 +82,8 @@ def train(
     """
     trackers.check(settings.report_to)
     with _running(loaded, settings, output, progress, origins, recorded, stop) as run:
+        if settings.fresh:
+            loaded.tell(loaded.own)  # what an adapter that goes has learned to be told goes with it
         limit = loaded.context_length
         chosen, where, held = supervision.divided(list(traces), places, list(held_out), run.settings, limit, run.tell)
         examples = supervision.find(chosen, run.settings, unrelated, run.tell, where)

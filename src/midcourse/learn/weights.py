@@ -35,7 +35,6 @@ def prepare(loaded: Loaded, settings: TrainSettings) -> None:
     if loaded.has_adapter and settings.fresh:
         model: Any = loaded.model
         loaded.model, loaded.adapter = model.unload(), None
-        loaded.tell(loaded.own)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         adapters.add_lora(loaded, settings.lora_rank, settings.lora_alpha, settings.lora_dropout, settings.lora_targets)

@@ -48,7 +48,9 @@ def train(
     from midcourse.learn.training import train_on
 
     tok = loaded.tokenizer
-    before = tok.conditioning
+    if recipe.fresh:
+        loaded.tell(loaded.own)
+    before, judged = tok.conditioning, loaded.manifest
     conditioning = before or Conditioning(attributes=schema, way=recipe.way, line=recipe.line)
     schema = conditioning.attributes
     tok.conditioning = conditioning
@@ -79,13 +81,16 @@ def train(
     except BaseException:
         tok.conditioning = before
         raise
+    judges = {one.by for row in rows for turn in row.turns for one in turn.ratings.values()} - {HUMAN}
+    judges |= set(judged.judges) if judged is not None else set()  # of what the adapter was trained on before
+    manifest = Manifest(
+        attributes=schema,
+        conditioning=conditioning,
+        model=loaded.name,
+        tokenizer=tok.fingerprint,
+        judges=tuple(sorted(judges)),
+    )
+    loaded.tell(manifest)
     if speaks():
-        judges = {one.by for row in rows for turn in row.turns for one in turn.ratings.values()} - {HUMAN}
-        Manifest(
-            attributes=schema,
-            conditioning=conditioning,
-            model=loaded.name,
-            tokenizer=tok.fingerprint,
-            judges=tuple(sorted(judges)),
-        ).write(output)
+        manifest.write(output)
     return done
