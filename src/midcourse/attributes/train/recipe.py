@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from midcourse.attributes.conditioning import LINE, Way
+from midcourse.attributes.data.settings import FormatName
 from midcourse.learn.settings import TOPICS as TRAINING
 from midcourse.learn.settings import TrainSettings
 
@@ -36,6 +37,8 @@ class ConditionedRecipe(TrainSettings):
     """Rated conversations to look at during training and not to train on; otherwise `share` of the data."""
     share: float = Field(default=0.0, ge=0, lt=1)
     """Share of the prompts that is not trained on but looked at during training: whole prompts, chosen by content."""
+    format: FormatName = "auto"
+    """What the files hold: plain, helpsteer, oasst, nemo or ultrafeedback; auto looks at the first line."""
     attributes: str = "helpsteer"
     """What is graded: helpsteer, oasst, or a YAML file."""
     model: str = Field(default="bundled", min_length=1)

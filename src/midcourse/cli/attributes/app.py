@@ -20,6 +20,12 @@ COMMANDS = (
         "A ready-made one (helpsteer, oasst) or a YAML file, checked.",
     ),
     (
+        "train",
+        "midcourse.cli.attributes.train:train",
+        "Train a model on rated answers, so that it can be told which values its answers should have.",
+        "Writes a PEFT adapter (or, with --full, the model), `attributes.json`, `metrics.json` and `run.yaml`.",
+    ),
+    (
         "generate",
         "midcourse.cli.attributes.generate:generate",
         "Write answers for which attributes are asked.",

@@ -1,0 +1,108 @@
+"""`attributes train`: a model that can be told which values its answers should have."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from midcourse import config as configuration
+from midcourse.atomic import possible
+from midcourse.attributes.schema import Schema
+from midcourse.attributes.train.recipe import ABSENT, TOPICS, ConditionedRecipe
+from midcourse.cli.console import rank, result, say
+from midcourse.cli.progress import line
+from midcourse.cli.signals import stopping
+from midcourse.cli.topics import flags
+from midcourse.errors import Stopped, UserError
+
+Flag = Annotated[bool, Parameter(negative="")]
+if TYPE_CHECKING:
+    Flags = ConditionedRecipe
+else:
+    Flags = flags(ConditionedRecipe, TOPICS, absent=ABSENT, names={"attributes": "--schema"})
+
+
+def train(
+    *,
+    output: Path,
+    config: Path | None = None,
+    resume: Flag = False,
+    json: Flag = False,
+    settings: Annotated[Flags | None, Parameter(name="*")] = None,
+) -> int:
+    """Train a model on rated answers, so that it can be told which values its answers should have.
+
+    Writes a PEFT adapter (or, with --full, the model), `attributes.json`, `metrics.json` and `run.yaml`.
+
+    Parameters
+    ----------
+    output
+        The folder for the adapter, `attributes.json`, `metrics.json`, `run.yaml` and checkpoints.
+    config
+        YAML file with any of the settings below; flags win over it. The `run.yaml` of another run repeats that run.
+    resume
+        Go on from the last checkpoint in the output folder, to the weights that an uninterrupted run reaches.
+    json
+        Print the metrics as JSON.
+    """
+    recipe = configuration.resolve(ConditionedRecipe, settings, config, beside=("recorded",))
+    if recipe.data is None:
+        raise UserError("nothing to train on is named: give --data FILE, or `data:` in the file of --config")
+    schema = Schema.load(recipe.attributes)
+    from midcourse.attributes.data import Reading, rows, split
+
+    reading = Reading(format=recipe.format, only=True)
+    found, held = (
+        rows(name, schema, reading, skip_invalid=recipe.skip_invalid, tell=say) if name else []
+        for name in (recipe.data, recipe.held_out)
+    )
+    if recipe.share:
+        found, more = split(found, recipe.share)
+        held = [*held, *more]
+    if not rank():
+        possible(output)
+    import torch  # what is heavy comes when the input is known to be good
+
+    from midcourse import models
+    from midcourse.attributes.train.run import train as run
+    from midcourse.learn.cluster import processes, sharding
+
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
+    device = "cpu" if sharding.wanted() else recipe.device
+    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
+    try:
+        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):  # trackers talk
+            done = run(
+                loaded,
+                found,
+                schema,
+                recipe,
+                output,
+                report,
+                held_out=held,
+                resume=resume,
+                origins=configuration.origins(recipe, settings, config),
+                recorded=configuration.read(config).get("recorded") if config else None,
+                stop=stop,
+            )
+    except Stopped as stopped:
+        again = shlex.join(
+            ["midcourse", "attributes", "train", "--config", str(output / "run.yaml"), "--output", str(output)]
+        )
+        say(f"{stopped}; to go on from there:\n  {again} --resume")
+        raise KeyboardInterrupt from None
+    metrics = done.metrics
+    said = (
+        f"{metrics['traces']} answers, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "
+        f"the adapter is in {output}"
+    )
+    result(metrics, said, as_json=json)
+    processes.leave()
+    return 0
