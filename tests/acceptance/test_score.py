@@ -1,4 +1,4 @@
-"""Packed and row-wise scores of two hundred steers agree, on the bundled model and text of many kinds."""
+"""Packed and row-wise scores agree, on the bundled model and text of many kinds; `--scored 50`: two hundred steers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from tests.acceptance import child
 from tests.acceptance.conftest import write
 
-ANSWERS, STEERS = 50, 4  # two hundred steers
+STEERS = 4  # of each answer
 NATS = 1e-3
 
 QUESTIONS = ["Why is the sky blue?", "介绍北京。", "Write `add`.", "Au revoir 🙂", "TOML: Ada, 36."]
@@ -69,16 +69,17 @@ def answer(number: int) -> dict[str, Any]:
 
 @pytest.mark.model
 @pytest.mark.slow
-def test_packed_equals_rows(bundled_path: Path, tmp_path: Path, record_property: Any) -> None:
-    file = write(tmp_path / "steers.jsonl", *map(answer, range(ANSWERS)))
+def test_packed_equals_rows(request: pytest.FixtureRequest, bundled_path: Path, tmp_path: Path) -> None:
+    answers = request.config.getoption("--scored")
+    file = write(tmp_path / "steers.jsonl", *map(answer, range(answers)))
     out = {way: tmp_path / f"{way}.jsonl" for way in ("packed", "rows")}
     base = ("score", "--model", "bundled", "--traces", file, "--json")
     for ran in child.both((*base, "--out", out["packed"]), (*base, "--out", out["rows"], "--rows")):
         assert ran.code == 0, ran.err
-        assert ran.json["steers"] == ANSWERS * STEERS
+        assert ran.json["steers"] == answers * STEERS
     packed, rows = ([json.loads(line) for line in path.read_text().splitlines()] for path in out.values())
     order = [(line["trace"], line["steer"]) for line in packed]
-    assert order == [(trace, steer) for trace in range(ANSWERS) for steer in range(STEERS)]
+    assert order == [(trace, steer) for trace in range(answers) for steer in range(STEERS)]
     largest, segments = 0.0, 0
     for one, other in zip(packed, rows, strict=True):
         for key in ("trace", "steer", "chosen_tokens", "rejected_tokens"):
@@ -93,8 +94,7 @@ def test_packed_equals_rows(bundled_path: Path, tmp_path: Path, record_property:
     marks = sum(line["chosen_logp"] is None for line in packed)
     inserted = sum(not line["rejected_logp"] for line in packed)
     several = sum(len(line["rejected_logp"]) > 1 for line in packed)
-    assert (marks, inserted, several) == (ANSWERS // 2, ANSWERS // 2, ANSWERS)
-    assert segments > 350
-    record_property("largest difference in nats", largest)
+    assert (marks, inserted, several) == (answers // 2, answers // 2, answers)
+    assert segments > 7 * answers
     print(f"{segments} segments of {len(packed)} steers: packed and rows differ by at most {largest:.1e} nats")
     assert largest <= NATS

@@ -55,14 +55,14 @@ def test_train_then_score_then_measure(mc: Callable[..., Ran], cards: Path, tmp_
     out, config = tmp_path / "adapter", tmp_path / "run.yaml"
     config.write_text("epochs: 5\nlearning_rate: 1e-3\n")
     ran = mc(
-        "train", "--traces", cards, "--output", out, "--config", config, "--epochs", 3,
+        "train", "--traces", cards, "--output", out, "--config", config, "--epochs", 2,
         "--objective", "dpo + sft", "--dtype", "float32", "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics == ran.json
     assert {"seconds_per_epoch", "steers", "tokens", "peak_memory_bytes", "dtype"} <= metrics.keys()
-    assert metrics["settings"]["epochs"] == 3  # the flag wins over the file
+    assert metrics["settings"]["epochs"] == 2  # the flag wins over the file
     assert metrics["settings"]["learning_rate"] == 1e-3
     assert (out / "adapter_model.safetensors").is_file()
     before, after = tmp_path / "before.jsonl", tmp_path / "after.jsonl"
@@ -71,7 +71,7 @@ def test_train_then_score_then_measure(mc: Callable[..., Ran], cards: Path, tmp_
     for one, other in zip(read(before), read(after), strict=True):
         if one["chosen_logp"] is not None:
             assert other["chosen_logp"] - max(other["rejected_logp"]) > one["chosen_logp"] - max(one["rejected_logp"])
-    ran = mc("measure", "--adapter", out, "--traces", cards, "--out", tmp_path / "report", "--drift-prompts", 2)
+    ran = mc("measure", "--adapter", out, "--traces", cards, "--out", tmp_path / "report", "--drift-prompts", 1)
     assert ran.code == 0, ran.err
     measured = json.loads((tmp_path / "report" / "measure.json").read_text())
     assert measured["after"]["margin_mean"] > measured["before"]["margin_mean"]

@@ -133,7 +133,7 @@ def test_a_database_may_hold_other_tables_but_not_ours(postgres_url: str) -> Non
 def test_a_newer_database_is_refused(postgres_url: str) -> None:
     with Store.open(postgres_url) as store, store._database.writing() as connection:
         connection.execute(text("UPDATE midcourse_version SET version_num = '0999'"))
-    with pytest.raises(StoreError, match="of version 0999, newer than 0002"):
+    with pytest.raises(StoreError, match="of version 0999, newer than 0003"):
         Store.open(postgres_url)
 
 

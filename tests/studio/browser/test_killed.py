@@ -50,7 +50,9 @@ def test_the_training(studio: Studio, moment: int) -> None:
     if moment == 0:
         studio.post("/import", {"name": ANSWERS.name, "text": ANSWERS.read_text(encoding="utf-8")})
     name = f"killed-{moment}"
-    job = studio.post("/jobs/train", {"name": name, "settings": {"epochs": 8, "checkpoint_every": 1}}, code=201)["id"]
+    settings = {"epochs": 8, "batch": 2, "checkpoint_every": 1}
+    wish = {"name": name, "select": {"trace_tag": "plain words"}, "settings": settings}
+    job = studio.post("/jobs/train", wish, code=201)["id"]
 
     def steps() -> int:
         progress = studio.get(f"/jobs/{job}")["job"]["progress"]

@@ -153,10 +153,11 @@ def test_two_tabs_agree(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tok
     """Both see the same words come, whoever stops them, and a steer of one is seen by the other."""
     one = Steering(tabs(), studio, tokenizer)
     two = Steering(tabs(), studio, tokenizer)
-    id = begin(studio, max_tokens=400, temperature=1.0, seed=1)
+    id = begin(studio, go_on=False, max_tokens=400, temperature=1.0, seed=1)
     for view in (one, two):
         view.tab.open(studio)
         view.open(id)
+    studio.post(f"/traces/{id}/write", {"version": studio.get(f"/traces/{id}")["version"]})
     one.writing()
     two.writing()
     two.page.keyboard.press("Escape")
