@@ -45,6 +45,13 @@ class Steering:
         self.tab.go(f"#/steer/{id}")
         expect(self.answer).to_be_visible(timeout=WAIT)
 
+    def watch(self, id: str) -> None:
+        """Go to a conversation, and let the model write once it is seen: unwatched, it would stop after a moment."""
+        self.open(id)
+        self.tab.connected()
+        self.studio.post(f"/traces/{id}/write", {"version": self.studio.get(f"/traces/{id}")["version"]})
+        self.writing()
+
     # ---- looking -------------------------------------------------------------------------------------------------
 
     def token(self, depth: int) -> Locator:

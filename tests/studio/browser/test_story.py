@@ -131,8 +131,7 @@ def test_an_end_and_a_mark(view: Steering, studio: Studio) -> None:
 
 
 def test_a_reload_in_mid_stream_goes_on(view: Steering, studio: Studio) -> None:
-    view.open(begin(studio, max_tokens=80))
-    view.writing()
+    view.watch(begin(studio, go_on=False, max_tokens=80))
     view.page.reload()
     view.writing()
     view.agree()
@@ -142,8 +141,7 @@ def test_a_reload_in_mid_stream_goes_on(view: Steering, studio: Studio) -> None:
 def test_a_closed_tab_stops_its_model(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tokenizer) -> None:
     view = Steering(tabs(), studio, tokenizer)
     view.tab.open(studio)
-    view.open(begin(studio, max_tokens=2000, temperature=1.0))
-    view.writing()
+    view.watch(begin(studio, go_on=False, max_tokens=2000, temperature=1.0, seed=1))
     id = view.id
     view.tab.page.close()
     until(lambda: studio.get(f"/traces/{id}")["run"]["ended"] == "left", "stopping", lambda: True)
@@ -156,9 +154,8 @@ def test_two_tabs_agree(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tok
     id = begin(studio, go_on=False, max_tokens=400, temperature=1.0, seed=1)
     for view in (one, two):
         view.tab.open(studio)
-        view.open(id)
-    studio.post(f"/traces/{id}/write", {"version": studio.get(f"/traces/{id}")["version"]})
-    one.writing()
+    two.open(id)
+    one.watch(id)
     two.writing()
     two.page.keyboard.press("Escape")
     one.agree()
