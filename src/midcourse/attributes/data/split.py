@@ -6,7 +6,7 @@ turn; another seed does, and so do other prompts only at the border.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from midcourse.attributes.rows import Row, digest
 from midcourse.errors import UserError
@@ -17,21 +17,27 @@ def split(rows: Sequence[Row], share: float, seed: int = 0) -> tuple[list[Row], 
 
     Raises `UserError` where there are less than two groups.
     """
-    assert 0 < share < 1, share
     sizes: dict[str, int] = {}
     for row in rows:
         sizes[row.group] = sizes.get(row.group, 0) + 1
+    held = held_out(sizes, share, seed)
+    return [row for row in rows if row.group not in held], [row for row in rows if row.group in held]
+
+
+def held_out(sizes: Mapping[str, int], share: float, seed: int = 0) -> set[str]:
+    """The groups that are held out, of all groups with their numbers of rows; see `split`."""
+    if not 0 < share < 1:
+        raise UserError(f"{share:g} is no share of the rows; give one between 0 and 1")
     if len(sizes) < 2:
         raise UserError(
             f"there are rows of {len(sizes)} prompt{'' if len(sizes) == 1 else 's'}, and at least two are needed to "
             "hold one out"
         )
     held: set[str] = set()
-    room = max(1, round(share * len(rows)))
+    room = max(1, round(share * sum(sizes.values())))
     turns = sorted(sizes, key=lambda group: digest(seed, group))
     for group in turns:
         if sizes[group] <= room and len(held) < len(sizes) - 1:
             held.add(group)
             room -= sizes[group]
-    held = held or {min(turns, key=lambda group: sizes[group])}  # each is larger than the share
-    return [row for row in rows if row.group not in held], [row for row in rows if row.group in held]
+    return held or {min(turns, key=lambda group: sizes[group])}  # each is larger than the share

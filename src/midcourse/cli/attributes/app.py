@@ -17,7 +17,13 @@ COMMANDS = (
         "schema",
         "midcourse.cli.attributes.schema:schema",
         "Show a schema: its attributes, their scales and what both ends mean.",
-        "A ready-made one (helpsteer, oasst) or a YAML file, checked.",
+        "A ready-made one (helpsteer, oasst, ultrafeedback) or a YAML file, checked.",
+    ),
+    (
+        "convert",
+        "midcourse.cli.attributes.convert:convert",
+        "Bring rated conversations into one form, split them by prompt, and show what they hold.",
+        "From HelpSteer, OpenAssistant, NeMo, UltraFeedback-like or plain files; without --out they are only checked.",
     ),
     (
         "train",

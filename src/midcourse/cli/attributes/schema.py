@@ -16,7 +16,7 @@ def schema(name: str, /, *, json: Annotated[bool, Parameter(negative="")] = Fals
     Parameters
     ----------
     name
-        helpsteer, oasst, or a YAML file.
+        helpsteer, oasst, ultrafeedback, or a YAML file.
     json
         Print it as JSON.
     """
