@@ -70,7 +70,7 @@ def effort(result: Measurement) -> list[Figure]:
         last = drawn[0][1][-1]
         said = percent(last[1]) if shares else number(last[1])
         says = f"{title} against tokens typed: {drawn[0][0]} reach {said} with {number(last[0], 0)} typed tokens."
-        data = [_line(group, points, number_of) for number_of, (group, points) in enumerate(drawn)]
+        data = [line(group, points, number_of) for number_of, (group, points) in enumerate(drawn)]
         figures.append(Figure(name, title, says, data, layout, ["trained on", "typed tokens", title.lower()], rows))
     return figures
 
@@ -83,7 +83,8 @@ _STYLES = (
 )
 
 
-def _line(name: str, points: Sequence[tuple[float, float]], style: int) -> Json:
+def line(name: str, points: Sequence[tuple[float, float]], style: int) -> Json:
+    """A line with markers; each `style` has a colour, a dash and a marker of its own."""
     colour, dash, symbol = _STYLES[style % len(_STYLES)]
     return {
         "type": "scatter",
@@ -219,7 +220,7 @@ def training(metrics: Mapping[str, Any] | None) -> list[Figure]:
                 lines.append((label, points))
         if not lines:
             continue
-        data = [_line(label, points, _STROKES.get(label, 0)) for label, points in lines]
+        data = [line(label, points, _STROKES.get(label, 0)) for label, points in lines]
         layout: Json = {
             "xaxis": {"title": {"text": "epoch"}, "dtick": max(1, round(len(epochs) / 6))},
             "showlegend": len(lines) > 1,

@@ -1,28 +1,16 @@
-"""Draws report.html from a measurement: one file, no request to anywhere, readable without JavaScript.
-
-The page is a jinja2 template with autoescaping; style sheet, script and plotly's own bundle are inlined once. Model
-text only ever passes through autoescaping, or as JSON with every "<" escaped into a data block that is not run. A
-content security policy that names the page's scripts by hash forbids every other script and every connection.
-"""
+"""Draws report.html from a measurement, through `page.py`."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import plotly.offline
-from markupsafe import Markup
-
 from midcourse.atomic import writing
 from midcourse.errors import UserError
-from midcourse.measure import figures, words
+from midcourse.measure import figures, page, words
 from midcourse.measure.result import Answer, Case, Measurement, Taken, Tokens
 
 
@@ -48,19 +36,9 @@ def render(result: Measurement, metrics: Mapping[str, Any] | None = None) -> str
     """The page as one string."""
     effort, margins, training = figures.effort(result), figures.margins(result), figures.training(metrics)
     shown = [*effort, *([margins] if margins else []), *training]
-    scripts = [plotly.offline.get_plotlyjs(), _asset("report.js")]
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {
-        "percent": words.percent,
-        "number": words.number,
-        "visible": words.visible,
-        "seconds": words.seconds,
-        "breaks": words.breaks,
-    }
-    environment.globals |= {"outcome": words.outcome, "count": words.count, "marked": marked}
-    page: str = environment.from_string(_asset("report.html.j2")).render(
+    return page.render(
+        "report.html.j2",
+        shown,
         m=result,
         headline=words.headline(result),
         stats=words.stats(result),
@@ -75,13 +53,8 @@ def render(result: Measurement, metrics: Mapping[str, Any] | None = None) -> str
         choices=_choices(result.cases),
         badges=words.BADGES,
         settings=json.dumps(result.settings, indent=2, ensure_ascii=False, default=str),
-        css=Markup(_asset("report.css")),
-        policy=_policy(scripts),
-        plotly_js=Markup(scripts[0]),
-        report_js=Markup(scripts[1]),
-        data=Markup(_json({figure.id: {"data": figure.data, "layout": figure.layout} for figure in shown})),
+        marked=marked,
     )
-    return page
 
 
 def marked(case: Case, taken: Taken) -> list[tuple[str, list[str]]]:
@@ -135,20 +108,3 @@ def _choices(cases: Sequence[Case]) -> list[tuple[str, str, int]]:
         (kind, label, tally[kind]) for kind, label in (("learned", "Learned"), ("kept", "Right before")) if tally[kind]
     ]
     return choices
-
-
-def _asset(name: str) -> str:
-    return resources.files("midcourse.measure").joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("<", "\\u003c")
-
-
-def _policy(scripts: list[str]) -> str:
-    """Only these scripts run, nothing is fetched. Plotly sets styles from script, hence `unsafe-inline` for styles."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" for code in scripts
-    )
-    allowed = f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:"
-    return f"{allowed}; form-action 'none'; base-uri 'none'"
