@@ -13,7 +13,6 @@ import torch
 from midcourse import models
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.fit.run import FitResult, fit
-from midcourse.attributes.predictors.fit.samples import divide, samples
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.load import load
 from midcourse.attributes.predictors.regression import RegressionPredictor
@@ -154,17 +153,6 @@ def test_trained_at_every_token(base: Path, tmp_path: Path) -> None:
 
 
 # ---- what is held out --------------------------------------------------------------------------------------------
-
-
-def test_no_prompt_is_on_both_sides() -> None:
-    everything = samples(sample.rows(90), sample.SCHEMA)
-    trained, held = divide(everything, 0.2, seed=0)
-    assert len(trained) + len(held) == 90
-    assert {one.group for one in trained}.isdisjoint(one.group for one in held)
-    assert len({one.group for one in held}) == 6
-    assert divide(list(reversed(everything)), 0.2, seed=0)[1] == list(reversed(held))  # by content, not by place
-    assert divide(everything, 0.2, seed=1)[1] != held
-    assert divide(everything, 0.0, seed=0) == (everything, [])
 
 
 def test_held_out_rows_of_a_prompt_that_is_trained_on(base: Path, tmp_path: Path) -> None:

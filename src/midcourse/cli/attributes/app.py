@@ -32,6 +32,13 @@ COMMANDS = (
         "Writes a PEFT adapter (or, with --full, the model), `attributes.json`, `metrics.json` and `run.yaml`.",
     ),
     (
+        "fit",
+        "midcourse.cli.attributes.fit:fit",
+        "Learn to rate answers as people did.",
+        "Writes a predictor to the output folder, with `metrics.json` and `report.html`: how good it is on prompts "
+        "that it has not seen, beside what the mean and the length alone would say.",
+    ),
+    (
         "generate",
         "midcourse.cli.attributes.generate:generate",
         "Write answers for which attributes are asked.",

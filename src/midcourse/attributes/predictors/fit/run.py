@@ -19,12 +19,13 @@ import torch
 
 from midcourse import models
 from midcourse.adapters import ALL_LINEAR
+from midcourse.attributes.data.split import split
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors import backbone
-from midcourse.attributes.predictors.fit import probe
+from midcourse.attributes.predictors.fit import probe, report
 from midcourse.attributes.predictors.fit.loop import Loop
 from midcourse.attributes.predictors.fit.metrics import compared
-from midcourse.attributes.predictors.fit.samples import Table, divide, samples, table
+from midcourse.attributes.predictors.fit.samples import Table, samples, table
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.fit.trunk import Tell, Trunk, check
 from midcourse.attributes.predictors.head import Head
@@ -35,9 +36,11 @@ from midcourse.errors import UserError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.run.metrics import peak_memory, versions
 from midcourse.learn.run.stop import Stop
+from midcourse.measure import page
 from midcourse.models import Loaded
 
 METRICS = "metrics.json"
+REPORT = "report.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,14 @@ class _Run:
     ) -> None:
         self.loaded, self.schema, self.settings, self.output, self.tell = loaded, schema, settings, output, tell
         self.max_tokens = min(settings.max_tokens, loaded.context_length)
-        trained, held = divide(samples(rows, schema), settings.hold_out, settings.seed)
-        if other := list(held_out):
-            held = [*held, *samples(other, schema)]
+        taken, other = list(rows), list(held_out)
+        kept: list[Row] = []
+        samples([*taken, *other], schema)  # what is wrong is told before anything else
+        if settings.hold_out:
+            taken, kept = split(taken, settings.hold_out, settings.seed)
+        kept = [*kept, *other]
+        trained, held = samples(taken, schema), samples(kept, schema) if kept else []
+        if held:
             known = {one.group for one in trained}
             if shared := sorted({one.place or one.group for one in held if one.group in known}):
                 raise UserError(
@@ -192,6 +200,7 @@ class _Run:
             models.save(loaded, self.output)
         head.save(self.output)
         checkpoints.write(self.output / METRICS, metrics)
+        page.write(report.report(metrics), self.output / REPORT)
         Manifest(
             attributes=self.schema,
             predictor=predictor.about.model_dump(mode="json"),

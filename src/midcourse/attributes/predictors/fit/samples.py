@@ -1,12 +1,10 @@
-"""Rated answers as fitting takes them, and which of them are held out.
+"""Rated answers as fitting takes them.
 
-A sample is one rated assistant turn in its place; a row with several rated turns gives several. All samples of one
-group (one prompt) are on one side of the split, which is decided by content and seed alone.
+A sample is one rated assistant turn in its place; a row with several rated turns gives several.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +13,7 @@ from torch import Tensor
 
 from midcourse.attributes.predictors.encoding import Encoded, encode
 from midcourse.attributes.predictors.predictor import Conversation
-from midcourse.attributes.rows import Row, digest, group_of
+from midcourse.attributes.rows import Row
 from midcourse.attributes.schema import Schema, Values
 from midcourse.errors import InputErrors, Problem, UserError
 from midcourse.trace.text import Tokenizer
@@ -42,21 +40,12 @@ def samples(rows: Iterable[Row], schema: Schema) -> list[Sample]:
                 Problem(row.place or "rows", why, field=f"turns[{number}].{name}") for name, why in schema.wrong(values)
             ]
             if values:
-                group = row.group or group_of(row.turns)
-                found.append(Sample([*before, turn.message], values, group, row.weight, row.place))
+                found.append(Sample([*before, turn.message], values, row.group, row.weight, row.place))
     if wrong:
         raise InputErrors(wrong)
     if not found:
         raise UserError(f"no answer is rated in any of {', '.join(schema.names)}: there is nothing to fit to")
     return found
-
-
-def divide(all_samples: Sequence[Sample], share: float, seed: int) -> tuple[list[Sample], list[Sample]]:
-    """`all_samples` without, and those of, a share of the groups; at least one group is on each side if `share` > 0."""
-    groups = sorted({one.group for one in all_samples}, key=lambda group: digest(seed, group))
-    count = 0 if not share or len(groups) < 2 else min(max(1, math.floor(share * len(groups) + 0.5)), len(groups) - 1)
-    held = set(groups[:count])
-    return [one for one in all_samples if one.group not in held], [one for one in all_samples if one.group in held]
 
 
 @dataclass(frozen=True, slots=True)

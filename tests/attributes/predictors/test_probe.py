@@ -1,0 +1,58 @@
+"""The head in closed form, against what it must be."""
+
+from __future__ import annotations
+
+import torch
+
+from midcourse.attributes.predictors.fit import probe
+from midcourse.attributes.predictors.head import Head
+
+
+def _data(count: int, wide: int, noise: float) -> tuple[torch.Tensor, torch.Tensor, list[str]]:
+    generator = torch.Generator().manual_seed(0)
+    x_NF = torch.randn(count, wide, generator=generator) * torch.linspace(0.1, 10, wide) + 3
+    y_N = x_NF @ torch.linspace(1, 2, wide) + 5 + noise * torch.randn(count, generator=generator)
+    return x_NF, y_N[:, None], [str(number // 2) for number in range(count)]
+
+
+def test_without_noise_it_finds_the_line() -> None:
+    x_NF, labels_NA, groups = _data(400, 5, 0.0)
+    head = Head(5, 1)
+    assert probe.fit(head, x_NF, labels_NA, torch.ones(400), groups) == {0: min(probe.PENALTIES)}
+    error = (head(x_NF, torch.ones(400)) - labels_NA).abs().mean()
+    assert error < 0.02 * labels_NA.std()
+
+
+def test_more_columns_than_answers_is_the_same_as_less() -> None:
+    """Of two ways to solve it the smaller is taken; both give the same weights, so the other one is forced here."""
+    x_NF, labels_NA, _ = _data(12, 12, 0.5)
+    centred, weights = (x_NF - x_NF.mean(0)).double(), torch.ones(12, dtype=torch.float64)
+    wide, _ = probe._solutions(torch.cat([centred, torch.zeros(12, 1)], 1), labels_NA[:, 0].double(), weights)
+    tall, _ = probe._solutions(centred, labels_NA[:, 0].double(), weights)
+    assert torch.allclose(wide[:, :-1], tall, rtol=1e-6, atol=1e-9)
+
+
+def test_where_there_is_nothing_to_learn_the_penalty_is_high() -> None:
+    generator = torch.Generator().manual_seed(1)
+    x_NF, labels_NA = torch.randn(200, 50, generator=generator), torch.randn(200, 1, generator=generator)
+    chosen = probe.fit(Head(50, 1), x_NF, labels_NA, torch.ones(200), [str(number) for number in range(200)])
+    assert chosen[0] >= 10
+
+
+def test_missing_labels_and_weights_of_zero_are_as_if_not_there() -> None:
+    x_NF, labels_NA, groups = _data(60, 4, 1.0)
+    some, all_of_it = Head(4, 1), Head(4, 1)
+    probe.fit(some, x_NF[:40], labels_NA[:40], torch.ones(40), groups[:40])
+    labels_NA[50:] = torch.nan
+    weight_N = torch.ones(60)
+    weight_N[40:50] = 0
+    probe.fit(all_of_it, x_NF, labels_NA, weight_N, groups)
+    assert torch.allclose(some.linear.weight, all_of_it.linear.weight)
+    assert torch.allclose(some.linear.bias, all_of_it.linear.bias)
+
+
+def test_an_attribute_that_nobody_rated_stays_at_zero() -> None:
+    x_NF, labels_NA, groups = _data(20, 3, 0.1)
+    head = Head(3, 2)
+    probe.fit(head, x_NF, torch.cat([labels_NA, torch.full((20, 1), torch.nan)], 1), torch.ones(20), groups)
+    assert head.linear.weight[1].tolist() == [0, 0, 0]
