@@ -39,6 +39,12 @@ COMMANDS = (
         "that it has not seen, beside what the mean and the length alone would say.",
     ),
     (
+        "refine",
+        "midcourse.cli.attributes.refine:refine",
+        "Draw answers, weigh them by what they should be (SteerLM 2.0), train on the weights, and draw again.",
+        "From an adapter of `train` and a predictor of `fit`. A run that was killed goes on with the same command.",
+    ),
+    (
         "generate",
         "midcourse.cli.attributes.generate:generate",
         "Write answers for which attributes are asked.",

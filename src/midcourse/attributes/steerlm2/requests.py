@@ -1,0 +1,45 @@
+"""What is asked for in a round of refining: a prompt and values, from rows that may be rated."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+
+from midcourse.attributes.drawing import Request
+from midcourse.attributes.rows import Row, digest
+from midcourse.attributes.schema import Schema
+from midcourse.attributes.steerlm2.recipe import RefineRecipe
+from midcourse.errors import UserError
+
+
+def requests(rows: Iterable[Row], schema: Schema, rated: Sequence[str], recipe: RefineRecipe) -> list[Request]:
+    """A request for the last turn of each row, without those that ask the same of the same; `rated` are the attributes
+    that the predictor rates, and nothing else is asked for.
+
+    Raises `UserError` where nothing is left.
+    """
+    found: dict[str, Request] = {}
+    for row in rows:
+        answered = row.turns[-1].role == "assistant"
+        messages = [turn.message for turn in (row.turns[:-1] if answered else row.turns)]
+        if not messages or messages[-1]["role"] in ("system", "assistant"):
+            continue
+        if recipe.ask == "rated":
+            values = schema.snap({name: v for name, v in row.turns[-1].values.items() if name in rated})
+        elif recipe.ask == "best":
+            values = {name: value for name, value in schema.best.items() if name in rated}
+        else:
+            chance = random.Random(f"{recipe.seed}/{digest(messages)}")
+            values = {name: chance.choice(schema[name].levels) for name in schema.names if name in rated}
+        if values:
+            found.setdefault(digest(messages, values), Request(messages, values))
+    if not found:
+        raise UserError(
+            "there is nothing to ask for: no prompt in the data has ratings of what the predictor rates "
+            f"({', '.join(rated)}); ask: random or best does without ratings"
+        )
+    kept = list(found.values())
+    if recipe.prompts:
+        kept.sort(key=lambda one: sum(len(str(message["content"])) for message in one.messages))
+        kept = kept[: recipe.prompts]
+    return kept

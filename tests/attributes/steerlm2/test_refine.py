@@ -1,0 +1,145 @@
+"""Refining a tiny model: it comes nearer to what it should be, and a run that breaks off comes out the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from midcourse import models
+from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.predictors.predictor import Conversation, Prediction
+from midcourse.attributes.rows import Rating, Row, Turn
+from midcourse.attributes.schema import Schema
+from midcourse.attributes.steerlm2.recipe import RefineRecipe
+from midcourse.attributes.steerlm2.refine import refine
+from midcourse.attributes.steerlm2.requests import requests
+from midcourse.errors import ModelError, UserError
+from midcourse.learn.run.progress import Progress, silent
+from tests.studio.running import make_model
+from tests.trained import adapter, with_dials
+
+SCHEMA = Schema.load("helpsteer")
+ROWS = [
+    Row((Turn("user", f"name {word}"), Turn("assistant", "yes", {"verbosity": Rating(count % 5)})))
+    for count, word in enumerate(("a bird", "a crow", "the sea", "a fjord", "the end", "a boat"))
+]
+RECIPE = RefineRecipe(
+    samples=4, epochs=4, batch=2, max_tokens_drawn=6, learning_rate=3e-3, checkpoint_every=2, tempering=0.3
+)
+
+
+class Counting:
+    """Rates an answer by how many letters it has."""
+
+    name = "counting"
+    attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "verbosity"}]})
+
+    def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
+        sizes = [len(str(one[-1]["content"])) for one in conversations]
+        return [Prediction({"verbosity": min(4.0, size / 4)}, {"verbosity": 0.6}) for size in sizes]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def dials(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return with_dials(adapter(base, tmp_path_factory.mktemp("adapter") / "dials", seed=2), base)
+
+
+def _refine(base: Path, dials: Path, output: Path, recipe: RefineRecipe = RECIPE, progress: Any = silent) -> Any:
+    recipe = recipe.model_copy(update={"adapter": str(dials)})
+    return refine(
+        lambda place: models.load(str(base), adapter=place, dtype="float32"), Counting(), ROWS, recipe, output, progress
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(base: Path, dials: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("refined") / "whole"
+    _refine(base, dials, output)
+    return output
+
+
+def test_the_model_comes_nearer_to_what_it_should_be(whole: Path) -> None:
+    found = json.loads((whole / "refine.json").read_text())["iterations"][0]
+    assert found["kl"]["after"] < 0.5 * found["kl"]["before"]
+    assert 1 <= found["effective"] <= 4
+    assert found["held_out"]["before"] > 0
+
+
+def test_weights_are_those_of_the_three_log_probabilities(whole: Path) -> None:
+    lines = [json.loads(line) for line in (whole / "iteration-1" / "weighed.jsonl").read_text().splitlines()]
+    assert len(lines) == 6 * 4
+    for first in range(0, len(lines), 4):
+        some = lines[first : first + 4]
+        score_I = torch.tensor(
+            [0.3 * (one["log_likelihood"] + one["log_prior"] - one["log_proposal"]) for one in some],
+            dtype=torch.float64,
+        )
+        assert [one["weight"] for one in some] == pytest.approx(score_I.softmax(0).tolist())
+
+
+class _Broken(Exception):
+    pass
+
+
+@pytest.mark.parametrize("phase", ["drawing", "rating", "prior", "train"])
+def test_broken_off_anywhere_and_begun_again_it_comes_out_the_same(
+    base: Path, dials: Path, whole: Path, tmp_path: Path, phase: str
+) -> None:
+    seen = 0
+
+    def report(progress: Progress) -> None:
+        nonlocal seen
+        seen += progress.phase == phase
+        if seen == 3 or (seen == 1 and phase in ("drawing", "prior")):
+            raise _Broken
+
+    output = tmp_path / "run"
+    with pytest.raises(_Broken):
+        _refine(base, dials, output, progress=report)
+    _refine(base, dials, output)
+    found, wanted = (load_file(place / "adapter_model.safetensors") for place in (output, whole))
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    again = (output / "refine.json").read_bytes()
+    _refine(base, dials, output)
+    assert (output / "refine.json").read_bytes() == again
+
+
+def test_iterations_go_on_from_each_other(base: Path, dials: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"iterations": 2, "epochs": 1, "prior": "base", "ask": "random", "share": 0.0})
+    done = _refine(base, dials, tmp_path / "two", recipe)
+    assert [one["iteration"] for one in done["iterations"]] == [1, 2]
+    samples = [(tmp_path / "two" / f"iteration-{n}" / "samples.jsonl").read_text() for n in (1, 2)]
+    assert samples[0] != samples[1]
+    manifest = Manifest.read(tmp_path / "two")
+    assert manifest is not None
+    assert "counting" in manifest.judges
+    assert models.load(str(base), adapter=str(tmp_path / "two")).tokenizer.conditioning is not None
+
+
+def test_what_is_asked_for() -> None:
+    rated = [one.values for one in requests(ROWS, SCHEMA, ["verbosity"], RECIPE)]
+    assert rated == [{"verbosity": count % 5} for count in range(6)]
+    best = requests(ROWS, SCHEMA, ["helpfulness", "verbosity"], RECIPE.model_copy(update={"ask": "best"}))
+    assert best[0].values == {"helpfulness": 4}
+    chance = RECIPE.model_copy(update={"ask": "random", "prompts": 3})
+    drawn = requests(ROWS, SCHEMA, ["helpfulness", "verbosity"], chance)
+    assert len(drawn) == 3
+    assert drawn == requests(ROWS, SCHEMA, ["helpfulness", "verbosity"], chance)
+    with pytest.raises(UserError, match="nothing to ask for"):
+        requests(ROWS, SCHEMA, ["complexity"], RECIPE)
+
+
+def test_a_model_without_dials_is_refused(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="has not learned to be told"):
+        refine(lambda _: models.load(str(base), dtype="float32"), Counting(), ROWS, RECIPE, tmp_path / "x")
