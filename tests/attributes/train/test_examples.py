@@ -103,6 +103,13 @@ def test_noise_moves_values_along_the_scale(tok: HFTokenizer) -> None:
     assert {2, 3, 4} <= seen <= set(SCHEMA["verbosity"].levels)
 
 
+def test_values_between_steps_are_rounded_or_kept_to_a_tenth(tok: HFTokenizer) -> None:
+    row = Row((Turn("user", "Hello."), Turn("assistant", "Hi.", _rated(verbosity=2.88))))
+    found, _ = items([row], tok, SCHEMA, STILL)
+    assert asked(found[0], SCHEMA, STILL, 0) == {"verbosity": 3}
+    assert asked(found[0], SCHEMA, STILL.model_copy(update={"rounded": False}), 0) == {"verbosity": 2.9}
+
+
 def test_missing_is_missing_and_the_unrated_are_left_out(tok: HFTokenizer) -> None:
     bare = Row((Turn("user", "Hello."), Turn("assistant", "Hello!")))
     found, counts = items([bare, ROW], tok, SCHEMA, STILL)

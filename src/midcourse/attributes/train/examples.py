@@ -119,7 +119,9 @@ def asked(item: Item, schema: Schema, recipe: ConditionedRecipe, epoch: int) -> 
     for name, value in item.values.items():
         left_out, noise = chance.random() < recipe.drop_each, chance.gauss(0, recipe.jitter * schema[name].step)
         if not nothing and not left_out:
-            found[name] = schema[name].snap(value + noise)
+            scale = schema[name]
+            moved = min(max(value + noise, scale.minimum), scale.maximum)
+            found[name] = scale.snap(moved) if recipe.rounded else round(moved, 1)
     return found
 
 

@@ -65,6 +65,9 @@ class ConditionedRecipe(TrainSettings):
     """How often each single attribute is left out of what is asked, so that any part of them can be asked for."""
     jitter: float = Field(default=0.0, ge=0, le=2)
     """Standard deviation of noise on the values, in steps of their scale, because ratings are noisy."""
+    rounded: bool = True
+    """Values are moved to the nearest step of their scale, as people give them; otherwise they are written to a tenth.
+    """
     labels: Literal["any", "human"] = "any"
     """Use all ratings, or only those of people."""
     unrated: bool = False
