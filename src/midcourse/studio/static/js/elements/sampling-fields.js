@@ -5,10 +5,11 @@ import { h } from "../dom.js";
 import { Piece } from "../element.js";
 
 /** @import {SamplingView} from "../types.d.ts" */
-/** @typedef {{name: keyof SamplingView, title: string, help: string, least: number, most: number, step: number | "any", whole?: boolean}} Field */
+/** Guidance is beside the dials. */
+/** @typedef {{name: Exclude<keyof SamplingView, "guidance">, title: string, help: string, least: number, most: number, step: number | "any", whole?: boolean}} Field */
 
 /** @type {SamplingView} */
-export const SAMPLING = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, seed: 0, max_tokens: 512 };
+export const SAMPLING = { temperature: 0, top_k: 0, top_p: 1, min_p: 0, seed: 0, max_tokens: 512, guidance: 1 };
 
 /** @type {Field[]} */
 const FIELDS = [
@@ -31,7 +32,7 @@ export class SamplingFields extends Piece {
       const value = this.#input(name).valueAsNumber;
       return [name, Number.isNaN(value) ? SAMPLING[name] : value];
     });
-    return Object.fromEntries(pairs);
+    return { ...SAMPLING, ...Object.fromEntries(pairs) };
   }
 
   set value(given) {
@@ -67,7 +68,7 @@ export class SamplingFields extends Piece {
     return !wrong;
   }
 
-  /** @param {keyof SamplingView} name @returns {HTMLInputElement} */
+  /** @param {Field["name"]} name @returns {HTMLInputElement} */
   #input(name) {
     return this.find(`#sampling-${name}`);
   }
