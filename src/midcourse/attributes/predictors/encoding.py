@@ -53,6 +53,11 @@ def encode(tokenizer: Tokenizer, conversation: Conversation, max_tokens: int) ->
     return Encoded(ids, kept_prompt, len(answer), len(prompt) - kept_prompt, len(answer) - kept_answer)
 
 
+def lengths(one: Encoded) -> list[int]:
+    """How long the answer is at each of its tokens that are there, with an end behind it; parallel to `answer[:-1]`."""
+    return [place + 1 for place in without_middle(list(range(1, one.length + 1)), len(one.answer))[:-1]]
+
+
 def room(prompt: int, answer: int, max_tokens: int) -> tuple[int, int]:
     """How many tokens of each stay. Raises `ContextError` where even the rule leaves no room for an answer."""
     if prompt + answer <= max_tokens:

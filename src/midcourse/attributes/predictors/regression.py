@@ -7,6 +7,7 @@ unless the backbone was left as it is or trained as a whole. Everything that dec
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +17,14 @@ from torch import Tensor
 
 from midcourse import models
 from midcourse.attributes.manifest import FILE, Manifest
-from midcourse.attributes.predictors import backbone
-from midcourse.attributes.predictors.encoding import Encoded, encode
+from midcourse.attributes.predictors import along, backbone
+from midcourse.attributes.predictors.encoding import Encoded, encode, lengths, without_middle
 from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.predictors.predictor import Conversation, Dense, Prediction
 from midcourse.attributes.schema import Schema
 from midcourse.config import problems
 from midcourse.errors import ConfigError, ModelError
+from midcourse.learn.compute.network import Network
 from midcourse.models import DType, Loaded
 
 BATCH_TOKENS = 4096
@@ -50,6 +52,7 @@ class RegressionPredictor:
         self.head = head.to(loaded.device).eval()
         self.attributes = schema
         self.about = about
+        self._network: Network | None = None  # how this backbone runs trees
 
     @property
     def name(self) -> str:
@@ -100,14 +103,32 @@ class RegressionPredictor:
 
     @torch.inference_mode()
     def dense(self, conversation: Conversation) -> Dense:
-        """The prediction at each token of the last turn."""
+        """The prediction at each token of the last turn.
+
+        One that was trained at every token is read there; any other as if the answer ended there. Where the middle of
+        the answer had to be left out, the tokens that are left are the ones that are read.
+        """
         one = self.encode(conversation)
-        hidden_LD = backbone.hidden(self.loaded, [one.ids])[0, one.start : -1]
-        length_L = torch.arange(1, len(hidden_LD) + 1, device=hidden_LD.device)
+        hidden_LD = self._along(one)
+        length_L = torch.tensor(lengths(one), device=hidden_LD.device)
         values_LA = self.head(hidden_LD, length_L).cpu()
-        ends, end = [], 0
-        for token in one.answer[:-1]:
-            end += len(self.loaded.tokenizer.token_bytes(token))
-            ends.append(end)
+        ends = self._ends(conversation, one)
         columns: Any = values_LA.T.tolist()
         return Dense(ends, dict(zip(self.attributes.names, columns, strict=True)))
+
+    def _along(self, one: Encoded) -> Tensor:
+        """Hidden states (L, D) for the L tokens of an answer that are there."""
+        prompt, said = one.ids[: one.start], one.answer[:-1]
+        if self.about.dense or not said:
+            return backbone.hidden(self.loaded, [one.ids])[0, one.start : -1]
+        if self._network is None:
+            self._network = along.network(self.loaded.model, prompt, said[:8], one.answer[-1])
+        return along.ended(self._network, prompt, said, one.answer[-1])
+
+    def _ends(self, conversation: Conversation, one: Encoded) -> list[int]:
+        """Where in the answer, in bytes, its tokens end that are there."""
+        tok = self.loaded.tokenizer
+        ids = tok.encode(conversation[-1]["content"])
+        ends = list(accumulate(len(tok.token_bytes(token)) for token in ids))
+        kept = len(one.answer)
+        return without_middle([*ends, -1], kept)[:-1]

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from midcourse.attributes.predictors.encoding import lengths
 from midcourse.attributes.predictors.fit.samples import Table
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.fit.trunk import Tell, Trunk
@@ -122,7 +123,7 @@ class Loop:
                     )[0]
                 )
                 continue
-            length_L = torch.arange(1, count + 1, device=self.device)
+            length_L = torch.tensor(lengths(one), device=self.device)
             labels_LA, weight_L = labels_BA[row].expand(count, -1), (weight_B[row] / count).expand(count)
             along = along + masked_mse(self.head(hidden_LD, length_L), labels_LA, weight_L)[0]
         return (at_end + along) / 2
