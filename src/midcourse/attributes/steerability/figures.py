@@ -21,10 +21,9 @@ def dials(result: Steerability) -> list[Figure]:
     for curve in result.alone():
         name, scale = curve.attribute, result.attributes[curve.attribute]
         lines = [
-            (f"γ = {one.guidance:g}" if len(result.like(curve)) > 1 else "obtained", one)
-            for one in result.like(curve)
+            (f"γ = {one.guidance:g}" if len(result.like(curve)) > 1 else "obtained", one) for one in result.like(curve)
         ]
-        data = [_drawn(label, _points(one, lambda level: level.obtained[name]), at) for at, (label, one) in enumerate(lines)]
+        data = [_drawn(label, _obtained(one), at) for at, (label, one) in enumerate(lines)]
         data.append(_plain("exact", [scale.minimum, scale.maximum], [scale.minimum, scale.maximum]))
         if name in result.neutral.obtained:
             open_ = result.neutral.obtained[name].value
@@ -89,7 +88,8 @@ def effects(result: Steerability) -> Figure:
         "margin": {"l": 110, "r": 12, "t": 70, "b": 12},
     }
     rows = [
-        [one.attribute, *[_pm(one.effects[name], 2) if name in one.effects else "–" for name in judged]] for one in alone
+        [one.attribute, *[_pm(one.effects[name], 2) if name in one.effects else "–" for name in judged]]
+        for one in alone
     ]
     says = "Change over the whole sweep, in parts of each scale: " + "; ".join(
         f"{one.attribute} moves itself by {signed(one.effects[one.attribute].value)}" for one in alone
@@ -119,7 +119,8 @@ def losses(result: Steerability) -> list[Figure]:
             data.append(_plain("nothing asked", [min(ends), max(ends)], [start, start], "dot"))
         rows = [[label, written(x), _pm(value, 3)] for label, points in lines for x, value in points]
         says = f"{title}: " + "; ".join(
-            f"{label} from {number(points[0][1].value, 2)} to {number(points[-1][1].value, 2)}" for label, points in lines
+            f"{label} from {number(points[0][1].value, 2)} to {number(points[-1][1].value, 2)}"
+            for label, points in lines
         )
         layout: Json = {"xaxis": {"title": {"text": "asked for"}}}
         found.append(Figure(f"loss-{id_}", title, says, data, layout, ["", "asked for", title.lower()], rows))
@@ -145,6 +146,10 @@ def _lengths(id_: str, title: str, lines: Sequence[tuple[str, Curve]]) -> Figure
         for label, one in lines
     )
     return Figure(id_, title, says, data, layout, ["", "asked for", "mean tokens", "median"], rows)
+
+
+def _obtained(curve: Curve) -> list[Point]:
+    return _points(curve, lambda level: level.obtained[curve.attribute])
 
 
 def _points(curve: Curve, get: Callable[[Level], Mean | None]) -> list[Point]:
@@ -186,5 +191,3 @@ def _told(curve: Curve) -> str:
         f"asked for {written(low.asked or 0.0)}, judged {number(low.obtained[name].value, 2)}; "
         f"asked for {written(high.asked or 0.0)}, judged {number(high.obtained[name].value, 2)}."
     )
-
-

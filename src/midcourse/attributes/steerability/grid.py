@@ -5,7 +5,6 @@ Invariant: the request that asks for nothing is made once and is everybody's sta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from midcourse.attributes.schema import Attribute, Schema, parse

@@ -50,6 +50,13 @@ COMMANDS = (
         "Write answers for which attributes are asked.",
         "Of one prompt or of a file of them, many at a time; with guidance stronger than the model learned it.",
     ),
+    (
+        "measure",
+        "midcourse.cli.attributes.measure:measure",
+        "Measure whether dials do what they say.",
+        "Requested against obtained on held-out prompts, judged by a predictor that the model was not trained with; "
+        "miscalibration, side effects, lengths and what is lost, with a report.",
+    ),
 )
 for _name, _path, _line, _more in COMMANDS:
     app.command(_path, name=_name, help=f"{_line}\n\n{_more}")

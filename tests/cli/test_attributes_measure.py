@@ -1,0 +1,48 @@
+"""`attributes measure` as a command: from a fitted judge and prompts to a report."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from midcourse import models
+from midcourse.attributes.predictors.fit.run import fit
+from midcourse.attributes.predictors.fit.settings import FitSettings
+from tests.attributes.predictors.sample import backbone
+from tests.attributes.steerability.sample import SCHEMA, rows
+from tests.cli.conftest import Ran
+from tests.trained import adapter, with_dials
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    base = backbone(tmp_path / "model")
+    return base, with_dials(adapter(base, tmp_path / "dials", seed=1), base)
+
+
+def test_requested_against_obtained(mc: Callable[..., Ran], folders: tuple[Path, Path], tmp_path: Path) -> None:
+    base, dials = folders
+    judge = tmp_path / "judge"
+    rated = [
+        dataclasses.replace(row, turns=(row.turns[0], dataclasses.replace(row.turns[1], content="a" * (3 + number))))
+        for number, row in enumerate(rows(6))
+    ]
+    fit(models.load(str(base), dtype="float32"), rated, SCHEMA, FitSettings(epochs=0, max_tokens=64), judge)
+    data = tmp_path / "prompts.jsonl"
+    data.write_text("".join(f'{{"messages": [{{"role": "user", "content": "name bird {n}"}}]}}\n' for n in range(3)))
+    ran = mc(
+        "attributes", "measure", "--model", base, "--adapter", dials, "--data", data, "--predictor", judge,
+        "--attributes", "verbosity", "--levels", 2, "--max-tokens", 4, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "verbosity 0 … 4" in ran.out
+    assert {"steerability.json", "report.html", "answers"} <= {path.name for path in (tmp_path / "out").iterdir()}
+    refused = mc(
+        "attributes", "measure", "--model", base, "--data", data, "--predictor", judge, "--out", tmp_path / "no"
+    )
+    assert refused.code == 2
+    assert "has no dials" in refused.err
+    assert not (tmp_path / "no").exists()
