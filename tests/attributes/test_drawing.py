@@ -75,3 +75,10 @@ def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     path.write_text(json.dumps({"format": 1}) + "\n{oops}\n")
     with pytest.raises(ConfigError, match="damaged"):
         _draw(path)
+
+
+def test_other_line_ends_in_a_text_break_no_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(drawing, "to_text", lambda *_: "a\u2028b\u0085c\x0bd\re")
+    found = _draw(tmp_path / "samples.jsonl")
+    monkeypatch.setattr(drawing, "_chunk", lambda *_: pytest.fail("drawn again"))
+    assert _draw(tmp_path / "samples.jsonl") == found

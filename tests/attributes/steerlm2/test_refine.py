@@ -77,7 +77,7 @@ def test_the_model_comes_nearer_to_what_it_should_be(whole: Path) -> None:
 
 
 def test_weights_are_those_of_the_three_log_probabilities(whole: Path) -> None:
-    lines = [json.loads(line) for line in (whole / "iteration-1" / "weighed.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (whole / "iteration-1" / "weighed.jsonl").read_bytes().splitlines()]
     assert len(lines) == 6 * 4
     for first in range(0, len(lines), 4):
         some = lines[first : first + 4]

@@ -105,7 +105,7 @@ def _line(request: Request, one: Weighed) -> dict[str, Any]:
 
 
 def _read(path: Path, of: Sequence[Sequence[Sample]]) -> list[list[Weighed]]:
-    lines = iter(path.read_text(encoding="utf-8").splitlines())
+    lines = iter(path.read_bytes().splitlines())  # of bytes: a text may hold other line ends
     found = []
     for some in of:
         row = []
