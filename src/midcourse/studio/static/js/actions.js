@@ -38,6 +38,7 @@ export const ACTIONS = [
   { id: "end", does: "Should have ended here", keys: "e", place: "answer" },
   { id: "mark", does: "Mark only: off track, no correction", keys: "m", place: "answer" },
   { id: "regenerate", does: "Write again from here", keys: "g", place: "answer" },
+  { id: "dials", does: "Other dials", keys: "d", place: "answer" },
   { id: "undo", does: "Undo", keys: "u Ctrl+z", place: "answer" },
   { id: "redo", does: "Redo", keys: "y Ctrl+Shift+z", place: "answer" },
   { id: "sibling-before", does: "Previous way on", keys: "[", place: "answer" },

@@ -84,9 +84,9 @@ class AdapterMenu extends Piece {
 }
 
 /** @param {T.AdapterView} adapter */
-function about({ fits, objective, steers }) {
+function about({ fits, objective, steers, dials }) {
   if (!fits) return "For another model";
-  return [objective, steers !== null && counted(steers, "steer")].filter(Boolean).join(" · ") || "Imported";
+  return [objective, steers !== null && counted(steers, "steer"), dials && counted(dials.dials.length, "dial")].filter(Boolean).join(" · ") || "Imported";
 }
 
 customElements.define("mc-adapter-menu", AdapterMenu);

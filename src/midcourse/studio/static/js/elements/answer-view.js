@@ -8,6 +8,7 @@
 import "./answer.js";
 import "./answer-bar.js";
 import "./answer-shades.js";
+import { AskedLine } from "./asked.js";
 import "./next-turn.js";
 import "./side-panel.js";
 import "./turns.js";
@@ -32,6 +33,7 @@ class AnswerView extends Piece {
   #bar = /** @type {AnswerBar} */ (document.createElement("mc-answer-bar"));
   #side = /** @type {SidePanel} */ (document.createElement("mc-side-panel"));
   #next = /** @type {NextTurn} */ (document.createElement("mc-next-turn"));
+  #asked = new AskedLine();
   #readonly = h("p", { class: "readonly", role: "note" });
   #title = h("h1", { class: "cut" });
   #more = h("button", { type: "button", class: "button plain", "aria-expanded": "false", onclick: () => this.#toggle() }, icon("list"), "Steers and branches");
@@ -53,7 +55,7 @@ class AnswerView extends Piece {
       { class: "page" },
       h("header", { class: "head" }, this.#title, this.#more),
       this.#readonly,
-      h("div", { class: "column" }, h("mc-turns"), h("section", { class: "turn assistant", "aria-label": "Answer" }, h("div", { class: "heading" }, h("h2", { class: "who" }, "Answer"), h("mc-answer-shades")), this.#answer), this.#next),
+      h("div", { class: "column" }, h("mc-turns"), h("section", { class: "turn assistant", "aria-label": "Answer" }, h("div", { class: "heading" }, h("h2", { class: "who" }, "Answer"), h("mc-answer-shades")), this.#asked, this.#answer), this.#next),
     );
     this.replaceChildren(h("div", { class: "steering" }, h("div", { class: "middle" }, column, this.#bar), this.#side));
     this.#toggle(this.#wide() && draft(KEPT) !== "closed");
@@ -87,6 +89,7 @@ class AnswerView extends Piece {
       end: () => void steering.steer("end"),
       mark: () => void steering.steer("mark"),
       regenerate: () => void steering.regenerate(),
+      dials: () => this.#asked.toggle(),
       undo: () => void steering.undo(),
       redo: () => void steering.redo(),
       "sibling-before": () => steering.sibling(-1),
@@ -99,6 +102,7 @@ class AnswerView extends Piece {
   /** Esc: what is open closes first; then the model stops. */
   #stop() {
     if (this.#steering.open) this.#steering.close();
+    else if (this.#asked.open && this.#asked.contains(document.activeElement)) this.#asked.toggle(false);
     else if (this.#steering.writing) this.#steering.halt();
     else if (!this.#side.hidden && this.#side.contains(document.activeElement)) this.#toggle(this.#wide(), true);
     else return false;

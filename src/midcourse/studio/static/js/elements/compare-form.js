@@ -1,13 +1,15 @@
 // @ts-check
 /**
- * What is to be compared: two states of the model, prompts that are typed or taken from conversations, and how long answers
- * may get. Dispatches `compare` with the request as its detail, and `halt`.
+ * What is to be compared: two states of the model, each with what is asked of it, prompts that are typed or taken from
+ * conversations, and how long answers may get. Dispatches `compare` with the request as its detail, and `halt`.
  */
 
+import { NOTHING, ofAddress, same } from "../asked.js";
 import { h, icon } from "../dom.js";
 import { Piece } from "../element.js";
 import { store } from "../store.js";
 import { many } from "../words.js";
+import { Dials } from "./dials.js";
 import { TracePicker } from "./trace-picker.js";
 
 /** @import * as T from "../types.d.ts" */
@@ -17,12 +19,15 @@ export const BASE = "The model as it is";
 
 export class CompareForm extends Piece {
   #picker = new TracePicker();
+  #dials = { left: new Dials(), right: new Dials() };
 
   connected() {
     if (this.firstChild) return;
-    const side = (/** @type {string} */ name, /** @type {string} */ label) => h("div", { class: "field" }, h("label", { for: `compare-${name}` }, label), h("select", { class: "input", id: `compare-${name}`, name }));
+    const side = (/** @type {string} */ name, /** @type {string} */ label) => h("div", { class: "field" }, h("label", { for: `compare-${name}` }, label), h("select", { class: "input", id: `compare-${name}`, name, onchange: () => this.#turn() }));
+    const asked = (/** @type {"left" | "right"} */ name, /** @type {string} */ label) => h("fieldset", { class: name, hidden: true }, h("legend", {}, label), this.#dials[name]);
     const form = h("form", { "aria-label": "What to compare" },
       h("div", { class: "states" }, side("left", "Left"), h("button", { type: "button", class: "button plain only-icon swap", "aria-label": "Swap the sides", onclick: () => this.#swap() }, "⇄"), side("right", "Right")),
+      h("div", { class: "asking" }, asked("left", "Asked of the left"), asked("right", "Asked of the right")),
       h("fieldset", {}, h("legend", {}, "Prompts"), h("div", { class: "prompts" }),
         h("div", { class: "buttons" }, h("button", { type: "button", class: "button add", onclick: () => this.#add("", true) }, icon("plus"), "Add a prompt"), h("button", { type: "button", class: "button take", "aria-expanded": "false", onclick: () => this.#take() }, "Take from conversations")),
         this.#picker,
@@ -46,7 +51,14 @@ export class CompareForm extends Piece {
 
   /** @param {Record<string, string>} query the address may name the sides */
   #asked(query) {
-    for (const name of /** @type {const} */ (["left", "right"])) if (name in query) this.#side(name).dataset.wish = query[name];
+    for (const name of /** @type {const} */ (["left", "right"])) {
+      if (name in query) this.#side(name).dataset.wish = query[name];
+      if (`${name}-asked` in query) this.#dials[name].value = ofAddress(query[`${name}-asked`]);
+    }
+    if (query.traces) {
+      this.#picker.picked = new Set(query.traces.split(","));
+      this.#taken();
+    }
     this.#offer();
   }
 
@@ -67,11 +79,31 @@ export class CompareForm extends Piece {
       field.value = names.includes(value) ? value : "";
       if (names.includes(value) || value === "") delete field.dataset.wish;
     }
+    this.#turn();
+  }
+
+  /** Each side has the dials of what is chosen there. */
+  #turn() {
+    const { models } = store.state;
+    for (const name of /** @type {const} */ (["left", "right"])) {
+      const chosen = this.#side(name).value;
+      const dials = (chosen ? models?.adapters.find((one) => one.name === chosen)?.dials : models?.own_dials) ?? null;
+      this.#dials[name].dials = dials;
+      /** @type {HTMLElement} */ (this.#dials[name].parentElement).hidden = !dials;
+    }
+  }
+
+  /** What is asked of a side. @param {"left" | "right"} name */
+  #wanted(name) {
+    return this.#dials[name].dials ? this.#dials[name].fitting : NOTHING;
   }
 
   #swap() {
     const [left, right] = [this.#side("left"), this.#side("right")];
     [left.value, right.value] = [right.value, left.value];
+    const { left: one, right: other } = this.#dials;
+    [one.value, other.value] = [other.value, one.value];
+    this.#turn();
   }
 
   /** @param {string} text @param {boolean} [focus] */
@@ -110,12 +142,13 @@ export class CompareForm extends Piece {
     const traces = [...this.#picker.picked];
     const [left, right] = [this.#side("left").value || null, this.#side("right").value || null];
     const most = /** @type {HTMLInputElement} */ (this.find("[name=most]")).valueAsNumber;
-    if (left === right) return this.fault("Both sides are the same. Choose two states of the model.");
+    const [left_asked, right_asked] = [this.#wanted("left"), this.#wanted("right")];
+    if (left === right && same(left_asked, right_asked)) return this.fault("Both sides are the same. Choose two states of the model, or ask one side for something else.");
     if (!prompts.length && !traces.length) return this.fault("Type a prompt, or take some from conversations.");
     if (prompts.length > MOST || traces.length > MOST) return this.fault(`At most ${MOST} prompts and ${MOST} conversations at a time.`);
     this.fault(null);
     /** @type {T.NewComparison} */
-    const detail = { left, right, prompts, traces, max_tokens: most || 200 };
+    const detail = { left, right, left_asked, right_asked, prompts, traces, max_tokens: most || 200 };
     this.dispatchEvent(new CustomEvent("compare", { detail }));
   }
 

@@ -5,6 +5,7 @@
 
 import * as api from "../api.js";
 import { announce } from "../announce.js";
+import { words } from "../asked.js";
 import { STEPS } from "../change.js";
 import { begun, broken, followed } from "../comparison.js";
 import { h } from "../dom.js";
@@ -40,9 +41,9 @@ class CompareView extends Piece {
     this.listen(this.#form, "compare", ({ detail }) => void this.#compare(detail));
     this.listen(this.#form, "halt", () => this.#running?.abort());
     this.keys({ stop: () => (this.#running ? this.#running.abort() : false) });
-    this.watch(({ models }) => models?.adapters.length, (adapters) => {
-      none.hidden = adapters !== 0;
-      this.#form.hidden = adapters === 0 || adapters === undefined;
+    this.watch(({ models }) => models && (models.adapters.length > 0 || models.own_dials !== null), (two) => {
+      none.hidden = two !== false;
+      this.#form.hidden = !two;
     });
     this.signal.addEventListener("abort", () => this.#running?.abort());
   }
@@ -56,7 +57,7 @@ class CompareView extends Piece {
     if (this.#running) return;
     const mine = (this.#running = new AbortController());
     const all = (wish.prompts?.length ?? 0) + (wish.traces?.length ?? 0);
-    this.#names = { left: wish.left ?? BASE, right: wish.right ?? BASE };
+    this.#names = { left: name(wish.left, wish.left_asked), right: name(wish.right, wish.right_asked) };
     this.#comparison = begun();
     this.#results.replaceChildren();
     this.#form.running = true;
@@ -109,6 +110,11 @@ class CompareView extends Piece {
       }
     });
   }
+}
+
+/** How a side is called: the state of the model, and what is asked of it. @param {string | null} state @param {T.Asked} [asked] */
+function name(state, asked) {
+  return [state ?? BASE, ...words(asked?.attributes ?? {}, asked?.guidance)].join(" · ");
 }
 
 /** What the marks mean. */

@@ -6,6 +6,7 @@
  * what browsers allow.
  */
 
+import { words } from "../asked.js";
 import { h } from "../dom.js";
 import { filterTraces, moreTraces, reloadTraces } from "../effects.js";
 import { Piece } from "../element.js";
@@ -94,8 +95,8 @@ class TraceRows extends Piece {
   }
 
   /** @param {T.TraceRowView} row @param {boolean} current */
-  #row({ id, title, answer, steers, tags, created, writing }, current) {
-    const what = [steers > 0 && counted(steers, "steer"), ...tags.map((tag) => `#${tag}`)].filter(Boolean).join(" · ");
+  #row({ id, title, answer, steers, tags, attributes, created, writing }, current) {
+    const what = [steers > 0 && counted(steers, "steer"), ...words(attributes), ...tags.map((tag) => `#${tag}`)].filter(Boolean).join(" · ");
     return h(
       "li",
       {},

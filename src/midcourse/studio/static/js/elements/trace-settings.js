@@ -3,6 +3,7 @@
 
 import * as api from "../api.js";
 import { tagList } from "../answer/tags.js";
+import { STRONGEST } from "../asked.js";
 import { h } from "../dom.js";
 import { command } from "../effects.js";
 import { Piece } from "../element.js";
@@ -19,6 +20,7 @@ const FIELDS = [
   { name: "top_p", says: "Top p", help: "The fewest tokens that sum up to p", min: 0, max: 1, step: "any" },
   { name: "top_k", says: "Top k", help: "The k likeliest tokens; 0 for all", min: 0, max: 1_000_000, step: 1 },
   { name: "min_p", says: "Min p", help: "At least this share of the likeliest", min: 0, max: 1, step: "any" },
+  { name: "guidance", says: "Guidance γ", help: "How far to go towards what is asked for; 1 is the model as it is", min: 0, max: STRONGEST, step: "any" },
 ];
 
 class TraceSettings extends Piece {
@@ -46,7 +48,7 @@ class TraceSettings extends Piece {
   connected() {
     this.replaceChildren(this.#form);
     this.watch(
-      ({ trace }) => JSON.stringify(trace && [trace.sampling, trace.tags, trace.readonly]),
+      ({ trace }) => JSON.stringify(trace && [trace.sampling, trace.tags, trace.attributes, trace.readonly]),
       () => this.#show(),
     );
   }
@@ -59,6 +61,7 @@ class TraceSettings extends Piece {
       if (document.activeElement !== input) input.value = String(trace.sampling[name]);
       input.disabled = Boolean(trace.readonly);
     }
+    /** @type {HTMLElement} */ (this.#inputs.guidance.parentElement).hidden = !Object.keys(trace.attributes).length;
     if (document.activeElement !== this.#tags) this.#tags.value = trace.tags.join(", ");
   }
 
