@@ -153,7 +153,7 @@ def test_several_are_changed_at_once(studio: Running, page: Page) -> None:
     for key in ("Space", "Shift+ArrowDown", "Shift+ArrowDown"):
         page.keyboard.press(key)
     expect(page.get_by_text("3 steers chosen")).to_be_visible()
-    page.get_by_role("combobox", name="Tags, reason or weight for all").fill("five")
+    page.get_by_role("combobox", name="Tags, reason, attributes or weight for all").fill("five")
     page.get_by_role("button", name="Add tags").click()
     expect(page.get_by_text("3 steers chosen")).to_be_hidden()
     for index in range(3):

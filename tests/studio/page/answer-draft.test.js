@@ -48,12 +48,12 @@ test("Backspace joins, Space is not typed twice, and either lets digits be typed
 });
 
 test("what is sent", () => {
-  const draft = { ...drafts.typed(at(2), "dull"), stop: 4, reason: " tone ", tags: ["mood"], weight: 2 };
+  const draft = { ...drafts.typed(at(2), "dull"), stop: 4, reason: " tone ", tags: ["mood"], weight: 2, serves: ["wit"] };
   assert.deepEqual(drafts.command(draft, "correct", 3), {
-    version: 3, action: "correct", depth: 2, stop: 4, text: " dull", token: null, ends: false, reason: "tone", tags: ["mood"], weight: 2, go_on: true,
+    version: 3, action: "correct", depth: 2, stop: 4, text: " dull", token: null, ends: false, reason: "tone", tags: ["mood"], weight: 2, serves: ["wit"], go_on: true,
   });
   const write = drafts.command(draft, "write", 3);
-  assert.deepEqual([write.text, write.stop, write.reason, write.tags, write.weight], [" dull", null, null, [], 1], "it trains nothing");
+  assert.deepEqual([write.text, write.stop, write.reason, write.tags, write.weight, write.serves], [" dull", null, null, [], 1, []], "it trains nothing");
   assert.deepEqual([drafts.command(draft, "pick", 3, 7).token, drafts.command(draft, "pick", 3, 7).text], [7, ""]);
   assert.equal(drafts.command(draft, "mark", 3).go_on, false);
 });

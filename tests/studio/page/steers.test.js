@@ -7,7 +7,7 @@ import { changeOf, correction, filterOf, flat, progressOf, queryOf, sentence, ta
 
 /** @param {Partial<import("../../../src/midcourse/studio/static/js/types.d.ts").SteerRowView>} [own] */
 function steer(own) {
-  const none = { reason: null, tags: [], weight: 1, aside: false, abandoned: false, ends: false, author: null, created: null };
+  const none = { reason: null, tags: [], serves: [], weight: 1, aside: false, abandoned: false, ends: false, author: null, created: null };
   return /** @type {import("../../../src/midcourse/studio/static/js/types.d.ts").SteerRowView} */ ({
     trace: "t", number: 3, title: "Hello", kind: "correction", context: "so it ", chosen: "goes", rejected: ["went"], ...none, ...own,
   });

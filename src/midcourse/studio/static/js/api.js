@@ -10,7 +10,7 @@ import { events as read } from "./stream.js";
 /** @import * as T from "./types.d.ts" */
 /** @typedef {{signal?: AbortSignal}} Options */
 /** @typedef {{after?: string | null, limit?: number, text?: string, tag?: string, steered?: boolean, attribute?: string, author?: string}} TraceFilter */
-/** @typedef {{after?: string | null, limit?: number, text?: string, tag?: string, author?: string, trace?: string, kind?: string, aside?: boolean, abandoned?: boolean}} SteerFilter */
+/** @typedef {{after?: string | null, limit?: number, text?: string, tag?: string, author?: string, serves?: string, trace?: string, kind?: string, aside?: boolean, abandoned?: boolean}} SteerFilter */
 
 /** What the server refused, or that it could not be reached (`offline`). */
 export class ApiError extends Error {

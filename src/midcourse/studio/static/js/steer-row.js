@@ -4,6 +4,7 @@
  * its cells are empty.
  */
 
+import { named } from "./asked.js";
 import { h, icon } from "./dom.js";
 import { KINDS, correction, flat, sentence, tail } from "./steers.js";
 import { number, when } from "./words.js";
@@ -18,6 +19,7 @@ export const COLUMNS = [
   { name: "chosen", title: "Chosen" },
   { name: "reason", title: "Reason" },
   { name: "tags", title: "Tags" },
+  { name: "serves", title: "Serves" },
   { name: "weight", title: "Weight" },
   { name: "about", title: "Kind, author" },
   { name: "acts", title: "Open, set aside" },
@@ -77,6 +79,8 @@ function content(column, steer, picked) {
       return [steer.reason ? h("span", { class: "reason-text" }, steer.reason) : inviting("reason")];
     case "tags":
       return steer.tags.length ? steer.tags.map((tag) => h("span", { class: "chip" }, tag)) : [inviting("tags")];
+    case "serves":
+      return steer.serves.length ? steer.serves.map((name) => h("span", { class: "chip on" }, named(name))) : [inviting("attributes")];
     case "weight":
       return [h("span", { class: steer.weight === 1 ? "muted" : "strong" }, `× ${number(steer.weight)}`)];
     case "about":

@@ -59,6 +59,7 @@ export function sentence(steer) {
     steer.context ? `after “${tail(steer.context, 60)}”` : "",
     steer.reason ? `reason: ${steer.reason}` : "",
     steer.tags.length ? `tags: ${steer.tags.join(", ")}` : "",
+    steer.serves.length ? `serves ${steer.serves.join(", ")}` : "",
     steer.weight === 1 ? "" : `weight ${steer.weight}`,
     steer.author ? `by ${steer.author}` : "",
     steer.abandoned ? "on an abandoned branch" : "",
@@ -68,7 +69,7 @@ export function sentence(steer) {
     .join("; ");
 }
 
-const TEXTS = /** @type {const} */ (["text", "tag", "author", "kind", "trace"]);
+const TEXTS = /** @type {const} */ (["text", "tag", "author", "serves", "kind", "trace"]);
 const FLAGS = /** @type {const} */ (["aside", "abandoned"]);
 
 /**
@@ -107,7 +108,7 @@ export function changeOf(steer, { add = [], remove = [], change = {} }) {
   const needed = {};
   for (const [name, value] of Object.entries(change)) {
     const own = steer[/** @type {keyof T.SteerRowView} */ (name)] ?? "";
-    if (value !== undefined && value !== null && own !== value) needed[name] = value;
+    if (value !== undefined && value !== null && String(own) !== String(value)) needed[name] = value;
   }
   if (tags.join("\n") !== steer.tags.join("\n")) needed.tags = tags;
   return Object.keys(needed).length ? /** @type {T.SteerChange} */ (needed) : null;

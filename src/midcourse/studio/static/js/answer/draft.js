@@ -18,7 +18,7 @@ import { percent, visible } from "./words.js";
  * @typedef {{
  *   trace: string, depth: number, stop: number | null, before: number[],
  *   text: string, space: boolean, settled: boolean, literal: boolean,
- *   reason: string, tags: string[], weight: number,
+ *   reason: string, tags: string[], weight: number, serves: string[],
  *   sending: boolean, sent: number | null, problem: string | null,
  * }} Draft
  */
@@ -39,6 +39,7 @@ export function begun(trace, depth, stop = null) {
     reason: "",
     tags: [],
     weight: 1,
+    serves: [],
     sending: false,
     sent: null,
     problem: null,
@@ -110,8 +111,8 @@ export const picks = ({ text, literal }) => text === "" && !literal;
  */
 export function command(draft, action, version, token = null) {
   const text = action === "correct" || action === "write" ? exact(draft) : "";
-  const { depth, stop, reason, tags, weight } = draft;
-  const about = action === "write" ? { reason: null, tags: [], weight: 1 } : { reason: reason.trim() || null, tags, weight };
+  const { depth, stop, reason, tags, weight, serves } = draft;
+  const about = action === "write" ? { reason: null, tags: [], weight: 1, serves: [] } : { reason: reason.trim() || null, tags, weight, serves };
   return { version, action, depth, stop: action === "write" ? null : stop, text, token, ends: false, ...about, go_on: action !== "mark" && action !== "end" };
 }
 
@@ -171,7 +172,7 @@ export function parsed(text) {
   try {
     const found = JSON.parse(text);
     const whole = typeof found.text === "string" && Array.isArray(found.before) && found.before.length === found.depth && Array.isArray(found.tags);
-    return whole ? { ...found, sent: found.sent ?? null } : null;
+    return whole ? { ...found, serves: found.serves ?? [], sent: found.sent ?? null } : null;
   } catch {
     return null; // of another version of the page
   }

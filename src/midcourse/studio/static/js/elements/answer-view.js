@@ -96,6 +96,7 @@ class AnswerView extends Piece {
       "sibling-next": () => steering.sibling(1),
       reason: () => this.#about("reason"),
       tags: () => this.#about("tags"),
+      serves: () => this.#about("serves"),
     };
   }
 
@@ -119,7 +120,7 @@ class AnswerView extends Piece {
     else if (!writing) void this.#steering.goOn();
   }
 
-  /** Reason and tags of the steer that one stands on, or else of the last one. @param {"reason" | "tags"} part */
+  /** What is said of the steer that one stands on, or else of the last one. @param {import("./steer-about.js").Part} part */
   #about(part) {
     const { trace, place } = this.#steering;
     const steer = steerAt(trace.steers, place) ?? trace.steers.findLast(({ on_path }) => on_path);

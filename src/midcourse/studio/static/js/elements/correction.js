@@ -14,6 +14,8 @@ import { announce } from "../announce.js";
 import { h, icon } from "../dom.js";
 import { Piece } from "../element.js";
 import { is, keyFor } from "../keys.js";
+import { attributes } from "../serves.js";
+import { store } from "../store.js";
 
 /** @import {Steering} from "../answer/steering.js" */
 /** @import {AlternativesList} from "./alternatives.js" */
@@ -63,6 +65,7 @@ export class Correction extends Piece {
         this.#says,
         button("reason", "Reason", "line-reason", "plain", () => this.#about.focusOn("reason")),
         button("tags", "Tags", "line-tags", "plain", () => this.#about.focusOn("tags")),
+        button("serves", "Serves", "line-serves", "plain", () => this.#about.focusOn("serves")),
         h("button", { type: "button", class: "button plain only-icon", "aria-label": "Close: nothing happened", onclick: () => this.steering.close() }, icon("close")),
       ),
       this.#problem,
@@ -119,6 +122,8 @@ export class Correction extends Piece {
     this.#buttons.mark.hidden = draft.depth >= count;
     this.#buttons.reason.classList.toggle("set", draft.reason !== "");
     this.#buttons.tags.classList.toggle("set", draft.tags.length > 0);
+    this.#buttons.serves.classList.toggle("set", draft.serves.length > 0);
+    this.#buttons.serves.hidden = !attributes(store.state, draft.serves).length;
     this.#about.show(draft);
     for (const button of Object.values(this.#buttons)) button.disabled = draft.sending;
   }
@@ -157,6 +162,7 @@ export class Correction extends Piece {
     else if (is(event, "line-mark")) void steering.keep("mark");
     else if (is(event, "line-reason")) this.#about.focusOn("reason");
     else if (is(event, "line-tags")) this.#about.focusOn("tags");
+    else if (is(event, "line-serves") && !this.#buttons.serves.hidden) this.#about.focusOn("serves");
     else return false;
     return true;
   }

@@ -105,7 +105,7 @@ export class Dials extends Piece {
     const any = h("button", { type: "button", class: "link small", "aria-label": `${named(name)}: any`, onclick: () => this.#set(dial, undefined, true) }, "Any");
     range.addEventListener("input", () => this.#set(dial, range.valueAsNumber));
     // A press where the hollow slider stands changes nothing that the browser tells of.
-    range.addEventListener("click", () => this.#value.attributes[name] === undefined && this.#set(dial, range.valueAsNumber));
+    range.addEventListener("pointerup", () => this.#value.attributes[name] === undefined && this.#set(dial, range.valueAsNumber));
     range.addEventListener("keydown", (event) => this.#key(event, dial, range));
     const row = h("div", { class: "dial", title: description },
       h("div", { class: "caption" }, h("label", { for: id }, named(name)), now, any),

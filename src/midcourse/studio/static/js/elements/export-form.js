@@ -20,6 +20,7 @@ const CHOICES = /** @type {const} */ ([
   ["model", "Written with", "models"],
   ["steer_tag", "Steers tagged", "steer_tags"],
   ["author", "Steers by", "authors"],
+  ["serves", "Steers that serve", "serves"],
 ]);
 
 export class ExportForm extends Piece {

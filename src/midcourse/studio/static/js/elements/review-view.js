@@ -13,10 +13,11 @@ import { command, loadFacets } from "../effects.js";
 import { Piece } from "../element.js";
 import { Pages } from "../pages.js";
 import { address, go } from "../router.js";
+import { attributes } from "../serves.js";
 import { filterOf, keyOf, queryOf } from "../steers.js";
 import { store } from "../store.js";
 import { count, many } from "../words.js";
-import { KNOWN_TAGS } from "./steer-editor.js";
+import { KNOWN_ATTRIBUTES, KNOWN_TAGS } from "./steer-editor.js";
 import { SteerFilterForm } from "./steer-filter.js";
 import { SteerGrid } from "./steer-grid.js";
 import { SteerSelection } from "./steer-selection.js";
@@ -43,7 +44,7 @@ class ReviewView extends Piece {
     this.replaceChildren(
       h("div", { class: "review" },
         h("header", {}, title, h("p", { class: "muted counts numbers", role: "status" }), h("button", { type: "button", class: "button renew", hidden: true, onclick: () => this.#renew() }, "Show what is new")),
-        this.#form, this.#selection, h("div", { class: "empty", hidden: true }), this.#grid, h("datalist", { id: KNOWN_TAGS }),
+        this.#form, this.#selection, h("div", { class: "empty", hidden: true }), this.#grid, h("datalist", { id: KNOWN_TAGS }), h("datalist", { id: KNOWN_ATTRIBUTES }),
       ),
     );
     this.#grid.pages = this.#pages;
@@ -61,6 +62,7 @@ class ReviewView extends Piece {
     this.keys({ search: () => this.#form.focus() });
     this.watch(({ route }) => route, (route) => route.view === "review" && this.#filter(filterOf(route.query)));
     this.watch(({ facets }) => facets, (facets) => facets && this.#tags(facets.steer_tags));
+    this.watch(({ facets, models }) => attributes({ facets, models, trace: null }).join("\n"), (names) => this.#attributes(names.split("\n").filter(Boolean)));
     this.watch(({ list }) => list.rows, (rows) => this.#elsewhere(rows));
     this.watch(({ connection }) => connection, (state) => state === "open" && this.#pages.error && this.#renew());
   }
@@ -140,6 +142,13 @@ class ReviewView extends Piece {
     this.find(`#${KNOWN_TAGS}`).replaceChildren(...tags.map(({ value }) => h("option", { value })));
   }
 
+  /** There is a column for what steers serve where there are attributes. @param {string[]} names */
+  #attributes(names) {
+    this.find(`#${KNOWN_ATTRIBUTES}`).replaceChildren(...names.map((value) => h("option", { value })));
+    this.#grid.classList.toggle("attributes", names.length > 0);
+    this.#grid.draw();
+  }
+
   /** @param {T.TraceRowView[]} rows of the list: some conversation may have another number of steers */
   #elsewhere(rows) {
     const changed = rows.some(({ id, steers }) => (this.#counts.get(id) ?? steers) !== steers || (this.#counts.size > 0 && steers > 0 && !this.#counts.has(id)));
@@ -160,7 +169,7 @@ class ReviewView extends Piece {
    */
   async #change(steer, change) {
     const done = await command("Keep the change", () => api.changeSteer(steer.trace, steer.number, change), () => this.#changed(steer, change));
-    if (done && change.tags) void loadFacets();
+    if (done && (change.tags || change.serves)) void loadFacets();
     return done !== null;
   }
 

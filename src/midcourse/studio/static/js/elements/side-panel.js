@@ -67,7 +67,7 @@ export class SidePanel extends Piece {
     }
   }
 
-  /** Reason or tags of a steer, to be typed. @param {number} number @param {"reason" | "tags"} part */
+  /** What is said of a steer, to be changed. @param {number} number @param {import("./steer-about.js").Part} part */
   edit(number, part) {
     this.select("steers");
     this.#steers.edit(number, part);

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * A field in a cell: a steer's reason, tags or weight. Enter or leaving it keeps what was typed, Esc does not.
+ * A field in a cell: a steer's reason, tags, weight, or which attributes it serves. Enter or leaving it keeps what was typed, Esc does not.
  *
  * What was typed stays until the server has it: while `keep` runs the field waits, and if it fails the field is there as
  * before, with what went wrong. `done` is dispatched once it is over; `detail.kept` says how.
@@ -11,11 +11,12 @@ import { Piece } from "../element.js";
 import { tags } from "../words.js";
 
 /** @import * as T from "../types.d.ts" */
-/** @typedef {"reason" | "tags" | "weight"} Part of a steer that can be edited in its cell */
+/** @typedef {"reason" | "tags" | "serves" | "weight"} Part of a steer that can be edited in its cell */
 
-const LABELS = { reason: "Reason", tags: "Tags, separated by commas", weight: "Weight, 1 is usual, 0 trains nothing" };
-/** Datalist with the tags that are used already; the review view has it. */
+const LABELS = { reason: "Reason", tags: "Tags, separated by commas", serves: "Attributes that it serves, separated by commas", weight: "Weight, 1 is usual, 0 trains nothing" };
+/** Datalists with the tags that are used already, and with attributes; the review view has them. */
 export const KNOWN_TAGS = "known-tags";
+export const KNOWN_ATTRIBUTES = "known-attributes";
 
 export class SteerEditor extends Piece {
   /** @type {Part} */
@@ -47,6 +48,7 @@ export class SteerEditor extends Piece {
       return area;
     }
     if (this.what === "tags") return h("input", { ...given, list: KNOWN_TAGS, value: steer.tags.join(", "), autocomplete: "off" });
+    if (this.what === "serves") return h("input", { ...given, list: KNOWN_ATTRIBUTES, value: steer.serves.join(", "), autocomplete: "off" });
     return h("input", { ...given, inputmode: "decimal", value: String(steer.weight), autocomplete: "off" });
   }
 
@@ -85,9 +87,9 @@ export class SteerEditor extends Piece {
    */
   #change(text, steer) {
     if (this.what === "reason") return text.trim() === (steer.reason ?? "") ? null : { reason: text.trim() };
-    if (this.what === "tags") {
+    if (this.what === "tags" || this.what === "serves") {
       const found = tags(text);
-      return found.join("\n") === steer.tags.join("\n") ? null : { tags: found };
+      return found.join("\n") === steer[this.what].join("\n") ? null : { [this.what]: found };
     }
     const weight = Number(text.trim().replace(",", ".") || "1");
     if (!(weight >= 0 && weight <= 1000)) return "A number from 0 to 1000.";

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Which steers the table shows: text, tag, author, kind, set aside or not, on abandoned branches or not. Dispatches `filter`
+ * Which steers the table shows: text, tag, author, what they serve, kind, set aside or not, on abandoned branches or not. Dispatches `filter`
  * when a person has chosen; `filter` (the property) is what is chosen.
  */
 
@@ -27,6 +27,7 @@ export class SteerFilterForm extends Piece {
       h("span", { class: "find" }, icon("search"), text),
       this.#select("tag", "Tag", [["", "Any tag"]]),
       this.#select("author", "Author", [["", "Any author"]]),
+      this.#select("serves", "Serves", [["", "Serving any"]]),
       this.#select("kind", "Kind", [["", "Any kind"], ...Object.entries(KINDS)]),
       this.#select("aside", "Set aside", [["", "In and set aside"], ["no", "Not set aside"], ["yes", "Set aside"]]),
       this.#select("abandoned", "Branch", [["", "Any branch"], ["no", "In the answer"], ["yes", "Abandoned branch"]]),
@@ -53,7 +54,7 @@ export class SteerFilterForm extends Piece {
   set filter(filter) {
     this.#filter = filter;
     if (!this.firstChild) return;
-    for (const name of /** @type {const} */ (["text", "tag", "author", "kind"])) this.#put(name, filter[name] ?? "");
+    for (const name of /** @type {const} */ (["text", "tag", "author", "serves", "kind"])) this.#put(name, filter[name] ?? "");
     for (const name of /** @type {const} */ (["aside", "abandoned"])) this.#put(name, filter[name] === undefined ? "" : filter[name] ? "yes" : "no");
     this.find("button.clear").toggleAttribute("hidden", Object.keys(filter).length === 0);
   }
@@ -79,7 +80,7 @@ export class SteerFilterForm extends Piece {
     const values = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (this.firstElementChild)));
     /** @type {SteerFilter} */
     const filter = this.#filter.trace ? { trace: this.#filter.trace } : {};
-    for (const name of /** @type {const} */ (["text", "tag", "author", "kind"])) if (values[name]) filter[name] = String(values[name]);
+    for (const name of /** @type {const} */ (["text", "tag", "author", "serves", "kind"])) if (values[name]) filter[name] = String(values[name]);
     for (const name of /** @type {const} */ (["aside", "abandoned"])) if (values[name]) filter[name] = values[name] === "yes";
     return filter;
   }
@@ -93,13 +94,14 @@ export class SteerFilterForm extends Piece {
   }
 
   /** @param {T.Facets} facets */
-  #offer({ steer_tags, authors }) {
-    for (const [name, any, values] of /** @type {[string, string, T.Facet[]][]} */ ([["tag", "Any tag", steer_tags], ["author", "Any author", authors]])) {
+  #offer({ steer_tags, authors, serves }) {
+    for (const [name, any, values] of /** @type {[string, string, T.Facet[]][]} */ ([["tag", "Any tag", steer_tags], ["author", "Any author", authors], ["serves", "Serving any", serves]])) {
       const field = /** @type {HTMLSelectElement} */ (this.find(`[name=${name}]`));
       const { value } = field;
       field.replaceChildren(h("option", { value: "" }, any), ...values.map((one) => h("option", { value: one.value }, `${one.value} (${one.count})`)));
       this.#put(name, value);
     }
+    /** @type {HTMLElement} */ (this.find("[name=serves]")).hidden = !serves.length && !this.#filter.serves;
   }
 
   /** @param {string} name @param {string} label @param {[string, string][]} options */

@@ -66,6 +66,7 @@ export class SteerGrid extends Piece {
       "row-select": (event) => this.#here(event) && this.#pick(this.current, false),
       "row-reason": (event) => this.#here(event) && this.edit("reason"),
       "row-tags": (event) => this.#here(event) && this.edit("tags"),
+      "row-serves": (event) => this.#here(event) && this.classList.contains("attributes") && this.edit("serves"),
       "row-weight": (event) => this.#here(event) && this.edit("weight"),
     });
   }
@@ -171,9 +172,17 @@ export class SteerGrid extends Piece {
     return this.contains(target) || target === document.body || target === this.closest("main");
   }
 
+  /** The column right (1) or left (-1) of the present one, of those that are shown; -1 is the row. @param {1 | -1} direction */
+  #beside(direction) {
+    const cells = this.#rows.get(this.current)?.row.children ?? [];
+    const shown = COLUMNS.map((_, column) => column).filter((column) => cells[column]?.getClientRects().length);
+    const next = direction > 0 ? shown.find((column) => column > this.#column) : shown.findLast((column) => column < this.#column);
+    return next ?? (direction > 0 ? this.#column : -1);
+  }
+
   #enter() {
     const name = COLUMNS[this.#column]?.name;
-    if (name === "reason" || name === "tags" || name === "weight") this.edit(name);
+    if (name === "reason" || name === "tags" || name === "serves" || name === "weight") this.edit(name);
     else if (name === "pick") this.#pick(this.current, false);
     else this.#act("open");
   }
@@ -195,8 +204,8 @@ export class SteerGrid extends Piece {
       End: () => this.go(last),
       PageUp: () => this.go(this.current - page),
       PageDown: () => this.go(this.current + page),
-      ArrowRight: () => this.go(this.current, { column: Math.min(this.#column + 1, COLUMNS.length - 1) }),
-      ArrowLeft: () => this.go(this.current, { column: Math.max(this.#column - 1, -1) }),
+      ArrowRight: () => this.go(this.current, { column: this.#beside(1) }),
+      ArrowLeft: () => this.go(this.current, { column: this.#beside(-1) }),
     };
     const step = event.shiftKey ? { ArrowDown: 1, ArrowUp: -1 }[event.key] : undefined;
     if (step && plain) {
@@ -233,7 +242,7 @@ export class SteerGrid extends Piece {
     if (document.activeElement?.closest("mc-steer-editor") && !row?.contains(document.activeElement)) return; // it is being kept
     this.go(index, { column: -1 });
     if (act === "open" || act === "aside") this.#act(act);
-    else if (name === "reason" || name === "tags" || name === "weight") this.edit(name);
+    else if (name === "reason" || name === "tags" || name === "serves" || name === "weight") this.edit(name);
     else if (twice) this.#act("open");
   }
 

@@ -30,10 +30,11 @@ export class SteerSelection extends Piece {
     const form = h(
       "form",
       { class: "together" },
-      h("input", { class: "input", name: "value", "aria-label": "Tags, reason or weight for all", placeholder: "Tags, reason or weight", list: KNOWN_TAGS, autocomplete: "off" }),
+      h("input", { class: "input", name: "value", "aria-label": "Tags, reason, attributes or weight for all", placeholder: "Tags, reason, attributes or weight", list: KNOWN_TAGS, autocomplete: "off" }),
       button("Add tags", () => this.#typed((value) => ({ add: tags(value) }))),
       button("Remove tags", () => this.#typed((value) => ({ remove: tags(value) }))),
       button("Set reason", () => this.#typed((value) => ({ change: { reason: value.trim() } }), true)),
+      button("Set what they serve", () => this.#typed((value) => ({ change: { serves: tags(value) } }), true)),
       button("Set weight", () => this.#weigh()),
     );
     form.addEventListener("submit", (event) => event.preventDefault());
@@ -108,7 +109,7 @@ export class SteerSelection extends Piece {
       const [{ error }] = failed;
       notify("error", `“${verb}” was done for ${many(done.length, "steer")}, and not for ${failed.length}. ${error instanceof Error ? error.message : error}`);
     } else notify("done", steers.length ? `${said}.${left.length ? ` ${left.length} were left as they are.` : ""}` : "They are so already.");
-    if (wish.add || wish.remove) void loadFacets();
+    if (wish.add || wish.remove || wish.change?.serves) void loadFacets();
     this.dispatchEvent(new CustomEvent("clear"));
   }
 }

@@ -108,7 +108,7 @@ class TraceRows extends Piece {
           "span",
           { class: "foot" },
           writing && h("span", { class: "writing" }, "Writing"),
-          what && h("span", { class: "steers cut" }, what),
+          what && h("span", { class: ["steers", "cut", Object.keys(attributes).length > 0 && "asked"] }, what),
           h("span", { class: "cut" }, answer ? line(answer) : writing || what ? "" : "Nothing written yet"),
         ),
       ),

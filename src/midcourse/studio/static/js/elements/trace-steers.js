@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * The steers of this conversation: what was put instead of what, where; reason, tags and weight; set aside, never deleted.
+ * The steers of this conversation: what was put instead of what, where; reason, tags, weight and what they serve; set aside,
+ * never deleted.
  *
  * Those of branches that were left are listed, too, and said to count: they train like the others.
  */
@@ -12,6 +13,7 @@ import { counted } from "../answer/words.js";
 import { h } from "../dom.js";
 import { command } from "../effects.js";
 import { Piece } from "../element.js";
+import { attributes } from "../serves.js";
 import { store } from "../store.js";
 
 /** @import * as T from "../types.d.ts" */
@@ -56,7 +58,7 @@ export class TraceSteers extends Piece {
     this.#summary.hidden = !steers.length;
     for (const steer of steers) {
       const row = this.#rows.get(steer.number);
-      const shown = JSON.stringify({ ...steer, reason: "", tags: [], weight: 1 });
+      const shown = JSON.stringify({ ...steer, reason: "", tags: [], weight: 1, serves: [] });
       if (row && row.shown === shown) {
         this.#about(row.about, steer);
         continue;
@@ -78,8 +80,8 @@ export class TraceSteers extends Piece {
   }
 
   /** @param {SteerAbout} about @param {T.SteerView} steer */
-  #about(about, { number, reason, tags, weight }) {
-    if (!this.#typed.has(number)) about.show({ reason: reason ?? "", tags, weight });
+  #about(about, { number, reason, tags, weight, serves }) {
+    if (!this.#typed.has(number)) about.show({ reason: reason ?? "", tags, weight, serves });
   }
 
   /** @param {T.SteerView} steer @param {SteerAbout} about */
@@ -108,6 +110,7 @@ export class TraceSteers extends Piece {
         { class: "doings" },
         small("Reason", () => about.focusOn("reason")),
         small("Tags", () => about.focusOn("tags")),
+        attributes(store.state, steer.serves).length > 0 && small("Serves", () => about.focusOn("serves")),
         small(steer.aside ? "Take back in" : "Set aside", () => this.#send(steer.number, { aside: !steer.aside })),
       ),
     ];
@@ -120,6 +123,7 @@ export class TraceSteers extends Piece {
     clearTimeout(before?.timer);
     const timer = setTimeout(() => this.#keep(number), PAUSE);
     this.#typed.set(number, { timer, change: { ...before?.change, ...change } });
+    if (change.serves) this.#keep(number); // pressed, not typed
   }
 
   /** @param {number} number */
@@ -142,7 +146,7 @@ export class TraceSteers extends Piece {
     this.dispatchEvent(new CustomEvent("goto", { detail: Math.min(steer.start, store.state.trace?.tokens.length ?? 0), bubbles: true }));
   }
 
-  /** @param {number} number @param {"reason" | "tags"} part */
+  /** @param {number} number @param {import("./steer-about.js").Part} part */
   edit(number, part) {
     const row = this.#rows.get(number);
     row?.element.scrollIntoView({ block: "nearest" });

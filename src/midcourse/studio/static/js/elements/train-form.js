@@ -18,7 +18,7 @@ import { TrainPlan } from "./train-plan.js";
 /** @import * as T from "../types.d.ts" */
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const SELECT = /** @type {const} */ (["tag", "trace_tag", "author", "model", "text"]);
+const SELECT = /** @type {const} */ (["tag", "trace_tag", "author", "serves", "model", "text"]);
 
 export class TrainForm extends Piece {
   /** @type {T.Setting[]} */
@@ -61,6 +61,7 @@ export class TrainForm extends Piece {
         choice("tag", "Tag of the steer", "Any"),
         choice("trace_tag", "Tag of the conversation", "Any"),
         choice("author", "Author", "Anybody"),
+        choice("serves", "Serves", "Any attribute"),
         choice("model", "Written with", "Any model"),
         h("div", { class: "field" }, h("label", { for: "select-text" }, "Text"), h("input", { class: "input", id: "select-text", name: "text", type: "search", placeholder: "All", autocomplete: "off" })),
         h("div", { class: "field" }, h("label", { for: "hold-out" }, "Held out: ", shown), share),
@@ -100,13 +101,14 @@ export class TrainForm extends Piece {
   }
 
   /** @param {T.Facets} facets */
-  #offer({ steer_tags, trace_tags, authors, models }) {
-    for (const [name, values] of /** @type {[string, T.Facet[]][]} */ ([["tag", steer_tags], ["trace_tag", trace_tags], ["author", authors], ["model", models]])) {
+  #offer({ steer_tags, trace_tags, authors, serves, models }) {
+    for (const [name, values] of /** @type {[string, T.Facet[]][]} */ ([["tag", steer_tags], ["trace_tag", trace_tags], ["author", authors], ["serves", serves], ["model", models]])) {
       const field = /** @type {HTMLSelectElement} */ (this.find(`[name=${name}]`));
       const { value } = field;
       field.replaceChildren(field.options[0], ...values.map((one) => h("option", { value: one.value }, `${one.value} (${one.count})`)));
       field.value = values.some((one) => one.value === value) ? value : "";
     }
+    /** @type {HTMLElement} */ (this.find("#select-serves").parentElement).hidden = !serves.length;
   }
 
   #adapters() {
