@@ -209,7 +209,7 @@ def test_it_has_its_model_for_itself_and_can_be_switched_off(base: Path, trained
     switch.use("dials")
     assert torch.equal(logits(loaded, ids), wanted)
     assert loaded.model.get_base_model().get_input_embeddings().token_adapter.merged
-    with pytest.raises(ModelError, match="start with it"):
+    with pytest.raises(ModelError, match="by special tokens"):
         Switch(bare).add("dials", str(trained))
     assert not bare.has_adapter
 
