@@ -126,8 +126,8 @@ def manifest(where: Path, tokenizer: HFTokenizer, name: str) -> Manifest | None:
         return None
     if tokenizer.extended(found.conditioning.special) is not tokenizer:
         raise ModelError(
-            f"{name} is told attributes by special tokens, which a model has only where it is loaded with it: start with "
-            "it (--adapter)"
+            f"{name} is told attributes by special tokens, which a model has only where it is loaded with it: "
+            "start with it (--adapter)"
         )
     found.check(tokenizer.fingerprint, name)
     return found
