@@ -40,6 +40,13 @@ def test_a_line_may_ask_for_something_of_its_own(tmp_path: Path) -> None:
     assert second.request.values == {"verbosity": 1, "complexity": 2}
 
 
+def test_line_breaks_of_other_kinds_break_no_line(tmp_path: Path) -> None:
+    said = "one\u2028two\x85three\x0bfour"
+    path = tmp_path / "p.jsonl"
+    path.write_text(json.dumps({"prompt": said}, ensure_ascii=False) + "\n", encoding="utf-8")
+    assert [one.request.messages[0]["content"] for one in read(path, TOLD, {})] == [said]
+
+
 def test_every_problem_is_told_with_its_line(tmp_path: Path) -> None:
     path = write(
         tmp_path / "p.jsonl",
