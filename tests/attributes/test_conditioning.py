@@ -19,7 +19,7 @@ def test_a_system_message_that_is_there_keeps_its_words():
 
 
 def test_nothing_asked_for_is_the_plain_conversation():
-    for way in ("system", "tokens"):
+    for way in ("system", "inline", "tokens"):
         conditioning = Conditioning(attributes=SCHEMA, way=way)
         assert conditioning.messages(ASKED, {}) == ASKED
         assert conditioning.after({}) == ""
@@ -31,6 +31,15 @@ def test_special_tokens_stand_before_the_answer():
     assert conditioning.after({"verbosity": 1.2, "helpfulness": 4}) == "<|helpfulness=4|><|verbosity=1|>"
     assert len(conditioning.special) == 25
     assert "<|verbosity=1|>" in conditioning.special
+
+
+def test_words_may_stand_where_the_answer_begins():
+    inline = Conditioning(attributes=SCHEMA, way="inline")
+    assert inline.messages(ASKED, {"verbosity": 1}) == ASKED
+    assert inline.after({"verbosity": 1, "helpfulness": 4}) == "[helpfulness 4, verbosity 1]\n"
+    assert inline.special == ()
+    own = Conditioning(attributes=SCHEMA, way="inline", line="<{values}>", separator=",", value="{name}:{value}")
+    assert own.after({"verbosity": 1.5, "helpfulness": 4}) == "<helpfulness:4,verbosity:1.5>"
 
 
 def test_a_manifest_is_read_as_it_was_written(tmp_path):

@@ -1,4 +1,4 @@
-"""How a model is told which values are wanted: a line of the system message, or special tokens before the answer.
+"""How a model is told which values are wanted: by a line of the system message, or just before the answer begins.
 
 Representation: a `Conditioning` is a schema and how its values are written. It is saved with every checkpoint
 (`manifest.py`), so that trainer, engine and studio write the same ids for the same request.
@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict
 from midcourse.attributes.schema import Schema, Values, written
 from midcourse.trace.tree import Message
 
-Way = Literal["system", "tokens"]
-LINE = "Answer with {values}."
+Way = Literal["system", "inline", "tokens"]
+LINES: dict[Way, str] = {"system": "Answer with {values}.", "inline": "[{values}]\n", "tokens": ""}
 
 
 class Conditioning(BaseModel):
@@ -29,9 +29,9 @@ class Conditioning(BaseModel):
     attributes: Schema
     """What can be asked for."""
     way: Way = "system"
-    """A line of the system message, or special tokens where the answer begins."""
-    line: str = LINE
-    """The system line; {values} becomes `helpfulness 4, verbosity 1`."""
+    """A line of the system message; words, or special tokens, where the answer begins."""
+    line: str = ""
+    """The words; {values} becomes `helpfulness 4, verbosity 1`. Those of `LINES` where nothing is given."""
     separator: str = ", "
     """What stands between two values."""
     value: str = "{name} {value}"
@@ -44,15 +44,19 @@ class Conditioning(BaseModel):
             for name, value in self.attributes.ordered(values).items()
         )
 
+    def said(self, values: Values) -> str:
+        """What asks for `values`, in words."""
+        return (self.line or LINES[self.way]).format(values=self.text(values))
+
     def messages(self, messages: Sequence[Message], values: Values, *, system: bool = True) -> list[Message]:
-        """The conversation with the system line that asks for `values`; itself without any, or by special tokens.
+        """The conversation with the system line that asks for `values`; itself without any, or in another way.
 
         For a model without `system` messages the line begins the first message instead.
         """
         asked = [dict(message) for message in messages]
         if not values or self.way != "system":
             return asked
-        line = self.line.format(values=self.text(values))
+        line = self.said(values)
         if asked and asked[0].get("role") == "system":
             asked[0]["content"] = f"{asked[0]['content']}\n\n{line}"
             return asked
@@ -62,8 +66,10 @@ class Conditioning(BaseModel):
         return [{"role": "system", "content": line}, *asked]
 
     def after(self, values: Values) -> str:
-        """What stands between the prompt and the answer: special tokens as text; nothing by a system line."""
-        return "" if not values or self.way != "tokens" else "".join(map("<|{}|>".format, self._tokens(values)))
+        """What stands between the prompt and the answer: words, or special tokens as text; nothing by a system line."""
+        if not values or self.way == "system":
+            return ""
+        return self.said(values) if self.way == "inline" else "".join(map("<|{}|>".format, self._tokens(values)))
 
     def _tokens(self, values: Values) -> list[str]:
         return [f"{name}={written(value)}" for name, value in self.attributes.snap(values).items()]

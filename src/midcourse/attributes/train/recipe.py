@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from midcourse.attributes.conditioning import LINE, Way
+from midcourse.attributes.conditioning import Way
 from midcourse.attributes.data.settings import FormatName
 from midcourse.learn.settings import TOPICS as TRAINING
 from midcourse.learn.settings import TrainSettings
@@ -55,9 +55,11 @@ class ConditionedRecipe(TrainSettings):
     """Processor threads; 0 leaves it to torch. The last bits of a result depend on it."""
 
     way: Way = "system"
-    """How the model is told: by a line of the system message, or by special tokens where the answer begins."""
-    line: str = LINE
-    """The system line; {values} becomes `helpfulness 4, verbosity 1`."""
+    """How the model is told: by a line of the system message, or where the answer begins, inline in words or by special
+    tokens."""
+    line: str = ""
+    """The words; {values} becomes `helpfulness 4, verbosity 1`. By default "Answer with {values}." in the system
+    message, and "[{values}]" on a line of its own inline."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """How often nothing at all is asked, so that the model works without, and guidance has something to lead away from.
     """

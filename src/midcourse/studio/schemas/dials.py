@@ -36,7 +36,7 @@ class DialsView(Answer):
 
     name: str
     """What the schema is called."""
-    way: Literal["system", "tokens"]
+    way: Literal["system", "inline", "tokens"]
     """By a line of the system message, or by special tokens."""
     dials: list[DialView]
 

@@ -92,7 +92,7 @@ export interface DialsView {
   /** What the schema is called. */
   name: string;
   /** By a line of the system message, or by special tokens. */
-  way: "system" | "tokens";
+  way: "system" | "inline" | "tokens";
   dials: DialView[];
 }
 
