@@ -23,19 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled, quantized
-from midcourse.adapters import (
-    add_lora,
-    attach,
-    extend,
-    folder,
-    lora_layers,
-    manifest,
-    put_tokens,
-    save,
-    special,
-    switched_off,
-    without_lora,
-)
+from midcourse.adapters import add_lora, attach, folder, lora_layers, manifest, save, switched_off
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
 
@@ -95,7 +83,6 @@ class Loaded:
             with switched_off(self.model):
                 yield
         finally:
-            put_tokens(self.model)
             self.changed()
 
     @contextmanager
@@ -114,7 +101,7 @@ class Loaded:
             for layer, weight in zip(layers, kept, strict=True):
                 added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in layer.active_adapters)
                 layer.get_base_layer().weight.data = weight + added
-            with without_lora(layers):
+            with switched_off(self.model):
                 yield
         finally:
             for layer, weight in zip(layers, kept, strict=True):
@@ -163,22 +150,15 @@ def load_tokenizer(name: str, adapter: str | None = None) -> HFTokenizer:
 
     It knows how the model, or the adapter, is told attributes, if it has learned to be.
     """
-    return _told(resolve(name), name, adapter)[0]
-
-
-def _told(where: str, name: str, adapter: str | None) -> tuple[HFTokenizer, Manifest | None, Manifest | None]:
-    """The tokenizer, with the special tokens of an adapter that is told by those; what the model by itself and what it
-    with the adapter can be told."""
     from midcourse.tokenizer import HFTokenizer
 
+    where = resolve(name)
     tokenizer = HFTokenizer(_tokenizer(where, name), _end_ids(where))
-    found = own = _own(where, tokenizer, name)
+    found = _own(where, tokenizer, name)
     if adapter is not None:
-        place = folder(adapter)
-        tokenizer = tokenizer.extended(special(place))
-        found = manifest(place, tokenizer, adapter) or own
+        found = manifest(folder(adapter), tokenizer, adapter) or found
     tokenizer.conditioning = None if found is None else found.conditioning
-    return tokenizer, own, found
+    return tokenizer
 
 
 def _own(where: str, tokenizer: HFTokenizer, name: str) -> Manifest | None:
@@ -280,7 +260,7 @@ def load(
     if quantize is not None:
         options["quantization_config"], options["device_map"] = quantized.config(quantize, dtype_), {"": device_}
         options["dtype"] = dtype_ = torch.float32
-    tokenizer, own, _ = _told(where, name, adapter)
+    tokenizer = load_tokenizer(where)
     quiet = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -312,9 +292,8 @@ def load(
         attention,
         _context_length(config),
     )
-    extend(loaded, tokenizer)
-    loaded.own = own
-    loaded.tell(own)
+    loaded.own = _own(where, tokenizer, name)
+    loaded.tell(loaded.own)
     if adapter is not None:
         attach(loaded, adapter)
     assert not torch.is_inference_mode_enabled(), "weights made in inference mode cannot be trained"

@@ -180,11 +180,14 @@ def test_contradictory_steers_are_named_with_file_line_and_answer(mc: Callable[.
     assert not (tmp_path / "out").exists()
 
 
-def test_a_launcher_is_for_training_alone(mc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", [["verify", "--store", "sqlite:///none.db"], ["attributes", "schema", "oasst"]])
+def test_a_launcher_is_for_what_processes_share(
+    mc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
-    ran = mc("verify", "--store", "sqlite:///none.db")
+    ran = mc(*command)
     assert (ran.code, ran.out) == (2, "")
-    assert "2 processes were started, and only `train` shares its work" in ran.err
+    assert "2 processes were started, and only `train`, `attributes train`, `attributes annotate` share" in ran.err
 
 
 def test_other_processes_say_who_they_are(mc: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:

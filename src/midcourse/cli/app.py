@@ -17,6 +17,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from midcourse import __version__
+from midcourse.cli.attributes.app import COMMANDS as OF_ATTRIBUTES
 from midcourse.cli.attributes.app import app as attributes
 from midcourse.cli.console import Terminal, rank, say
 from midcourse.config import problems
@@ -24,6 +25,7 @@ from midcourse.errors import ElsewhereError, MidcourseError, UserError
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 INTERRUPTED = 130
+SHARED = ("train", "attributes train", "attributes annotate")  # what several processes do together
 
 app = App(
     name="midcourse",
@@ -149,11 +151,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) and not isinstance(result, bool) else 0
 
 
-def _alone(arguments: Sequence[str]) -> None:
+def _alone(arguments: list[str]) -> None:
     """Raises `UserError` where a launcher starts several times what one process does."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count > 1 and arguments and arguments[0] != "train" and arguments[0] in {name for name, *_ in COMMANDS}:
-        raise UserError(f"{count} processes were started, and only `train` shares its work; start this one by itself")
+    known = {*(name for name, *_ in COMMANDS), *(f"attributes {name}" for name, *_ in OF_ATTRIBUTES)}
+    command = " ".join(arguments[: 2 if arguments[:1] == ["attributes"] else 1])
+    if count > 1 and command in known and command not in SHARED:
+        raise UserError(
+            f"{count} processes were started, and only {', '.join(f'`{name}`' for name in SHARED)} share their work; "
+            "start this one by itself"
+        )
 
 
 def _let_go(stream: TextIO) -> None:

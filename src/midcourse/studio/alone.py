@@ -7,16 +7,15 @@ ends. Commands may use the store meanwhile. PostgreSQL is meant for several, and
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from midcourse.errors import DiskError, UserError
+from midcourse.lock import lock
 
 
 @contextmanager
@@ -33,7 +32,7 @@ def alone(store: str) -> Iterator[Callable[[str], None]]:
         raise DiskError(f"{store}: nothing can be written beside it: {error.strerror}") from error
     with file:
         try:
-            _lock(file)
+            lock(file)
         except OSError:
             file.seek(0)
             where = file.read(500).strip()
@@ -64,16 +63,3 @@ def _beside(store: str) -> Path | None:
         return None
     path = Path(database).resolve()
     return path.with_name(f".{path.name}.studio")
-
-
-def _lock(file: IO[str]) -> None:
-    """Lock it for this process; raises `OSError` where another one has it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        file.seek(2**30)  # beyond what is read
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -38,7 +38,8 @@ def drafts(line: Line) -> list[Draft]:
     turns += [_turn(line, turn, mask, f"conversations[{number}]") for number, turn in enumerate(said)]
     predicted = {key: value for key, value in line.raw.items() if key.startswith("predicted")}
     if predicted and turns[-1].role == "assistant" and isinstance(said[-1], dict):
-        turns[-1] = _turn(line, {**predicted, **said[-1]}, mask, f"conversations[{len(said) - 1}]")
+        own = {key: value for key, value in said[-1].items() if value is not None}  # Parquet has all keys everywhere
+        turns[-1] = _turn(line, {**predicted, **own}, mask, f"conversations[{len(said) - 1}]")
     return [Draft(line.conversation(turns, "conversations"), line.raw, weight=line.weight(line.raw))]
 
 

@@ -78,7 +78,8 @@ def _last(line: Line, message: object) -> object:
         for name in given.keys() & own.keys():
             if given[name] != own[name]:
                 line.flaw(f"attributes.{name}", "is another value than the last message has")
-        return {**predicted, **message, "attributes": {**given, **own}}
+        predicted = {key: value for key, value in predicted.items() if message.get(key) is None}
+        return {**message, **predicted, "attributes": {**given, **own}}
     return message
 
 

@@ -61,6 +61,11 @@ def read(
     """
     files = [Path(path) for path in ([paths] if isinstance(paths, Path | str) else paths)]
     check(files, schema, reading, skip_invalid=skip_invalid, tell=tell)
+    return entries(files, schema, reading)
+
+
+def entries(files: Sequence[Path], schema: Schema, reading: Reading) -> Iterator[Entry]:
+    """The rows of files that `check` has looked at; lines with problems are left out."""
     return (entry for path in files for entry in _File(path, schema, reading).entries())
 
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse.adapters import extend, put_tokens
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.rows import HUMAN, Row
@@ -54,9 +53,6 @@ def train(
     before, judged = tok.conditioning, loaded.manifest
     conditioning = before or Conditioning(attributes=schema, way=recipe.way, line=recipe.line)
     schema = conditioning.attributes
-    if (wider := tok.extended(conditioning.special)) is not tok:
-        extend(loaded, wider)
-        tok = wider
     tok.conditioning = conditioning
     try:
         limit = min(recipe.max_length, loaded.context_length, recipe.max_tokens)
@@ -95,8 +91,6 @@ def train(
         judges=tuple(sorted(judges)),
     )
     loaded.tell(manifest)
-    if loaded.has_adapter:
-        put_tokens(loaded.model)
     if speaks():
         manifest.write(output)
     return done

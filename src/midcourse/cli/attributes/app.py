@@ -26,6 +26,13 @@ COMMANDS = (
         "From HelpSteer, OpenAssistant, NeMo, UltraFeedback-like or plain files; without --out they are only checked.",
     ),
     (
+        "annotate",
+        "midcourse.cli.attributes.annotate:annotate",
+        "Write files of answers again, each with what a predictor says of it.",
+        "Rows stay as they were given, and in order; a run that was stopped goes on where it was, and `accelerate "
+        "launch` shares it among processes.",
+    ),
+    (
         "train",
         "midcourse.cli.attributes.train:train",
         "Train a model on rated answers, so that it can be told which values its answers should have.",
