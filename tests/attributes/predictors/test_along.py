@@ -44,7 +44,7 @@ def test_dense_is_the_prediction_for_each_beginning(tmp_path: Path, length: bool
     loaded = models.load(str(sample.backbone(tmp_path)), dtype="float32")
     head = Head(tiny.SHAPE["hidden_size"], 2, length=length)
     torch.nn.init.normal_(head.linear.weight)
-    about = About(name="p", weights="frozen", max_tokens=200, length=length, dense=False, deviation={})
+    about = About(name="p", weights="frozen", depth=0, max_tokens=200, length=length, dense=False, deviation={})
     predictor = RegressionPredictor(loaded, head, sample.SCHEMA, about)
     asked, answer = sample.rows(1, seed=3)[0].messages
     found = predictor.dense([asked, answer])
@@ -64,7 +64,7 @@ def test_dense_is_the_prediction_for_each_beginning(tmp_path: Path, length: bool
 
 def test_of_an_answer_that_was_cut_only_what_is_there_is_read(tmp_path: Path) -> None:
     loaded = models.load(str(sample.backbone(tmp_path)), dtype="float32")
-    about = About(name="p", weights="frozen", max_tokens=100, length=True, dense=True, deviation={})
+    about = About(name="p", weights="frozen", depth=0, max_tokens=100, length=True, dense=True, deviation={})
     predictor = RegressionPredictor(loaded, Head(32, 2, length=True), sample.SCHEMA, about)
     said = [{"role": "user", "content": "say " * 90}, {"role": "assistant", "content": "the winter is cold " * 12}]
     found = predictor.dense(said)

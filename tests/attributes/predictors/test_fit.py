@@ -68,7 +68,7 @@ def test_the_folder_is_the_predictor(fitted: FitResult) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # PEFT asks by an old name
 def test_it_loads_without_this_package(fitted: FitResult, base: Path) -> None:
-    """transformers, PEFT and a matrix product: the hidden state at the last token, times W, plus b."""
+    """transformers, PEFT and a matrix product: hidden state at the last token and log length, times W, plus b."""
     from peft import PeftModel
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -81,7 +81,10 @@ def test_it_loads_without_this_package(fitted: FitResult, base: Path) -> None:
         ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False)])
         with torch.no_grad():
             hidden = model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
-        values = head["weight"] @ hidden + head["bias"]
+        prompt = tokenizer.apply_chat_template(conversation[:-1], tokenize=False, add_generation_prompt=True)
+        answer = ids.shape[1] - len(tokenizer.encode(prompt, add_special_tokens=False))
+        seen = torch.cat([hidden, torch.tensor([float(answer)]).log()])
+        values = head["weight"] @ seen + head["bias"]
         (wanted,) = fitted.predictor.predict([conversation])
         assert values.tolist() == pytest.approx(list(wanted.values.values()), abs=1e-4)
 
@@ -110,6 +113,26 @@ def test_the_head_alone(base: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "adapter_config.json").exists()
     assert load(str(tmp_path)).predict(CONVERSATIONS) == done.predictor.predict(CONVERSATIONS)
     assert done.metrics["attributes"]["length"]["spearman"] > 0.8
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1}, {"epochs": 1, "full": True}])
+def test_some_lower_layers_alone(base: Path, tmp_path: Path, options: dict[str, Any]) -> None:
+    """They are the whole model's hidden states there, behind its norm; what is saved finds them again."""
+    done = _fit(base, tmp_path, depth=2, **options)
+    found = done.predictor.predict(CONVERSATIONS)
+    assert [one.values for one in load(str(tmp_path)).predict(CONVERSATIONS)] == [
+        pytest.approx(one.values, abs=1e-4) for one in found
+    ]
+    if not options["epochs"]:
+        whole = models.load(str(base))
+        one = done.predictor.encode(CONVERSATIONS[0])
+        with torch.no_grad():
+            states = whole.model(torch.tensor([one.ids]), output_hidden_states=True).hidden_states
+            end = whole.model.model.norm(states[2][0, -1:])
+            values = done.predictor.head(end, torch.tensor([one.length]))[0].tolist()
+        assert values == pytest.approx(list(found[0].values.values()), abs=1e-4)
+    with pytest.raises(ModelError, match="has 3 layers, and 9 are wanted"):
+        _fit(base, tmp_path, depth=9, **options)
 
 
 def test_all_weights(base: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from midcourse.attributes.predictors.fit import probe
@@ -26,10 +27,21 @@ def test_without_noise_it_finds_the_line() -> None:
 def test_more_columns_than_answers_is_the_same_as_less() -> None:
     """Of two ways to solve it the smaller is taken; both give the same weights, so the other one is forced here."""
     x_NF, labels_NA, _ = _data(12, 12, 0.5)
-    centred, weights = (x_NF - x_NF.mean(0)).double(), torch.ones(12, dtype=torch.float64)
-    wide, _ = probe._solutions(torch.cat([centred, torch.zeros(12, 1)], 1), labels_NA[:, 0].double(), weights)
-    tall, _ = probe._solutions(centred, labels_NA[:, 0].double(), weights)
+    x_NF, weights, free = x_NF.double(), torch.ones(12, dtype=torch.float64), torch.ones(12, 1, dtype=torch.float64)
+    wide, _ = probe._solutions(torch.cat([x_NF, torch.zeros(12, 1)], 1), free, labels_NA[:, 0].double(), weights)
+    tall, _ = probe._solutions(x_NF, free, labels_NA[:, 0].double(), weights)
     assert torch.allclose(wide[:, :-1], tall, rtol=1e-6, atol=1e-9)
+
+
+def test_the_length_is_not_penalised() -> None:
+    """Labels that follow from the length alone: nothing of it is lost, however strongly the rest is held down."""
+    generator = torch.Generator().manual_seed(1)
+    hidden_ND, length_N = torch.randn(90, 30, generator=generator), torch.randint(1, 300, (90,), generator=generator)
+    head = Head(30, 1, length=True)
+    labels_NA = 1 + 0.5 * length_N.log()[:, None]
+    probe.fit(head, head.seen(hidden_ND, length_N), labels_NA, torch.ones(90), [str(number) for number in range(90)])
+    assert head.linear.weight[0, -1].item() == pytest.approx(0.5, abs=1e-4)
+    assert head.linear.bias.item() == pytest.approx(1, abs=1e-3)
 
 
 def test_where_there_is_nothing_to_learn_the_penalty_is_high() -> None:

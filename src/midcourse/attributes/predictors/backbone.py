@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from midcourse.errors import ModelError
 from midcourse.learn.compute.network import Network
 from midcourse.models import Loaded
 
@@ -101,6 +102,24 @@ class Split:
             yield
         finally:
             self.decoder.layers = whole
+
+
+def shorten(loaded: Loaded, depth: int) -> None:
+    """Keep only the `depth` lower layers of the model, and the norm behind them; 0 keeps all. Not to be undone.
+
+    Raises `ModelError` where its layers cannot be counted, or are fewer.
+    """
+    if not depth or depth == layers(loaded):
+        return
+    if depth > layers(loaded):
+        has = f"has {layers(loaded)} layers" if layers(loaded) else "has no layers that can be counted"
+        raise ModelError(f"{loaded.name} {has}, and {depth} are wanted")
+    network = Network(loaded.model)
+    network.decoder.layers = network.decoder.layers[:depth]
+    network.config.num_hidden_layers = depth
+    if getattr(network.config, "layer_types", None):
+        network.config.layer_types = network.config.layer_types[:depth]
+    loaded.changed()
 
 
 def layers(loaded: Loaded) -> int:

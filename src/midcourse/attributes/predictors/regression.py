@@ -38,6 +38,7 @@ class About(BaseModel):
     kind: Literal["regression"] = "regression"
     name: str  # what its labels are marked with
     weights: Literal["adapter", "whole", "frozen"]
+    depth: int  # how many lower layers of the backbone there are; 0: all
     max_tokens: int
     length: bool  # whether the head sees the logarithm of the answer's tokens
     dense: bool  # whether it was trained at every token
@@ -71,7 +72,10 @@ class RegressionPredictor:
             raise ConfigError(problems(error, str(folder / FILE))) from None
         model = str(folder) if about.weights == "whole" else manifest.model
         adapter = str(folder) if about.weights == "adapter" else None
-        loaded = models.load(model, adapter=adapter, dtype=dtype, device=device)
+        loaded = models.load(model, dtype=dtype, device=device)
+        backbone.shorten(loaded, about.depth)
+        if adapter is not None:
+            models.attach(loaded, adapter)
         manifest.check(loaded.tokenizer.fingerprint, str(folder))
         schema = manifest.attributes
         head = Head.load(folder, backbone.width(loaded), len(schema.names), length=about.length)

@@ -2,10 +2,12 @@
 
 It is where training starts from (linear probing, then fine-tuning: arXiv 2202.10054), and with `--epochs 0` it is the
 predictor. Each attribute has a penalty of its own, chosen by cross-validation over prompts among what is trained on.
+The mean and, where the head sees it, the length are not penalised: a head that learns nothing else is the line through
+the length.
 
 In float64: sums of squares of the standardised columns, one a fold, so that leaving a fold out is a subtraction.
 
-Legend: N answers, F what the head sees, K folds.
+Legend: N answers, F what the head sees, Z what of it is free, and 1, P penalties.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.rows import digest
 
 FOLDS = 5
-PENALTIES = [10.0**power for power in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2)]  # times the mean of the eigenvalues
+PENALTIES = [10.0**power for power in (-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3)]  # times the mean of the eigenvalues
 
 
 def fit(head: Head, seen_NF: Tensor, labels_NA: Tensor, weight_N: Tensor, groups: Sequence[str]) -> dict[int, float]:
@@ -32,47 +34,54 @@ def fit(head: Head, seen_NF: Tensor, labels_NA: Tensor, weight_N: Tensor, groups
             if not there_N.any():
                 continue
             part = (seen_NF[there_N].double(), labels_NA[there_N, place].double(), weight_N[there_N].double())
-            w_F, b, chosen[place] = _ridge(*part, fold_N[there_N])
+            w_F, b, chosen[place] = _ridge(*part, fold_N[there_N], free=int(head.length))
             head.linear.weight[place] = w_F.to(head.linear.weight)
             head.linear.bias[place] = b
     return chosen
 
 
-def _ridge(x_NF: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor) -> tuple[Tensor, float, float]:
-    """Weights, bias and the penalty that cross-validation chose."""
+def _ridge(x_NF: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor, free: int) -> tuple[Tensor, float, float]:
+    """Weights, bias and the penalty that cross-validation chose. The last `free` columns are not penalised."""
     total = weight_N.sum()
     mean_F = (weight_N @ x_NF) / total
-    x_NF = x_NF - mean_F
-    spread_F = ((weight_N @ x_NF.square()) / total).sqrt()
-    x_NF = x_NF / torch.where(spread_F > 1e-9, spread_F, 1.0)
+    spread_F = ((weight_N @ (x_NF - mean_F).square()) / total).sqrt()
+    spread_F = torch.where(spread_F > 1e-9, spread_F, 1.0)
+    x_NF = (x_NF - mean_F) / spread_F
+    x_NF, fixed_NZ = x_NF[:, : x_NF.shape[1] - free], x_NF[:, x_NF.shape[1] - free :]
+    fixed_NZ = torch.cat([torch.ones_like(y_N)[:, None], fixed_NZ], 1)
     folds = sorted(set(fold_N.tolist()))
     penalty = PENALTIES[len(PENALTIES) // 2]
     if len(folds) > 1:
         losses = torch.zeros(len(PENALTIES), dtype=torch.float64)
         for fold in folds:
             inside_N, outside_N = fold_N == fold, fold_N != fold
-            w_PF, mean = _solutions(x_NF[outside_N], y_N[outside_N], weight_N[outside_N])
-            error_NP = x_NF[inside_N] @ w_PF.T + mean - y_N[inside_N, None]
+            w_PF, fixed_PZ = _solutions(x_NF[outside_N], fixed_NZ[outside_N], y_N[outside_N], weight_N[outside_N])
+            error_NP = x_NF[inside_N] @ w_PF.T + fixed_NZ[inside_N] @ fixed_PZ.T - y_N[inside_N, None]
             losses += weight_N[inside_N] @ error_NP.square()
         penalty = PENALTIES[int(losses.argmin())]
-    w_PF, mean = _solutions(x_NF, y_N, weight_N)
-    w_F = w_PF[PENALTIES.index(penalty)] / torch.where(spread_F > 1e-9, spread_F, 1.0)
-    return w_F, float(mean - w_F @ mean_F), penalty
+    w_PF, fixed_PZ = _solutions(x_NF, fixed_NZ, y_N, weight_N)
+    chosen = PENALTIES.index(penalty)
+    w_F = torch.cat([w_PF[chosen], fixed_PZ[chosen, 1:]]) / spread_F
+    return w_F, float(fixed_PZ[chosen, 0] - w_F @ mean_F), penalty
 
 
-def _solutions(x_NF: Tensor, y_N: Tensor, weight_N: Tensor) -> tuple[Tensor, Tensor]:
-    """(XᵀX + λI)⁻¹ Xᵀ(y − ȳ) for each penalty, and ȳ; the columns are taken as centred."""
-    mean = (weight_N @ y_N) / weight_N.sum()
-    root_NF = x_NF * weight_N.sqrt()[:, None]
-    right_N = (y_N - mean) * weight_N.sqrt()
-    if len(root_NF) < root_NF.shape[1]:  # w = Xᵀ(XXᵀ + λI)⁻¹y: the smaller of the two
-        values, vectors = torch.linalg.eigh(root_NF @ root_NF.T)
-        scale = values.clamp(min=0).sum() / len(values)
-        along = vectors.T @ right_N
-        return torch.stack(
-            [root_NF.T @ (vectors @ (along / (values.clamp(min=0) + p * scale))) for p in PENALTIES]
-        ), mean
-    values, vectors = torch.linalg.eigh(root_NF.T @ root_NF)
-    scale = values.clamp(min=0).sum() / len(root_NF)
-    along = vectors.T @ (root_NF.T @ right_N)
-    return torch.stack([vectors @ (along / (values.clamp(min=0) + p * scale)) for p in PENALTIES]), mean
+def _solutions(x_NF: Tensor, fixed_NZ: Tensor, y_N: Tensor, weight_N: Tensor) -> tuple[Tensor, Tensor]:
+    """For each penalty λ the weights (P, F) and those of the columns that are not penalised (P, Z).
+
+    What the free columns explain is taken out of both sides first (Frisch, Waugh and Lovell); then
+    w = (XᵀX + λI)⁻¹ Xᵀy, or Xᵀ(XXᵀ + λI)⁻¹y where that is the smaller matrix.
+    """
+    root_N = weight_N.sqrt()
+    fixed_NZ = fixed_NZ * root_N[:, None]
+    inverse_ZN = torch.linalg.pinv(fixed_NZ)
+    seen_NF, wanted_N = x_NF * root_N[:, None], y_N * root_N
+    taken_ZF, taken_Z = inverse_ZN @ seen_NF, inverse_ZN @ wanted_N
+    left_NF, left_N = seen_NF - fixed_NZ @ taken_ZF, wanted_N - fixed_NZ @ taken_Z
+    small = len(left_NF) < left_NF.shape[1]
+    values, vectors = torch.linalg.eigh(left_NF @ left_NF.T if small else left_NF.T @ left_NF)
+    values = values.clamp(min=0)
+    scale = values.sum() / len(left_NF)
+    along = vectors.T @ (left_N if small else left_NF.T @ left_N)
+    solved = [vectors @ (along / (values + penalty * scale)) for penalty in PENALTIES]
+    w_PF = torch.stack([left_NF.T @ one if small else one for one in solved])
+    return w_PF, taken_Z - w_PF @ taken_ZF.T

@@ -136,6 +136,7 @@ class _Run:
         if found is None:
             checkpoints.begin(self.output, record)
         torch.manual_seed(settings.seed)
+        backbone.shorten(loaded, settings.depth)
         at, notice = check(loaded, self.table.encoded, settings.layers if settings.epochs else 0)
         self.notices += [notice] if notice else []
         head = Head(backbone.width(loaded), len(self.schema.names), length=settings.length).to(loaded.device)
@@ -181,6 +182,7 @@ class _Run:
         about = About(
             name=self.name,
             weights=weights,
+            depth=settings.depth,
             max_tokens=self.max_tokens,
             length=settings.length,
             dense=settings.dense,

@@ -41,11 +41,13 @@ class FitSettings(BaseModel):
     """The adapter's output is scaled by alpha / rank."""
     lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     """Dropout before the adapter."""
+    depth: int = Field(default=0, ge=0)
+    """Take only so many of the backbone's lower layers, which costs as much less everywhere; 0: all."""
     layers: int = Field(default=0, ge=0)
     """Train only so many of the upper layers, and compute what goes into them once, which is kept in memory; 0: all."""
     dense: bool = False
     """Train at every token of an answer, too, so that the predictor can be read at each of them."""
-    length: bool = False
+    length: bool = True
     """Let the head see the logarithm of the answer's length in tokens beside the hidden state."""
     max_tokens: int = Field(default=512, ge=16)
     """Longest conversation; a longer one loses the middle of its prompt, then of its answer, and is counted."""
