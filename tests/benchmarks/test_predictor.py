@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from benchmarks.predictor import folds, main
+
 from tests.attributes.predictors import sample
 from tests.cli.conftest import lines
 
