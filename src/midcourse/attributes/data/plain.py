@@ -104,7 +104,7 @@ def _dumped(turn: Turn) -> dict[str, Any]:
 
 
 def _value(rating: Rating) -> float | dict[str, Any]:
-    value = int(rating.value) if rating.value.is_integer() else rating.value
+    value = int(rating.value) if float(rating.value).is_integer() else rating.value
     if rating.by == HUMAN and rating.deviation is None:
         return value
     found: dict[str, Any] = {"value": value}

@@ -46,6 +46,12 @@ COMMANDS = (
         "that it has not seen, beside what the mean and the length alone would say.",
     ),
     (
+        "bootstrap",
+        "midcourse.cli.attributes.bootstrap:bootstrap",
+        "Draw answers at the best values, keep what a predictor finds good, train on it, and again while that gains.",
+        "Writes an adapter. A run that was stopped or killed goes on where it was: give the same command again.",
+    ),
+    (
         "refine",
         "midcourse.cli.attributes.refine:refine",
         "Draw answers, weigh them by what they should be (SteerLM 2.0), train on the weights, and draw again.",

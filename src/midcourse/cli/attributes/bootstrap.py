@@ -1,0 +1,108 @@
+"""`attributes bootstrap`: a model with dials learns from the best of what it writes."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from midcourse import config as configuration
+from midcourse.atomic import possible
+from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
+from midcourse.cli.console import result, say
+from midcourse.cli.progress import line
+from midcourse.cli.signals import stopping
+from midcourse.cli.topics import flags
+from midcourse.errors import Stopped, UserError
+
+Flag = Annotated[bool, Parameter(negative="")]
+if TYPE_CHECKING:
+    Flags = BootstrapRecipe
+else:
+    Flags = flags(BootstrapRecipe, TOPICS, absent=ABSENT)
+
+
+def bootstrap(
+    *,
+    output: Path,
+    config: Path | None = None,
+    json: Flag = False,
+    settings: Annotated[Flags | None, Parameter(name="*")] = None,
+) -> int:
+    """Draw answers at the best values, keep what a predictor finds good, train on it, and again while that gains.
+
+    A run that was stopped or killed goes on where it was: give the same command again.
+
+    Parameters
+    ----------
+    output
+        The folder for the adapter, `bootstrap.json`, and a folder for each round with what was drawn, rated and kept.
+    config
+        YAML file with any of the settings below; flags win over it.
+    json
+        Print what came of each round as JSON.
+    """
+    recipe = configuration.resolve(BootstrapRecipe, settings, config)
+    if missing := [name for name in ("data", "predictor") if getattr(recipe, name) is None]:
+        raise UserError(f"{' and '.join(f'--{name}' for name in missing)}: not given, and needed")
+    if not recipe.share and recipe.held_out is None:
+        raise UserError("without held-out prompts nobody knows when to stop: give --share or --held-out FILE")
+    assert recipe.data is not None
+    assert recipe.predictor is not None
+    possible(output)
+
+    from midcourse.attributes.data import Reading, rows, split
+    from midcourse.errors import ModelError
+    from midcourse.exchange import reader
+
+    told = reader(recipe.model, recipe.adapter).conditioning
+    if told is None:
+        raise ModelError(
+            f"{recipe.adapter or recipe.model} has not learned to be told attributes: give --adapter one that has, or "
+            "train one with `midcourse attributes train`"
+        )
+    reading = Reading(format=recipe.format, only=True, unanswered=True)
+    found, held = (
+        rows(name, told.attributes, reading, skip_invalid=recipe.skip_invalid, tell=say) if name else []
+        for name in (recipe.data, recipe.held_out)
+    )
+    if not held:
+        found, held = split(found, recipe.share, recipe.seed)
+    import torch  # what is heavy comes when the input is known to be good
+
+    from midcourse import models
+    from midcourse.attributes.bootstrap.run import bootstrap as run
+    from midcourse.attributes.bootstrap.run import sentence
+    from midcourse.attributes.predictors.load import load
+
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    predictor, judge = (
+        load(spec, None if Path(spec).expanduser().is_dir() else told.attributes, device=recipe.device)
+        if spec
+        else None  # a fitted one knows its own schema
+        for spec in (recipe.predictor, recipe.judge)
+    )
+    assert predictor is not None
+    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
+
+    def loaded(adapter: str | None) -> models.Loaded:
+        return models.load(recipe.model, adapter=adapter, dtype=dtype, device=recipe.device, quantize=recipe.quantize)
+
+    try:
+        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):
+            done = run(loaded, predictor, found, held, recipe, output, report, judge=judge, stop=stop)
+    except Stopped as stopped:
+        say(f"{stopped}; the same command again goes on from there")
+        raise KeyboardInterrupt from None
+    said = [sentence(one) for one in done["rounds"]]
+    said.append(
+        f"the adapter of round {done['best']} is in {output}"
+        if done["best"]
+        else "no round gained anything: the model stays as it is"
+    )
+    result(done, "\n".join(said), as_json=json)
+    return 0
