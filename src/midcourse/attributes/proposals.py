@@ -50,8 +50,8 @@ def propose(
     """Places of an answer to look at, the likeliest first, none within `APART` tokens of a likelier one.
 
     `token_ends` are the byte offsets at which the answer's tokens end, and `surprise` is −log p of each (parallel);
-    None for one that is not the model's own, which is never proposed. Without `schema` higher is better of every attribute;
-    without `dense` the surprise alone decides.
+    None for one that is not the model's own, which is never proposed. Without `schema` higher is better of every
+    attribute; without `dense` the surprise alone decides.
     """
     assert len(token_ends) == len(surprise), "surprise is parallel to token_ends"
     own = [token for token, nats in enumerate(surprise) if nats is not None]
