@@ -25,7 +25,7 @@ from midcourse.studio.desk import Desk
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
 from midcourse.studio.live import Live
-from midcourse.studio.schemas.dials import DialsView
+from midcourse.studio.schemas.dials import DialsView, PredictorView
 from midcourse.studio.schemas.jobs import AdapterView, JobView, ModelsView
 from midcourse.switch import Switch
 from midcourse.tokenizer import HFTokenizer
@@ -38,13 +38,22 @@ log = logging.getLogger("midcourse.studio")
 class Adapters:
     """The adapters of one studio; `given` is the one that it was started with."""
 
-    def __init__(self, store: Store, desk: Desk, live: Live, jobs: Jobs, given: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        live: Live,
+        jobs: Jobs,
+        given: str | None = None,
+        predictor: PredictorView | None = None,
+    ) -> None:
         self._store = store
         self._desk = desk
         self._live = live
         self._jobs = jobs
         self._given = None if given is None else (_name(given), adapters.folder(given))
         self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
+        self._predictor = predictor
         self._why: dict[Path, str | None] = {}
         self._told: dict[Path, Conditioning | None] = {}
         jobs.adapters = self.fitting
@@ -96,6 +105,7 @@ class Adapters:
             active=self._switch.on,
             adapters=views,
             dials=DialsView.of(self._switch.told(self._switch.on)),
+            predictor=self._predictor,
             own_dials=DialsView.of(self._switch.told(None)),
         )
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from midcourse.studio.desk import Desk
     from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live
+    from midcourse.studio.proposals import Proposer
 
 Say = Callable[[str], object]
 
@@ -39,6 +40,7 @@ class Services:
     live: Live
     jobs: Jobs
     adapters: Adapters
+    proposer: Proposer
     comparisons: set[Comparison] = field(default_factory=set)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -52,6 +54,7 @@ async def opened(
     Raises what opening the store and loading the model raise.
     """
     from midcourse import exchange, models
+    from midcourse.studio import proposals
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.desk import Desk
     from midcourse.studio.jobs import folder
@@ -62,12 +65,16 @@ async def opened(
     try:
         loaded = await asyncio.to_thread(models.load, settings.model, adapter=settings.adapter)
         say(loaded.summary())
+        predictor = None if settings.predictor is None else await asyncio.to_thread(proposals.load, settings.predictor)
+        proposer = proposals.Proposer(predictor, loaded.tokenizer)
+        if predictor is not None:
+            say(f"{predictor.name} looks for where {', '.join(predictor.attributes.names)} get worse")
         await asyncio.to_thread(exchange.know, store, loaded.name)
         desk = await asyncio.to_thread(Desk(loaded).start)
         live = Live(store, desk)
         jobs = Jobs(store, settings.store, loaded, folder.runs(settings))
-        adapters = Adapters(store, desk, live, jobs, settings.adapter)
-        services = Services(settings, store, loaded, desk, live, jobs, adapters)
+        adapters = Adapters(store, desk, live, jobs, settings.adapter, proposer.view())
+        services = Services(settings, store, loaded, desk, live, jobs, adapters, proposer)
         services.leaving = leaving or services.leaving
         jobs.told = adapters.hear
         jobs.taken = desk.share

@@ -22,6 +22,9 @@ class StudioSettings(BaseModel):
     adapter: str | None = None
     """A folder with an adapter to begin with."""
 
+    predictor: str | None = None
+    """A folder that `midcourse attributes fit` wrote: `n` then goes to where an attribute gets worse."""
+
     store: str = "sqlite:///midcourse.db"
     """SQLAlchemy URL of the store, or an SQLite file; made if it is not there."""
 

@@ -10,6 +10,7 @@ from midcourse.errors import UserError
 from midcourse.store.listing import TraceRow
 from midcourse.studio.live import Live
 from midcourse.studio.schemas.base import Depth
+from midcourse.studio.schemas.dials import Proposals
 from midcourse.studio.schemas.traces import (
     Alternatives,
     Done,
@@ -71,6 +72,12 @@ def alternatives(services: Has, id: str, version: Annotated[int, Query(ge=0)], d
     """Best first, whatever was written there."""
     found = services.live.open(id).alternatives(version, depth)
     return Alternatives(version=version, depth=depth, alternatives=found)
+
+
+@router.get("/traces/{id}/proposals", summary="Where to look in an answer")
+def proposals(services: Has, id: str, version: Annotated[int, Query(ge=0)]) -> Proposals:
+    """Places where the predictor's values fall and the model was unsure, and what it gives the whole answer."""
+    return services.proposer.of(services.live.open(id), version)
 
 
 def row_view(row: TraceRow, live: Live) -> TraceRowView:

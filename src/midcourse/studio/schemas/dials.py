@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field
 
+from midcourse.attributes.conditioning import Way
 from midcourse.studio.schemas.base import Answer, Given, Short
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class DialsView(Answer):
 
     name: str
     """What the schema is called."""
-    way: Literal["system", "inline", "tokens"]
-    """By a line of the system message, or by special tokens."""
+    way: Way
+    """How it is told them."""
     dials: list[DialView]
 
     @classmethod
@@ -59,3 +60,28 @@ class Asked(Given):
     attributes: Attributes = {}
     guidance: Guidance = 1.0
     """How far to go towards it: 1 is the model as it is, 0 as if nothing was asked for."""
+
+
+class PredictorView(Answer):
+    """The predictor that looks at answers."""
+
+    name: str
+    attributes: list[DialView]
+
+
+class ProposalView(Answer):
+    """A token at which the answer may go off track: an attribute gets worse there, or the model was not sure."""
+
+    depth: int
+    attribute: str | None
+    """None: only the model was unsure."""
+    drop: float
+    """How much worse the attribute is from there on, in its own units."""
+
+
+class Proposals(Answer):
+    """Where to look in one version of an answer, first token first, and what the predictor gives the whole of it."""
+
+    version: int
+    proposals: list[ProposalView]
+    values: dict[str, float]

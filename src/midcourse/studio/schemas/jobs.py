@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from midcourse.studio.schemas.base import Answer, Given, Id, ProblemView, Short, Text
-from midcourse.studio.schemas.dials import Asked, DialsView
+from midcourse.studio.schemas.dials import Asked, DialsView, PredictorView
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 JobId = Annotated[int, Field(ge=0, lt=2**63)]
@@ -155,6 +155,8 @@ class ModelsView(Answer):
     """What it can be asked for as it is now."""
     own_dials: DialsView | None = None
     """What it can be asked for without any adapter."""
+    predictor: PredictorView | None = None
+    """What looks for places where answers go off track."""
 
 
 class UseAdapter(Given):

@@ -146,6 +146,9 @@ export const next = (id, body) => json("POST", trace(id, "/next"), body);
 export const alternatives = (id, version, depth, options) =>
   json("GET", trace(id, `/alternatives${query({ version, depth })}`), undefined, options);
 
+/** Where to look in an answer; only where there is a predictor. @param {string} id @param {number} version @param {Options} [options] @returns {Promise<T.Proposals>} */
+export const proposals = (id, version, options) => json("GET", trace(id, `/proposals${query({ version })}`), undefined, options);
+
 // Steers and data
 
 /** @param {string} id @param {number} number @param {T.SteerChange} body @returns {Promise<T.Done>} */

@@ -136,6 +136,23 @@ export async function loadAlternatives(depth) {
   }
 }
 
+/**
+ * Where to look in the answer that is looked at: nothing without a predictor, and not while the model writes.
+ * @param {AbortSignal} signal
+ */
+export async function loadProposals(signal) {
+  const { trace, models } = store.state;
+  if (!trace?.tokens.length || !models?.predictor || trace.run.state !== "idle" || trace.proposals) return;
+  try {
+    const data = await api.proposals(trace.id, trace.version, { signal });
+    if (store.state.trace?.tokens.length === trace.tokens.length) store.dispatch({ type: "proposals", trace: trace.id, data });
+  } catch (error) {
+    if (signal.aborted) return;
+    if (!(error instanceof api.ApiError)) throw error;
+    if (!["stale", "offline"].includes(error.code)) notify("error", `Where to look is not known. ${error.message}`);
+  }
+}
+
 /** Keeps what a person has chosen about the page; shown at once. @param {Partial<T.Preferences>} change */
 export async function prefer(change) {
   const preferences = { ...store.state.preferences, ...change };

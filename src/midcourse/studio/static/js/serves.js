@@ -10,8 +10,9 @@
  */
 export function attributes({ models, facets, trace }, more = []) {
   const dials = models?.dials?.dials.map(({ name }) => name) ?? [];
+  const predicted = models?.predictor?.attributes.map(({ name }) => name) ?? [];
   const used = [...(facets?.serves ?? []), ...(facets?.attributes ?? [])].map(({ value }) => value);
-  return [...new Set([...dials, ...Object.keys(trace?.attributes ?? {}), ...used, ...more])].filter(Boolean);
+  return [...new Set([...dials, ...predicted, ...Object.keys(trace?.attributes ?? {}), ...used, ...more])].filter(Boolean);
 }
 
 /** With a name, or without it where it is there. @param {readonly string[]} names @param {string} name */

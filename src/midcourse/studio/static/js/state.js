@@ -44,6 +44,7 @@ import * as traces from "./trace.js";
  *   | {type: "models", data: T.ModelsView}
  *   | {type: "missing", id: string, message: string}
  *   | {type: "alternatives", trace: string, data: T.Alternatives}
+ *   | {type: "proposals", trace: string, data: T.Proposals}
  *   | {type: "filter", filter: ListFilter}
  *   | {type: "loading"}
  *   | {type: "page", filter: ListFilter, after: string | null, page: T.TracePage}
@@ -102,6 +103,8 @@ export function reduce(state, event) {
       return withTrace(state, traces.ran(state.trace, event.data));
     case "alternatives":
       return withTrace(state, traces.known(state.trace, event.trace, event.data));
+    case "proposals":
+      return withTrace(state, traces.looked(state.trace, event.trace, event.data));
     case "missing":
       return event.id === wanted(state.route) ? { ...state, missing: event.message } : state;
     case "models":

@@ -2,14 +2,14 @@
 /**
  * The trace that is looked at, as a value: what the server's events make of it. DOM-free.
  *
- * `tokens` is the accepted answer; `alternatives[d]`, where known, are the tokens that could have stood at depth d. An
+ * `proposals`, where known, say where to look in this version of it. `tokens` is the accepted answer; `alternatives[d]`, where known, are the tokens that could have stood at depth d. An
  * event that does not fit what is here (a gap, another version) makes the trace `torn`: it is shown as it was, and the
  * connection asks for it anew. Every change makes a new object; tokens that did not change stay the same objects.
  */
 
 /** @import * as T from "./types.d.ts" */
 /** @typedef {(T.AlternativeView[] | undefined)[]} AlternativesByDepth */
-/** @typedef {Omit<T.TraceView, "keep"> & {alternatives: AlternativesByDepth, torn: boolean}} Trace */
+/** @typedef {Omit<T.TraceView, "keep"> & {alternatives: AlternativesByDepth, torn: boolean, proposals: T.Proposals | null}} Trace */
 
 /**
  * Event `trace`.
@@ -21,12 +21,13 @@ export function changed(before, view) {
   const same = before?.id === view.id ? before : null;
   if (same && !same.torn && view.keep > 0 && view.version < same.version) return same;
   const { keep, ...rest } = view;
-  if (keep === 0) return { ...rest, alternatives: same?.version === view.version ? same.alternatives : [], torn: false };
+  const proposals = same?.proposals?.version === view.version ? same.proposals : null;
+  if (keep === 0) return { ...rest, alternatives: same?.version === view.version ? same.alternatives : [], torn: false, proposals };
   if (!same) return before;
   if (keep > same.tokens.length) return { ...same, torn: true };
   const tokens = keep === same.tokens.length && !view.tokens.length ? same.tokens : [...same.tokens.slice(0, keep), ...view.tokens];
   // What could stand at depth `keep` depends on the tokens before it, which are the same.
-  return { ...rest, tokens, alternatives: same.alternatives.slice(0, keep + 1), torn: same.torn };
+  return { ...rest, tokens, alternatives: same.alternatives.slice(0, keep + 1), torn: same.torn, proposals };
 }
 
 /**
@@ -52,6 +53,17 @@ export function grown(trace, event) {
  */
 export function ran(trace, event) {
   return trace && trace.id === event.trace ? { ...trace, run: event.run } : trace;
+}
+
+/**
+ * Where to look, for the version that is shown; the answer must not have grown meanwhile.
+ * @param {Trace | null} trace
+ * @param {string} id
+ * @param {T.Proposals} data
+ * @returns {Trace | null}
+ */
+export function looked(trace, id, data) {
+  return trace && trace.id === id && trace.version === data.version ? { ...trace, proposals: data } : trace;
 }
 
 /**

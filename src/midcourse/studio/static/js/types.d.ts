@@ -91,7 +91,7 @@ export interface DialView {
 export interface DialsView {
   /** What the schema is called. */
   name: string;
-  /** By a line of the system message, or by special tokens. */
+  /** How it is told them. */
   way: "system" | "inline" | "tokens";
   dials: DialView[];
 }
@@ -224,6 +224,8 @@ export interface ModelsView {
   dials: DialsView | null;
   /** What it can be asked for without any adapter. */
   own_dials: DialsView | null;
+  /** What looks for places where answers go off track. */
+  predictor: PredictorView | null;
 }
 
 /**
@@ -336,6 +338,12 @@ export interface PointView {
   length: number;
 }
 
+/** The predictor that looks at answers. */
+export interface PredictorView {
+  name: string;
+  attributes: DialView[];
+}
+
 /** What a person has chosen about the page; kept in the store. */
 export interface Preferences {
   theme: "auto" | "light" | "dark";
@@ -357,6 +365,22 @@ export interface ProblemView {
   where: string | null;
   line: number | null;
   field: string | null;
+}
+
+/** A token at which the answer may go off track: an attribute gets worse there, or the model was not sure. */
+export interface ProposalView {
+  depth: number;
+  /** None: only the model was unsure. */
+  attribute: string | null;
+  /** How much worse the attribute is from there on, in its own units. */
+  drop: number;
+}
+
+/** Where to look in one version of an answer, first token first, and what the predictor gives the whole of it. */
+export interface Proposals {
+  version: number;
+  proposals: ProposalView[];
+  values: Record<string, number>;
 }
 
 /** Let the model write again from `depth`, or from where its last run began. */

@@ -25,7 +25,10 @@ import { percent, visible } from "./words.js";
 
 const CLOSES = /^(?:[.,;:!?…)\]}»”%]|['’](?:s|t|d|m|re|ve|ll)(?![\p{L}]))/u;
 
-/** @param {Trace} trace @param {number} depth @param {number | null} [stop] @returns {Draft} */
+/**
+ * At a place that was proposed, it serves the attribute that falls there.
+ * @param {Trace} trace @param {number} depth @param {number | null} [stop] @returns {Draft}
+ */
 export function begun(trace, depth, stop = null) {
   return {
     trace: trace.id,
@@ -39,7 +42,7 @@ export function begun(trace, depth, stop = null) {
     reason: "",
     tags: [],
     weight: 1,
-    serves: [],
+    serves: (trace.proposals?.proposals ?? []).filter((one) => one.depth === depth).flatMap(({ attribute }) => attribute ?? []),
     sending: false,
     sent: null,
     problem: null,

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Marks on tokens that are there: where one stands, what is selected, what is struck through. Each change touches only the
+ * Marks on tokens that are there: where one stands, what is selected, what is struck through, where to look. Each change touches only the
  * tokens whose mark changes.
  */
 
@@ -14,6 +14,8 @@ export class Marks {
   #stands = null;
   #struck = new Range("struck");
   #selected = new Range("selected");
+  /** @type {HTMLElement[]} */
+  #proposed = [];
 
   /** @param {Flow} flow */
   constructor(flow) {
@@ -32,9 +34,17 @@ export class Marks {
       node.tabIndex = 0;
       node.setAttribute("role", "button");
       node.setAttribute("aria-roledescription", "token");
-      node.setAttribute("aria-label", described(trace.tokens[depth], depth, trace.tokens.length));
+      node.setAttribute("aria-label", described(trace.tokens[depth], depth, trace.tokens.length, trace.proposals?.proposals.find((one) => one.depth === depth)));
     }
     this.#stands = node;
+  }
+
+  /** @param {import("../types.d.ts").ProposalView[]} proposals */
+  propose(proposals) {
+    const wanted = proposals.map(({ depth }) => this.flow.nodes[depth]).filter(Boolean);
+    for (const node of this.#proposed) if (!wanted.includes(node)) node.classList.remove("proposed");
+    for (const node of wanted) node.classList.add("proposed");
+    this.#proposed = wanted;
   }
 
   /** @param {number} from @param {number} to */

@@ -37,6 +37,17 @@ export function nextUnlikely(tokens, at, direction, unlikely) {
   return null;
 }
 
+/**
+ * The next place that was proposed after (before, with -1) depth `at`; null if there is none.
+ * @param {T.ProposalView[]} proposals in the order of the answer
+ * @param {number} at
+ * @param {1 | -1} direction
+ */
+export function nextProposed(proposals, at, direction) {
+  const found = direction > 0 ? proposals.find(({ depth }) => depth > at) : proposals.findLast(({ depth }) => depth < at);
+  return found?.depth ?? null;
+}
+
 /** What the levels mean, for a legend. @param {number} unlikely @returns {{level: number, text: string}[]} */
 export function legend(unlikely) {
   const [very, , unsure, fairly] = bounds(unlikely).map((bound) => `${Number((100 * bound).toPrecision(2))} %`);

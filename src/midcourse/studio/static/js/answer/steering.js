@@ -14,7 +14,7 @@ import { draft as stored, keepDraft } from "../drafts.js";
 import { command, loadAlternatives, notify } from "../effects.js";
 import { store } from "../store.js";
 import * as drafts from "./draft.js";
-import { nextUnlikely } from "./shading.js";
+import { nextProposed, nextUnlikely } from "./shading.js";
 import { narrowed, stepped } from "./walk.js";
 import { sibling } from "./outline.js";
 
@@ -128,10 +128,11 @@ export class Steering extends EventTarget {
     this.#tell();
   }
 
-  /** @param {1 | -1} direction @returns {boolean} whether there was one */
+  /** To the next place that was proposed; without any, to the next token that was unlikely. @param {1 | -1} direction @returns {boolean} whether there was one */
   toUnlikely(direction) {
     const from = this.at === null ? (direction > 0 ? -1 : this.count) : this.place;
-    const found = nextUnlikely(this.trace.tokens, from, direction, store.state.preferences.unlikely);
+    const proposed = this.trace.proposals?.proposals ?? [];
+    const found = proposed.length ? nextProposed(proposed, from, direction) : nextUnlikely(this.trace.tokens, from, direction, store.state.preferences.unlikely);
     if (found !== null) this.put(found);
     return found !== null;
   }

@@ -46,10 +46,18 @@ const SOURCES = { model: "model", human: "by hand", teacher: "by a teacher", imp
 /** Who wrote it. @param {T.TokenView["source"]} source */
 export const writer = (source) => SOURCES[source];
 
-/** All that is known of a token, in a line to be read aloud. @param {T.TokenView} token @param {number} depth @param {number} count */
-export function described(token, depth, count) {
+/** Why a place was proposed: `helpfulness 0.8 worse from here`. @param {T.ProposalView} proposal */
+export function proposed({ attribute, drop }) {
+  return attribute === null ? "unlikely here" : `${attribute.replaceAll("_", " ")} ${Number(drop.toPrecision(2))} worse from here`;
+}
+
+/**
+ * All that is known of a token, in a line to be read aloud.
+ * @param {T.TokenView} token @param {number} depth @param {number} count @param {T.ProposalView} [proposal]
+ */
+export function described(token, depth, count, proposal) {
   const sure = token.logprob === null ? "" : `, ${percent(token.logprob)}`;
-  return `${spoken(token)}${sure}, ${writer(token.source)}, token ${depth + 1} of ${count}`;
+  return `${spoken(token)}${sure}, ${writer(token.source)}, ${proposal ? `${proposed(proposal)}, ` : ""}token ${depth + 1} of ${count}`;
 }
 
 /** @param {number} count @param {string} one @param {string} [many] */

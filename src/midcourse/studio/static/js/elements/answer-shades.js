@@ -2,9 +2,11 @@
 /** What the tokens are shaded by, and what the shades mean. */
 
 import { legend } from "../answer/shading.js";
+import { keyFor } from "../keys.js";
 import { h } from "../dom.js";
 import { prefer } from "../effects.js";
 import { Piece } from "../element.js";
+import { store } from "../store.js";
 
 /** @import * as T from "../types.d.ts" */
 
@@ -22,13 +24,14 @@ class AnswerShades extends Piece {
   connected() {
     this.replaceChildren(this.#legend, this.#choice);
     this.listen(this.#choice, "change", () => void prefer({ shading: /** @type {T.Preferences["shading"]} */ (this.#choice.value) }));
-    this.watch(
-      ({ preferences }) => preferences,
-      ({ shading, unlikely }) => {
-        this.#choice.value = shading;
-        this.#legend.replaceChildren(...samples(shading, unlikely));
-      },
-    );
+    const show = () => {
+      const { preferences, trace } = store.state;
+      this.#choice.value = preferences.shading;
+      const look = trace?.proposals?.proposals.length ? [h("span", { class: "sample" }, h("span", { class: "t proposed" }, "abc"), `look here (${keyFor("unlikely")})`)] : [];
+      this.#legend.replaceChildren(...samples(preferences.shading, preferences.unlikely), ...look);
+    };
+    this.watch(({ preferences }) => preferences, show);
+    this.watch(({ trace }) => (trace?.proposals?.proposals.length ?? 0) > 0, show);
   }
 }
 

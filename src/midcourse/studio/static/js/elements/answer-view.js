@@ -18,6 +18,7 @@ import { Steering } from "../answer/steering.js";
 import { h, icon } from "../dom.js";
 import { Piece } from "../element.js";
 import { draft, keepDraft } from "../drafts.js";
+import { loadProposals } from "../effects.js";
 import { store } from "../store.js";
 
 /** @import {Answer} from "./answer.js" */
@@ -26,6 +27,7 @@ import { store } from "../store.js";
 /** @import {SidePanel} from "./side-panel.js" */
 
 const KEPT = "side-panel"; // whether it was closed
+const SETTLES = 300; // milliseconds of an answer at rest, before it is asked where to look
 
 class AnswerView extends Piece {
   #steering = new Steering();
@@ -64,6 +66,16 @@ class AnswerView extends Piece {
     this.listen(this, "goto", ({ detail }) => this.#answer.goTo(detail));
     reading(this.signal);
     this.keys(this.#keys());
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let settling;
+    this.watch(
+      ({ trace, models }) => trace && models?.predictor && trace.run.state === "idle" && `${trace.id} ${trace.version} ${trace.tokens.length}`,
+      () => {
+        clearTimeout(settling);
+        settling = setTimeout(() => void loadProposals(this.signal), SETTLES);
+      },
+    );
+    this.signal.addEventListener("abort", () => clearTimeout(settling));
     this.#answer.focusPlace();
   }
 

@@ -61,6 +61,7 @@ export class Answer extends Piece {
     this.#flow.shade(preferences.unlikely);
     this.#flow.show(trace.tokens);
     this.#switches(trace.forks);
+    this.#marks.propose(trace.proposals?.proposals ?? []);
     this.#root.dataset.shading = preferences.shading;
     this.#root.classList.toggle("writing", trace.run.state !== "idle");
     this.#root.classList.toggle("nothing", !trace.tokens.length && trace.run.state === "idle" && !this.steering.open);
@@ -150,7 +151,7 @@ export class Answer extends Piece {
   unlikely(direction) {
     this.#column = null;
     if (this.steering.toUnlikely(direction)) this.focusPlace();
-    else announce(direction > 0 ? "No unlikely token after this one" : "No unlikely token before this one");
+    else announce(`No ${this.steering.trace.proposals?.proposals.length ? "proposed" : "unlikely"} token ${direction > 0 ? "after" : "before"} this one`);
   }
 
   /** The tokens that are selected as text; null if there are none. */

@@ -5,7 +5,7 @@
  */
 
 import * as api from "../api.js";
-import { inAddress, same, words } from "../asked.js";
+import { inAddress, named, same, words } from "../asked.js";
 import { h, icon } from "../dom.js";
 import { command } from "../effects.js";
 import { Piece } from "../element.js";
@@ -23,6 +23,7 @@ export class AskedLine extends Piece {
   #dials = new Dials();
   #again = h("button", { type: "button", class: "button primary", onclick: () => void this.#answer() }, "Answer again");
   #compare = h("a", { class: "button" }, "Compare side by side");
+  #predicted = h("p", { class: "muted small numbers", hidden: true });
   #panel = h("div", { class: "card other", role: "group", "aria-label": "Other dials", hidden: true });
   #busy = false;
 
@@ -32,11 +33,11 @@ export class AskedLine extends Piece {
       h("div", { class: "buttons" }, this.#again, this.#compare, h("span", { class: "muted small" }, "Another answer to the same conversation; this one stays.")),
       h("button", { type: "button", class: "button plain only-icon close", "aria-label": "Close the dials", onclick: () => this.toggle(false) }, icon("close")),
     );
-    this.replaceChildren(h("div", { class: "line" }, this.#chips, this.#more), this.#panel);
+    this.replaceChildren(h("div", { class: "line" }, this.#chips, this.#more), this.#predicted, this.#panel);
     this.listen(this.#panel, "input", () => this.#show());
     this.listen(this.#panel, "keydown", (event) => event.key === "Enter" && event.target instanceof HTMLInputElement && (event.preventDefault(), void this.#answer()));
     this.watch(
-      ({ trace }) => JSON.stringify(trace && [trace.id, trace.attributes, trace.sampling.guidance]),
+      ({ trace }) => JSON.stringify(trace && [trace.id, trace.attributes, trace.sampling.guidance, trace.proposals?.values]),
       () => this.#show(),
     );
     this.watch(
@@ -70,7 +71,11 @@ export class AskedLine extends Piece {
     if (!trace) return;
     const dials = models?.dials ?? null;
     const said = words(trace.attributes, trace.sampling.guidance);
-    this.hidden = !said.length && !dials;
+    const values = Object.entries(trace.proposals?.values ?? {});
+    this.#predicted.hidden = !values.length;
+    this.#predicted.textContent = values.length ? `Predicted: ${values.map(([name, value]) => `${named(name)} ${value.toFixed(1)}`).join(" · ")}` : "";
+    this.hidden = !said.length && !dials && !values.length;
+    this.#chips.hidden = !said.length && !dials;
     this.#more.hidden = !dials;
     if (!dials) this.#panel.hidden = true;
     this.#dials.dials = dials;

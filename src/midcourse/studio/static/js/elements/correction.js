@@ -10,6 +10,7 @@ import "./steer-about.js";
 import * as drafts from "../answer/draft.js";
 import { atStart, cursor, field, insert, setText, textOf } from "../answer/field.js";
 import { counted, visible } from "../answer/words.js";
+import { named } from "../asked.js";
 import { announce } from "../announce.js";
 import { h, icon } from "../dom.js";
 import { Piece } from "../element.js";
@@ -123,6 +124,7 @@ export class Correction extends Piece {
     this.#buttons.reason.classList.toggle("set", draft.reason !== "");
     this.#buttons.tags.classList.toggle("set", draft.tags.length > 0);
     this.#buttons.serves.classList.toggle("set", draft.serves.length > 0);
+    this.#buttons.serves.firstElementChild?.replaceChildren(draft.serves.length ? `Serves ${draft.serves.map(named).join(", ")}` : "Serves");
     this.#buttons.serves.hidden = !attributes(store.state, draft.serves).length;
     this.#about.show(draft);
     for (const button of Object.values(this.#buttons)) button.disabled = draft.sending;

@@ -51,7 +51,7 @@ export class SteerAbout extends HTMLElement {
     if (tagList(this.#tags.value).join() !== tags.join()) this.#tags.value = tags.join(", ");
     if (Number(this.#weight.value || "NaN") !== weight && document.activeElement !== this.#weight) this.#weight.value = String(weight);
     this.#offer(serves);
-    if (reason || tags.length || weight !== 1 || serves.length) this.hidden = false;
+    if (reason || tags.length || weight !== 1) this.hidden = false;
   }
 
   /** A button for each attribute, pressed where it serves it. @param {string[]} serves */

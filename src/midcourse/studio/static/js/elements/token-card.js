@@ -6,7 +6,7 @@
  */
 
 import { offered } from "../answer/draft.js";
-import { named, percent, writer } from "../answer/words.js";
+import { named, percent, proposed, writer } from "../answer/words.js";
 import { h } from "../dom.js";
 import { Piece } from "../element.js";
 
@@ -43,6 +43,7 @@ export class TokenCard extends Piece {
         token.logprob !== null && h("strong", { class: "numbers" }, percent(token.logprob)),
         h("span", { class: "muted" }, writer(token.source)),
       ),
+      ...(trace.proposals?.proposals ?? []).filter((one) => one.depth === depth).map((one) => h("p", { class: "why" }, proposed(one))),
       ...others.map((one) => this.#other(one, depth)),
     );
     this.hidden = false;

@@ -82,6 +82,7 @@ export class TraceSteers extends Piece {
   /** @param {SteerAbout} about @param {T.SteerView} steer */
   #about(about, { number, reason, tags, weight, serves }) {
     if (!this.#typed.has(number)) about.show({ reason: reason ?? "", tags, weight, serves });
+    if (serves.length) about.hidden = false;
   }
 
   /** @param {T.SteerView} steer @param {SteerAbout} about */

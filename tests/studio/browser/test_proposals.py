@@ -1,0 +1,54 @@
+"""Where to look, on the page: marked, walked through by `n`, and what is put right there serves what falls there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.studio.browser import axe
+from tests.studio.browser.tab import Tab
+from tests.studio.running import TOKEN, Running
+from tests.studio.tab import begin
+
+SECONDS = 60_000
+
+
+def test_from_one_place_to_look_at_to_the_next(model: Path, predictor: Path, tmp_path: Path, tab: Tab) -> None:
+    with Running(model, tmp_path / "traces.db", predictor=str(predictor)) as studio:
+        id = begin(studio.client, "Why?", max_tokens=60, temperature=1.0, seed=3)
+        page = tab.page
+        page.goto(f"{studio.url}/?token={TOKEN}")
+        tab.go(f"#/steer/{id}")
+        marked = page.locator("mc-answer .t.proposed")
+        expect(marked.first).to_be_visible(timeout=SECONDS)
+        version = studio.client.get(f"/api/traces/{id}").json()["version"]
+        found = studio.client.get(f"/api/traces/{id}/proposals", params={"version": version}).json()["proposals"]
+        expect(marked).to_have_count(len(found))
+        expect(page.get_by_text("look here (n)")).to_be_visible()
+        expect(page.get_by_text(re.compile(r"^Predicted: length -?\d+\.\d · cheer -?\d+\.\d$"))).to_be_visible()
+        page.get_by_role("group", name=re.compile("^Answer, ")).focus()
+        page.keyboard.press("Home")
+        first = found[0]["depth"] > 0
+        for place in found if first else found[1:]:
+            page.keyboard.press("n")
+            standing = page.locator("mc-answer .t.stands")
+            expect(standing).to_have_attribute("data-depth", str(place["depth"]))
+            expect(standing).to_have_attribute(
+                "aria-label", re.compile("cheer .* worse from here" if place["attribute"] else "unlikely here")
+            )
+        page.keyboard.press("n")
+        expect(page.locator("#announce-polite")).to_have_text("No proposed token after this one")
+        falls = next(place for place in found if place["attribute"])
+        page.locator(f"mc-answer .t[data-depth='{falls['depth']}']").click()
+        expect(page.get_by_role("button", name="Serves cheer", exact=True)).to_be_visible()
+        assert axe.faults(tab) == []
+        line = page.get_by_role("textbox", name="Correction")
+        line.press_sequentially("better")
+        line.press("Enter")
+        expect(page.get_by_text("1 steer trains")).to_be_visible()
+        assert studio.services.store.get(id).steers[0].serves == ("cheer",)
+        page.keyboard.press("Escape")
+        tab.fine()
+        page.close()
