@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 SEED ?= 0
 OUT ?= runs/demo
+DATA ?= $(wildcard ../shared/data/helpsteer-sample.jsonl)
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model page system demo test lint format types bench effort docs clean
+.PHONY: help setup model page system demo demo-attributes test lint format types bench effort docs clean
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
 
 setup: .venv/ready ## make the virtual environment with pinned packages
 
@@ -35,6 +36,9 @@ system: ## Debian packages that the tests use: Chromium and PostgreSQL
 
 demo: model ## steer the bundled model, train it on the steers, report what changed
 	$(BIN)/midcourse demo --seed $(SEED) --output $(OUT)
+
+demo-attributes: model ## SteerLM from rated answers to dials that are measured; DATA=FILE of your own
+	$(BIN)/midcourse attributes demo --seed $(SEED) $(if $(DATA),--data $(DATA)) --output runs/attributes
 
 studio: model ## steer the bundled model in the browser; ARGS="--port 9000" and the like
 	$(BIN)/midcourse studio $(ARGS)

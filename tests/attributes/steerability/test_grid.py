@@ -33,9 +33,17 @@ def test_another_one_at_both_ends_at_the_same_time() -> None:
     assert plan[2].requests(SCHEMA) == [{"complexity": 4.0, "verbosity": 0.0}, {"complexity": 4.0, "verbosity": 4.0}]
 
 
-def test_guidance_is_for_some_attributes_by_themselves() -> None:
-    plan = _plan(attributes=["coherence", "verbosity"], guidance=[1, 2], guided=["verbosity"], beside=["complexity"])
-    assert [(one.attribute, one.beside) for one in plan if one.guidance == 2] == [("verbosity", None)]
+def test_some_are_looked_at_closely() -> None:
+    plan = _plan(
+        attributes=["coherence", "verbosity"], guidance=[1, 2], closely=["verbosity"], beside=["complexity"], levels=2
+    )
+    assert [(one.attribute, one.beside, len(one.levels), one.guidance) for one in plan] == [
+        ("coherence", None, 2, 1.0),
+        ("verbosity", None, 5, 1.0),
+        ("verbosity", "complexity", 5, 1.0),
+        ("verbosity", "complexity", 5, 1.0),
+        ("verbosity", None, 5, 2.0),
+    ]
 
 
 def test_what_is_held_is_asked_for_beside_every_other_one() -> None:

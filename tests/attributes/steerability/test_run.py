@@ -25,7 +25,7 @@ SETTINGS = SteerabilitySettings(
     levels=3,
     beside=["helpfulness"],
     guidance=[1, 2],
-    guided=["verbosity"],
+    closely=["verbosity"],
     prompts=3,
     max_tokens=6,
     perplexity=2,
@@ -57,8 +57,6 @@ def test_every_request_is_answered_on_the_same_prompts(measured: Steerability) -
     assert measured.prompts == 3
     assert [(one.attribute, one.beside, one.guidance) for one in measured.curves] == [
         ("complexity", None, 1.0),
-        ("complexity", "helpfulness", 1.0),
-        ("complexity", "helpfulness", 1.0),
         ("verbosity", None, 1.0),
         ("verbosity", "helpfulness", 1.0),
         ("verbosity", "helpfulness", 1.0),

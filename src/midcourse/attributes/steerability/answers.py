@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from midcourse.attributes.drawing import Sample
 from midcourse.attributes.rows import Row, digest
-from midcourse.attributes.schema import Schema
+from midcourse.attributes.schema import Schema, Values
 from midcourse.attributes.steerability.settings import SteerabilitySettings
 from midcourse.errors import UserError
 from midcourse.trace.tree import Message
@@ -71,12 +71,15 @@ def judged(
     places = [(sample.request % len(prompts), sample.text) for sample in samples]
     once = list(dict.fromkeys(places))
     said = judge.predict([[*prompts[place], {"role": "assistant", "content": text}] for place, text in once])
-    values = {
-        one: {name: got.values[name] for name in schema.names if name in got.values}
-        for one, got in zip(once, said, strict=True)
-    }
+    values = {one: _within(schema, got.values) for one, got in zip(once, said, strict=True)}
     report(what, len(samples), len(samples))
     return [Judged(sample, values[place]) for sample, place in zip(samples, places, strict=True)]
+
+
+def _within(schema: Schema, values: Values) -> dict[str, float]:
+    """Values in the schema's order; what a judge says beyond an end of the scale is that end."""
+    known = schema.ordered({name: value for name, value in values.items() if name in schema})
+    return {name: min(max(value, schema[name].minimum), schema[name].maximum) for name, value in known.items()}
 
 
 def read(

@@ -34,7 +34,7 @@ def sweeps(schema: Schema, settings: SteerabilitySettings) -> list[Sweep]:
     """All sweeps, in the order of the schema. Raises `ConfigError` with every name and value that does not fit."""
     problems = [
         Problem(f"--{field}", f"unknown attribute {name!r}; there are {', '.join(schema.names)}")
-        for field in ("attributes", "beside", "guided")
+        for field in ("attributes", "closely", "beside")
         for name in getattr(settings, field)
         if name not in schema
     ]
@@ -46,25 +46,24 @@ def sweeps(schema: Schema, settings: SteerabilitySettings) -> list[Sweep]:
     if problems:
         raise ConfigError(problems)
     names = [name for name in schema.names if name in settings.attributes or not settings.attributes]
+    close = [name for name in names if name in settings.closely or not settings.closely]
     first, *more = dict.fromkeys(settings.guidance)
+
+    def sweep(name: str, guidance: float, other: str | None = None, value: float = 0.0) -> Sweep:
+        levels = spread(schema[name], 0 if name in settings.closely else settings.levels)
+        beside = {**held, **({} if other is None else {other: value})}
+        return Sweep(name, levels, schema.ordered({k: v for k, v in beside.items() if k != name}), guidance, other)
+
     found = []
     for name in names:
-        levels = spread(schema[name], settings.levels)
-        others = {other: value for other, value in held.items() if other != name}
-        found.append(Sweep(name, levels, others, first))
+        found.append(sweep(name, first))
         found += [
-            Sweep(name, levels, schema.ordered({**others, other: end}), first, other)
+            sweep(name, first, other, end)
             for other in schema.names
-            if other in settings.beside and other != name
+            if other in settings.beside and other != name and name in close
             for end in (schema[other].minimum, schema[other].maximum)
         ]
-    found += [
-        Sweep(name, spread(schema[name], settings.levels), {k: v for k, v in held.items() if k != name}, guidance)
-        for guidance in more
-        for name in names
-        if name in settings.guided or not settings.guided
-    ]
-    return found
+    return found + [sweep(name, guidance) for guidance in more for name in close]
 
 
 def spread(attribute: Attribute, count: int) -> tuple[float, ...]:

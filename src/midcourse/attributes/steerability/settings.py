@@ -19,16 +19,17 @@ class SteerabilitySettings(BaseModel):
 
     attributes: list[str] = Field(default=[])
     """Which attributes to move, each by itself; none named: all that the model can be asked for."""
+    closely: list[str] = Field(default=[])
+    """Which of them to look at closely: at every step, with all of --beside and --guidance; none named: all."""
     levels: int = Field(default=0, ge=0)
-    """How many values of each to ask for, evenly from the lowest to the highest; 0 asks for every step of the scale."""
+    """How many values of the others to ask for, or of all if none is looked at closely, evenly from the lowest to the
+    highest; 0 asks for every step of the scale."""
     beside: list[str] = Field(default=[])
     """Move these at the same time, too: each attribute again with each of these at its lowest and at its highest."""
     holding: list[str] = Field(default=[])
     """Ask for these values in every request, as in helpfulness=4."""
     guidance: list[Annotated[float, Field(ge=0, le=20)]] = Field(default=[1.0], min_length=1)
     """Strengths of guidance to compare."""
-    guided: list[str] = Field(default=[])
-    """Which attributes to move with guidance other than the first; none named: all."""
     prompts: int = Field(default=32, ge=2)
     """How many prompts to answer, at most: one of each group, chosen by content."""
 
@@ -46,7 +47,7 @@ class SteerabilitySettings(BaseModel):
     examples: int = Field(default=2, ge=0)
     """To how many of the prompts the report shows the answers."""
 
-    @field_validator("attributes", "beside", "holding", "guidance", "guided", mode="before")
+    @field_validator("attributes", "closely", "beside", "holding", "guidance", mode="before")
     @classmethod
     def _one(cls, value: object) -> object:
         return value if isinstance(value, (list, tuple)) else [value]

@@ -70,6 +70,12 @@ COMMANDS = (
         "Requested against obtained on held-out prompts, judged by a predictor that the model was not trained with; "
         "miscalibration, side effects, lengths and what is lost, with a report.",
     ),
+    (
+        "demo",
+        "midcourse.cli.attributes.demo:demo",
+        "Show SteerLM from beginning to end.",
+        "On the bundled model: two judges, annotation, dials, bootstrapping, SteerLM 2.0, and what the dials do.",
+    ),
 )
 for _name, _path, _line, _more in COMMANDS:
     app.command(_path, name=_name, help=f"{_line}\n\n{_more}")

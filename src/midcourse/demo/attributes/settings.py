@@ -1,0 +1,59 @@
+"""The settings of the demonstration of attributes. The defaults are what fits into 25 minutes on two cores."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TOPICS = {"seed": "Rows", "teacher_depth": "Training", "guidance": "Measuring"}
+
+
+class AttributesDemoSettings(BaseModel):
+    """Which rows are taken, how the model learns from them, and what is measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    seed: int = Field(default=0, ge=0, lt=2**32)
+    """Decides which prompts are held out, and seeds every stage."""
+    share: float = Field(default=0.35, gt=0, lt=1)
+    """Share of the rows that is held out: the second judge learns from them, and their prompts are answered in the end.
+    """
+    unrated: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the training rows whose ratings are hidden, so that there is something to annotate."""
+    max_prompt: int = Field(default=64, ge=16)
+    """Tokens of a prompt; a longer one loses its middle."""
+    max_answer: int = Field(default=200, ge=16)
+    """Answers with more tokens are left out."""
+    rows: int = Field(default=120, ge=8)
+    """How many answers train the dials, of the prompts whose answers differ most in `dial`."""
+    dial: str = "verbosity"
+    """The attribute that is looked at most closely."""
+    beside: str = "complexity"
+    """The attribute that is moved at the same time."""
+
+    teacher_depth: int = Field(default=10, ge=0)
+    """How many lower layers of the model the teacher has; 0: all."""
+    examiner_depth: int = Field(default=20, ge=0)
+    """The same of the examiner: another one, so that their mistakes are less alike."""
+    epochs: int = Field(default=3, ge=1)
+    """Epochs of the dials' training."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Its peak learning rate."""
+    batch: int = Field(default=4, ge=1)
+    """Answers in a step of it."""
+    drop_each: float = Field(default=0.5, ge=0, lt=1)
+    """How often each attribute is left out of what is asked in it."""
+    jitter: float = Field(default=0.4, ge=0, le=2)
+    """Noise on the values in it, in steps: the highest levels hardly occur, and are learned from their neighbours."""
+    bootstrap_prompts: int = Field(default=16, ge=0)
+    """For how many prompts bootstrapping draws answers; 0 leaves it out."""
+    refine_prompts: int = Field(default=8, ge=0)
+    """For how many prompts SteerLM 2.0 draws answers; 0 leaves it out."""
+    samples: int = Field(default=3, ge=2)
+    """How many answers to each, in both."""
+
+    guidance: float = Field(default=2.0, ge=0, le=20)
+    """The strength of guidance that is compared with none."""
+    prompts: int = Field(default=12, ge=2)
+    """How many held-out prompts are answered at each setting."""
+    max_tokens: int = Field(default=256, ge=8)
+    """The longest answer."""
