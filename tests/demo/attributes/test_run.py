@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from midcourse.attributes.manifest import Manifest
-from midcourse.attributes.rows import HUMAN
 from midcourse.attributes.steerability.result import Steerability
 from midcourse.demo.attributes.run import _Demo
 from tests.attributes.predictors.sample import backbone
@@ -59,8 +58,11 @@ def test_from_rated_answers_to_measured_dials(
     assert list(done["seconds"]) == [
         "rows", "teacher", "examiner", "annotate", "dials", "measured", "bootstrap", "refine", "after",
     ]  # fmt: skip
-    rated = {json.loads(line)["id"] for line in (out / "rated.jsonl").open()}
-    held = {json.loads(line)["id"] for line in (out / "held-out.jsonl").open()}
-    assert not rated & held
-    annotated = [json.loads(line) for line in (out / "annotated.jsonl").open()]
-    assert all(row["predicted_by"] == "teacher" != HUMAN for row in annotated)
+    kept = {name: _lines(out / f"{name}.jsonl") for name in ("rated", "held-out", "annotated")}
+    assert not {row["id"] for row in kept["rated"]} & {row["id"] for row in kept["held-out"]}
+    assert {row["predicted_by"] for row in kept["annotated"]} == {"teacher"}
+
+
+def _lines(path: Path) -> list[Any]:
+    with open(path, "rb") as file:
+        return [json.loads(line) for line in file]
