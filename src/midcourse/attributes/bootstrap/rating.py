@@ -1,4 +1,7 @@
-"""What a predictor makes of samples, kept in a file that is there whole or not at all."""
+"""What a predictor makes of samples, kept in a file that is there whole or not at all.
+
+It is annotation (`annotate/`): what a judge has been paid for is in its journal, and a run that was killed goes on.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from midcourse.atomic import writing
+from midcourse.attributes.annotate import annotate
+from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.drawing import Request, Sample
 from midcourse.attributes.predictors.predictor import Prediction, Predictor
-
-AT_ONCE = 64  # answers given to the predictor together
 
 
 def rate(
@@ -22,28 +25,24 @@ def rate(
 ) -> list[Prediction]:
     """A prediction for each of `samples`, which are answers to `requests`; from `path` if it is there."""
     if not path.is_file():
-        found: list[Prediction] = []
-        for first in range(0, len(samples), AT_ONCE):
-            report(first, len(samples))
-            found += predictor.predict(
-                [
-                    [*requests[one.request].messages, {"role": "assistant", "content": one.text}]
-                    for one in samples[first : first + AT_ONCE]
-                ]
-            )
-        report(len(samples), len(samples))
-        with writing(path) as file:
-            for sample, prediction in zip(samples, found, strict=True):
-                request = requests[sample.request]
-                line = {
-                    "messages": [*request.messages, {"role": "assistant", "content": sample.text}],
-                    "asked": dict(request.values),
-                    "ended": sample.ended,
-                    "predicted": dict(prediction.values),
-                    "predicted_deviation": dict(prediction.deviation),
-                    "predicted_by": predictor.name,
-                }
+        answers = path.with_name(f".{path.name}.answers")
+        with writing(answers) as file:
+            for one in samples:
+                request = requests[one.request]
+                messages = [*request.messages, {"role": "assistant", "content": one.text}]
+                line = {"messages": messages, "asked": dict(request.values), "ended": one.ended}
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        annotate(
+            predictor,
+            [answers],
+            path,
+            len(samples),
+            reading=Reading(format="plain", predicted="ignore", only=True),
+            turns="last",
+            source=predictor.name,
+            report=lambda _, done, total: report(done, total),
+        )
+        answers.unlink()
     with path.open("rb") as kept:  # as bytes: a text has more kinds of line ends than JSON lines have
         lines = map(json.loads, kept)
-        return [Prediction(line["predicted"], line["predicted_deviation"]) for line in lines]
+        return [Prediction(line.get("predicted", {}), line.get("predicted_deviation", {})) for line in lines]

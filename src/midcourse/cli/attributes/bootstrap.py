@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
+from pydantic import SecretStr
 
 from midcourse import config as configuration
 from midcourse.atomic import possible
 from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
+from midcourse.cli.attributes.annotate import KEY
+from midcourse.cli.attributes.annotate import Flags as JudgeFlags
 from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
 from midcourse.cli.signals import stopping
@@ -20,6 +24,8 @@ from midcourse.errors import Stopped, UserError
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
+    from midcourse.attributes.predictors.predictor import Predictor
+
     Flags = BootstrapRecipe
 else:
     Flags = flags(BootstrapRecipe, TOPICS, absent=ABSENT)
@@ -31,6 +37,7 @@ def bootstrap(
     config: Path | None = None,
     json: Flag = False,
     settings: Annotated[Flags | None, Parameter(name="*")] = None,
+    asking: Annotated[JudgeFlags | None, Parameter(name="*")] = None,
 ) -> int:
     """Draw answers at the best values, keep what a predictor finds good, train on it, and again while that gains.
 
@@ -80,13 +87,14 @@ def bootstrap(
 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    predictor, judge = (
-        load(spec, None if Path(spec).expanduser().is_dir() else told.attributes, device=recipe.device)
-        if spec
-        else None  # a fitted one knows its own schema
-        for spec in (recipe.predictor, recipe.judge)
-    )
-    assert predictor is not None
+    key = SecretStr(os.environ[KEY]) if os.environ.get(KEY) else None
+
+    def rater(spec: str) -> Predictor:
+        own = None if Path(spec).expanduser().is_dir() else told.attributes  # a fitted one knows its schema
+        return load(spec, own, device=recipe.device, judge=asking, key=key)
+
+    predictor = rater(recipe.predictor)
+    judge = rater(recipe.judge) if recipe.judge else None
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
 
     def loaded(adapter: str | None) -> models.Loaded:
