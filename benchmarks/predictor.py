@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--schema", default="helpsteer")
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--depth", type=int, default=0)
-    parser.add_argument("--max-tokens", type=int, default=512)
+    parser.add_argument("--max-tokens", type=int, default=1024)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5, help="how often it is divided into folds anew")
     parser.add_argument("--out", type=Path)

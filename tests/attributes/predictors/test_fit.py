@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -175,6 +178,21 @@ def test_trained_at_every_token(base: Path, tmp_path: Path) -> None:
     assert done.metrics["attributes"]["length"]["spearman"] > 0.5
 
 
+def test_what_is_too_long_is_cut_and_counted_and_never_replaced(base: Path, tmp_path: Path) -> None:
+    """The reference takes another sample for one that is too long. Here every answer is there, with its own rating."""
+    rows = sample.rows(40)
+    tok = models.load_tokenizer(str(base))
+    sizes = [(len(tok.prompt(row.messages[:1])), len(tok.encode(row.last.content)) + 1) for row in rows]
+    limit = max(prompt for prompt, _ in sizes) + 6
+    done = fit(models.load(str(base)), rows, sample.SCHEMA, FitSettings(epochs=0, max_tokens=limit), tmp_path)
+    metrics = done.metrics
+    assert metrics["answers"] + metrics["held_out_answers"] == 40
+    cut = [metrics["cut"][side] for side in ("trained", "held_out")]
+    over = [max(0, prompt + answer - limit) for prompt, answer in sizes]
+    assert sum(one["prompt_tokens"] + one["answer_tokens"] for one in cut) == sum(over) > 0
+    assert sum(one["answers"] for one in cut) == sum(one > 0 for one in over)  # the prompts are short
+
+
 # ---- what is held out --------------------------------------------------------------------------------------------
 
 
@@ -217,6 +235,32 @@ def test_stopped_anywhere_and_resumed_is_the_same_to_the_bit(base: Path, tmp_pat
             _fit(base, tmp_path / str(at), stop=stop, tell=tell, **options)
         _fit(base, tmp_path / str(at), resume=True, **options)
         assert _files(tmp_path / str(at)) == _files(tmp_path / "whole")
+
+
+def test_killed_and_resumed_is_the_same_to_the_bit(base: Path, tmp_path: Path) -> None:
+    """The command in a process of its own, killed after its second checkpoint."""
+    data = tmp_path / "rated.jsonl"
+    plain = [{"messages": row.messages, "id": row.id, "group": row.group} for row in sample.rows(36)]
+    for line, row in zip(plain, sample.rows(36), strict=True):
+        line["messages"] = [line["messages"][0], line["messages"][1] | {"attributes": row.last.values}]
+    data.write_text("".join(json.dumps(line) + "\n" for line in plain))
+    schema = tmp_path / "two.yaml"
+    schema.write_text("name: two\nattributes:\n  - name: length\n  - name: cheer\n")
+
+    def command(output: Path, *more: str) -> list[str]:
+        given = ["--model", str(base), "--data", str(data), "--schema", str(schema), "--output", str(output)]
+        given += ["--epochs", "4", "--batch", "4", "--dtype", "float32", "--checkpoint-every", "1", "--name", "two"]
+        return [sys.executable, "-m", "midcourse", "attributes", "fit", *given, *more]
+
+    child = subprocess.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    while not (tmp_path / "killed/checkpoints/checkpoint-2").exists():
+        assert child.poll() is None, "it was done before it could be killed"
+    child.kill()
+    assert child.wait() == -signal.SIGKILL
+    assert not (tmp_path / "killed/attributes.json").exists()
+    subprocess.run(command(tmp_path / "killed", "--resume"), check=True, capture_output=True)
+    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
 
 
 def test_another_run_is_not_resumed(base: Path, tmp_path: Path) -> None:

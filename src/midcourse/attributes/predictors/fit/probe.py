@@ -1,13 +1,13 @@
 """The head alone, in closed form: ridge regression on hidden states of the backbone as it is.
 
 It is where training starts from (linear probing, then fine-tuning: arXiv 2202.10054), and with `--epochs 0` it is the
-predictor. Each attribute has a penalty of its own, chosen by cross-validation over prompts among what is trained on.
+predictor. Each attribute has a penalty of its own, the largest that cross-validation over the prompts finds good.
 The mean and, where the head sees it, the length are not penalised: a head that learns nothing else is the line through
 the length.
 
 In float64: sums of squares of the standardised columns, one a fold, so that leaving a fold out is a subtraction.
 
-Legend: N answers, F what the head sees, Z what of it is free, and 1, P penalties.
+Legend: N answers, F what the head sees, Z what of it is free, and 1, K folds, P penalties.
 """
 
 from __future__ import annotations
@@ -52,17 +52,28 @@ def _ridge(x_NF: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor, free: in
     folds = sorted(set(fold_N.tolist()))
     penalty = PENALTIES[len(PENALTIES) // 2]
     if len(folds) > 1:
-        losses = torch.zeros(len(PENALTIES), dtype=torch.float64)
-        for fold in folds:
+        losses_KP = torch.zeros(len(folds), len(PENALTIES), dtype=torch.float64)
+        for number, fold in enumerate(folds):
             inside_N, outside_N = fold_N == fold, fold_N != fold
             w_PF, fixed_PZ = _solutions(x_NF[outside_N], fixed_NZ[outside_N], y_N[outside_N], weight_N[outside_N])
             error_NP = x_NF[inside_N] @ w_PF.T + fixed_NZ[inside_N] @ fixed_PZ.T - y_N[inside_N, None]
-            losses += weight_N[inside_N] @ error_NP.square()
-        penalty = PENALTIES[int(losses.argmin())]
+            losses_KP[number] = weight_N[inside_N] @ error_NP.square()
+        penalty = PENALTIES[_most(losses_KP)]
     w_PF, fixed_PZ = _solutions(x_NF, fixed_NZ, y_N, weight_N)
     chosen = PENALTIES.index(penalty)
     w_F = torch.cat([w_PF[chosen], fixed_PZ[chosen, 1:]]) / spread_F
     return w_F, float(fixed_PZ[chosen, 0] - w_F @ mean_F), penalty
+
+
+def _most(losses_KP: Tensor) -> int:
+    """The largest penalty that is not worse than the best one by more than a standard error (over the folds).
+
+    The smallest loss of few folds is often one of luck (the one-standard-error rule of Breiman and others, 1984).
+    """
+    total_P = losses_KP.sum(0)
+    best = int(total_P.argmin())
+    error_P = (losses_KP - losses_KP[:, best, None]).std(0) * len(losses_KP) ** 0.5
+    return max(place for place in range(best, len(total_P)) if total_P[place] - total_P[best] <= error_P[place])
 
 
 def _solutions(x_NF: Tensor, fixed_NZ: Tensor, y_N: Tensor, weight_N: Tensor) -> tuple[Tensor, Tensor]:

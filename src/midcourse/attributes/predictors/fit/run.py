@@ -20,7 +20,7 @@ import torch
 from midcourse import models
 from midcourse.adapters import ALL_LINEAR
 from midcourse.attributes.data.split import split
-from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.manifest import FILE, Manifest
 from midcourse.attributes.predictors import backbone
 from midcourse.attributes.predictors.fit import probe, report
 from midcourse.attributes.predictors.fit.loop import Loop
@@ -198,6 +198,7 @@ class _Run:
         predictor.about = about.model_copy(update={"deviation": deviation})
         self.seconds["measuring"] = time.perf_counter() - started
         metrics = self._metrics(found, loop)
+        (self.output / FILE).unlink(missing_ok=True)  # until all of it is there, the folder is no predictor
         if loop is not None:
             models.save(loaded, self.output)
         head.save(self.output)
