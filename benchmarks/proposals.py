@@ -1,0 +1,231 @@
+"""Where to look: how often the proposed token is within five tokens of where the oracle steers.
+
+    python -m benchmarks.proposals [--out FOLDER] [--notes 48] [--tune 16] [--held-out 32]
+
+The demo's cards, written by the bundled model. After each of the oracle's corrections the model goes on to its end of
+the answer, and what it has written then is a case: the first token that the oracle would correct is the place, and what
+is proposed is taken from the tokens since the last correction. A dense predictor is fitted on other notes' answers,
+each rated by how many of the card's lines are right, and told of no place. How both sources are weighed is chosen on a
+third part of the notes.
+
+Stages leave their results in the folder, and are not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import accumulate
+from math import exp, sqrt
+from pathlib import Path
+from statistics import fmean, stdev
+
+from midcourse import models
+from midcourse.attributes.predictors.fit.run import fit
+from midcourse.attributes.predictors.fit.settings import FitSettings
+from midcourse.attributes.predictors.predictor import Dense
+from midcourse.attributes.predictors.regression import RegressionPredictor
+from midcourse.attributes.proposals import SPAN, WEIGHT, propose
+from midcourse.attributes.rows import Rating, Row, Turn, digest
+from midcourse.attributes.schema import Attribute, Schema
+from midcourse.demo.notes import Note, check, draw
+from midcourse.engine.hf import TransformersEngine
+from midcourse.engine.sampling import Sampling
+from midcourse.steerers.follow import Follower
+from midcourse.steerers.oracle import typed
+from midcourse.trace.text import Tokenizer, place, to_text
+from midcourse.trace.tree import Message
+
+NEAR = 5
+TYPED, STEERS, TOKENS = 12, 8, 64
+UNLIKELY = 0.1  # the studio's own bound for `n` without a predictor
+SCHEMA = Schema(
+    name="card",
+    attributes=(Attribute(name="right", maximum=5, better="higher", description="How many lines are right."),),
+)
+FIT = FitSettings(epochs=3, dense=True, layers=8, batch=8, max_tokens=256, dtype="float32")
+
+
+@dataclass(frozen=True)
+class Case:
+    """An answer in which the tokens from `start` are the model's own, and `wrong` is the first that is corrected."""
+
+    note: int
+    messages: list[Message]
+    answer: str
+    ends: list[int]  # bytes, one for each token
+    surprise: list[float | None]
+    start: int
+    wrong: int
+    right: int  # lines of the card
+
+
+def write(engine: TransformersEngine, notes: Sequence[Note], first: int) -> list[Case]:
+    """All cases of `notes`, numbered from `first`."""
+    tok = engine.tokenizer
+    kept: dict[int, list[int]] = {number: [] for number in range(len(notes))}
+    cases = []
+    for _ in range(STEERS):
+        numbers = list(kept)
+        if not numbers:
+            break
+        prefixes = [[*tok.prompt(notes[number].messages), *kept[number]] for number in numbers]
+        made = engine.batch(prefixes, Sampling(temperature=0), max_tokens=TOKENS)
+        for number, text in zip(numbers, made, strict=True):
+            before, note = kept.pop(number), notes[number]
+            answer = [*before, *text.ids]
+            follower = Follower(note.reference, tok)
+            for token in answer:
+                follower.read(token)
+            wrong = follower.divergence
+            if wrong is None or wrong.token < len(before):
+                continue  # it is right to its end, or as far as it goes
+            cases.append(
+                Case(
+                    first + number,
+                    note.messages,
+                    to_text(tok, answer),
+                    _ends(tok, answer),
+                    [*[None] * len(before), *[-logprob for logprob in text.logprobs]],
+                    len(before),
+                    wrong.token,
+                    round(5 * check(to_text(tok, answer), note.reference, note.messages).fields),
+                )
+            )
+            if wrong.right:
+                correction = typed(tok, answer, wrong, TYPED, "full")
+                placed = place(tok, answer[: wrong.token + 1], wrong.byte, correction)
+                kept[number] = [*answer[: placed.keep], *placed.ids]
+    return cases
+
+
+def _ends(tok: Tokenizer, ids: Sequence[int]) -> list[int]:
+    return list(accumulate(len(tok.token_bytes(token)) for token in ids))
+
+
+def rated(cases: Sequence[Case], notes: Sequence[Note]) -> list[Row]:
+    """What the predictor is fitted on: the answers of the cases, and the right cards."""
+    texts = [(case.note, case.messages, case.answer, case.right) for case in cases]
+    texts += [(number, note.messages, note.reference, 5) for number, note in enumerate(notes)]
+    rows = {}
+    for number, messages, answer, right in texts:
+        turns = [Turn(message["role"], message["content"]) for message in messages]
+        turns.append(Turn("assistant", answer, {"right": Rating(float(right))}))
+        name = digest(number, answer)
+        rows[name] = Row(tuple(turns), id=name, group=str(number), place=name)
+    return list(rows.values())
+
+
+# ---- who proposes ------------------------------------------------------------------------------------------------
+
+Proposer = Callable[[Case, Dense], int]
+
+
+def least_sure(case: Case, _: Dense) -> int:
+    return propose(None, case.ends, case.surprise)[0].token
+
+
+def first_unlikely(case: Case, dense: Dense) -> int:
+    """The studio's `n` without a predictor; the least sure token where none is unlikely."""
+    found = (token for token, nats in enumerate(case.surprise) if nats is not None and exp(-nats) < UNLIKELY)
+    return next(found, least_sure(case, dense))
+
+
+def with_dense(weight: float, span: int) -> Proposer:
+    return lambda case, dense: propose(dense, case.ends, case.surprise, SCHEMA, weight=weight, span=span)[0].token
+
+
+def chance(case: Case) -> float:
+    """How often a token of the model's own, taken at random, is near enough."""
+    own = range(case.start, len(case.ends))
+    return sum(abs(token - case.wrong) <= NEAR for token in own) / len(own)
+
+
+def rate(found: Sequence[float], cases: Sequence[Case]) -> dict[str, float]:
+    """The mean, and its standard error over notes: cases of one note are not independent."""
+    mean = fmean(found)
+    of: dict[int, list[float]] = {}
+    for case, hit in zip(cases, found, strict=True):
+        of.setdefault(case.note, []).append(hit - mean)
+    sums = [sum(some) for some in of.values()]
+    error = stdev(sums) * sqrt(len(sums)) / len(found) if len(sums) > 1 else 0.0
+    return {"rate": mean, "error": error}
+
+
+def hits(proposer: Proposer, cases: Sequence[Case], dense: Sequence[Dense]) -> list[float]:
+    return [float(abs(proposer(case, one) - case.wrong) <= NEAR) for case, one in zip(cases, dense, strict=True)]
+
+
+# ---- stages ------------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results/proposals"))
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--notes", type=int, default=48)
+    parser.add_argument("--tune", type=int, default=16)
+    parser.add_argument("--held-out", type=int, default=32)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    train = draw("train", options.notes + options.tune, 0)
+    parts = {
+        "fit": train[: options.notes],
+        "tune": train[options.notes :],
+        "held-out": draw("held_out", options.held_out, 0),
+    }
+    cases = {name: _written(options.out / f"{name}.json", options.model, notes) for name, notes in parts.items()}
+    folder = options.out / "predictor"
+    if not (folder / "metrics.json").exists():
+        loaded = models.load(options.model, dtype="float32")
+        fit(loaded, rated(cases["fit"], parts["fit"]), SCHEMA, FIT, folder, _tell)
+    predictor = RegressionPredictor.load(folder)
+    dense = {
+        name: [predictor.dense([*case.messages, {"role": "assistant", "content": case.answer}]) for case in cases[name]]
+        for name in ("tune", "held-out")
+    }
+    grid = [(weight, span) for weight in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0) for span in (1, 2, 4, 8)]
+    tuned = {
+        f"{weight:g}, {span}": fmean(hits(with_dense(weight, span), cases["tune"], dense["tune"]))
+        for weight, span in grid
+    }
+    proposers: dict[str, Proposer] = {
+        "the least sure token": least_sure,
+        "the first token below 10 %": first_unlikely,
+        "the largest fall": with_dense(0.0, SPAN),
+        "both": with_dense(WEIGHT, SPAN),
+    }
+    held = cases["held-out"]
+    found = {"chance": rate([chance(case) for case in held], held)}
+    found |= {name: rate(hits(one, held, dense["held-out"]), held) for name, one in proposers.items()}
+    metrics = json.loads((folder / "metrics.json").read_text())["attributes"]["right"]
+    result = {
+        "cases": {name: len(some) for name, some in cases.items()},
+        "own tokens": fmean(len(case.ends) - case.start for case in held),
+        "found": found,
+        "tuned (weight, span)": tuned,
+        "predictor": {name: metrics[name] for name in ("mae", "spearman")}
+        | {"mean": metrics["baselines"]["mean"]["mae"]},
+    }
+    (options.out / "proposals.json").write_text(json.dumps(result, indent=2) + "\n")
+    for name, one in found.items():
+        print(f"{name:<30} {one['rate']:6.1%} ± {one['error']:.1%}")
+    print(json.dumps({name: value for name, value in result.items() if name != "found"}, indent=2))
+
+
+def _written(path: Path, model: str, notes: Sequence[Note]) -> list[Case]:
+    if not path.exists():
+        engine = TransformersEngine(models.load(model, dtype="float32"))
+        path.write_text(json.dumps([asdict(case) for case in write(engine, notes, 0)]))
+    return [Case(**case) for case in json.loads(path.read_text())]
+
+
+def _tell(what: str, done: int, total: int) -> None:
+    if done == total:
+        print(f"{what}: {total}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
