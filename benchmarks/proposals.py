@@ -1,6 +1,6 @@
 """Where to look: how often the proposed token is within five tokens of where the oracle steers.
 
-    python -m benchmarks.proposals [--out FOLDER] [--notes 48] [--tune 16] [--held-out 32]
+    python -m benchmarks.proposals [--out FOLDER] [--notes 24] [--tune 12] [--held-out 24]
 
 The demo's cards, written by the bundled model. After each of the oracle's corrections the model goes on to its end of
 the answer, and what it has written then is a case: the first token that the oracle would correct is the place, and what
@@ -39,13 +39,13 @@ from midcourse.trace.text import Tokenizer, place, to_text
 from midcourse.trace.tree import Message
 
 NEAR = 5
-TYPED, STEERS, TOKENS = 12, 8, 64
+TYPED, STEERS, TOKENS = 12, 4, 48
 UNLIKELY = 0.1  # the studio's own bound for `n` without a predictor
 SCHEMA = Schema(
     name="card",
     attributes=(Attribute(name="right", maximum=5, better="higher", description="How many lines are right."),),
 )
-FIT = FitSettings(epochs=3, dense=True, layers=8, batch=8, max_tokens=256, dtype="float32")
+FIT = FitSettings(epochs=3, dense=True, depth=12, batch=8, max_tokens=256, dtype="float32", checkpoint_every=10)
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/proposals"))
     parser.add_argument("--model", default="bundled")
-    parser.add_argument("--notes", type=int, default=48)
-    parser.add_argument("--tune", type=int, default=16)
-    parser.add_argument("--held-out", type=int, default=32)
+    parser.add_argument("--notes", type=int, default=24)
+    parser.add_argument("--tune", type=int, default=12)
+    parser.add_argument("--held-out", type=int, default=24)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     train = draw("train", options.notes + options.tune, 0)
@@ -180,7 +180,7 @@ def main() -> None:
     folder = options.out / "predictor"
     if not (folder / "metrics.json").exists():
         loaded = models.load(options.model, dtype="float32")
-        fit(loaded, rated(cases["fit"], parts["fit"]), SCHEMA, FIT, folder, _tell)
+        fit(loaded, rated(cases["fit"], parts["fit"]), SCHEMA, FIT, folder, _tell, resume=True)
     predictor = RegressionPredictor.load(folder)
     dense = {
         name: [predictor.dense([*case.messages, {"role": "assistant", "content": case.answer}]) for case in cases[name]]

@@ -99,6 +99,18 @@ def test_another_format_keeps_its_keys(tmp_path: Path) -> None:
         assert [turn.ratings["length"].by for turn in again.turns if turn.role == "assistant"][-1] == "toy"
 
 
+def test_it_is_free_of_the_references_faults(data: Path, tmp_path: Path) -> None:
+    """NeMo-Aligner's annotation writes over people's labels, leaves the system message out, and asks one by one."""
+    heard: list[Sequence[Conversation]] = []
+    toy.run(data, tmp_path / "out.jsonl", toy.Toy(heard.append))
+    assert max(map(len, heard)) == toy.SMALL[1]
+    before = [row["messages"][0] for row in _read(data) for one in row["messages"] if one["role"] == "assistant"]
+    seen = [conversation[0] for conversations in heard for conversation in conversations]
+    assert sum(one["role"] == "system" for one in seen) == sum(one["role"] == "system" for one in before) > 0
+    labels = [[one.get("attributes") for one in row["messages"]] for row in _read(data)]
+    assert [[one.get("attributes") for one in row["messages"]] for row in _read(tmp_path / "out.jsonl")] == labels
+
+
 def test_the_last_answer_alone(data: Path, tmp_path: Path) -> None:
     done = toy.run(data, tmp_path / "out.jsonl", turns="last")
     assert done.answers == COUNT
