@@ -155,6 +155,7 @@ class ToyEngine:
         max_tokens: int | Sequence[int],
         stop: Callable[[int, list[int]], bool] | None = None,
         top: int = 0,
+        neutral: Sequence[Sequence[int]] | None = None,
     ) -> list[Generated]:
         limits = [max_tokens] * len(prefixes) if isinstance(max_tokens, int) else max_tokens
         each = [sampling] * len(prefixes) if isinstance(sampling, Sampling) else sampling

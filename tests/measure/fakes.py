@@ -52,6 +52,7 @@ class Scripted:
         max_tokens: int | Sequence[int],
         stop: Callable[[int, list[int]], bool] | None = None,
         top: int = 0,
+        neutral: Sequence[Sequence[int]] | None = None,
     ) -> list[Generated]:
         self.calls += 1
         limits = [max_tokens] * len(prefixes) if isinstance(max_tokens, int) else max_tokens

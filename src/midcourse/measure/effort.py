@@ -14,6 +14,7 @@ from midcourse.engine.sampling import Sampling
 from midcourse.measure.check import Check, verdict
 from midcourse.measure.result import Side, Written
 from midcourse.measure.settings import MeasureSettings
+from midcourse.session.notes import asked
 from midcourse.steerers import BatchWriter, Follower, Oracle, effort, steer_batch
 from midcourse.trace.text import Tokenizer, to_text
 from midcourse.trace.tree import Trace
@@ -60,6 +61,7 @@ def answer_all(
         engine,
         [traces[n].messages for n in needed],
         [_oracle(texts[n], settings) for n in needed],
+        attributes=[asked(traces[n], tok) for n in needed],
         progress=None if progress is None else lambda count: progress(finished + count),
     )
     for n, trace in zip(needed, helped, strict=True):

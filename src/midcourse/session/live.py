@@ -93,14 +93,7 @@ class Live:
                 f"the conversation and the answer have {len(ids)} tokens, and {engine.model_name} sees "
                 f"no more than {engine.context_length}; finish the answer or go back"
             )
-        seeded = self.seeded(at, sampling)
-        neutral = None
-        if seeded.guidance != 1:
-            plain = engine.tokenizer.prompt(trace.messages)
-            if plain == list(trace.prompt):  # nothing is asked for: guidance would lead nowhere
-                seeded = replace(seeded, guidance=1.0)
-            else:
-                neutral = [*plain, *trace.answer(at)]
+        seeded, neutral = self.guided(at, self.seeded(at, sampling))
         limit = room if max_tokens is None else min(max_tokens, room)
 
         def steps(cancel: Event) -> Iterator[Step]:
@@ -113,6 +106,15 @@ class Live:
     def seeded(self, at: Point, sampling: Sampling) -> Sampling:
         """`sampling` with the seed that a run of the model has which begins, or goes on, at that place."""
         return replace(sampling, seed=sampling.seed + runs.SEED_STRIDE * runs.attempt(self.trace, at))
+
+    def guided(self, at: Point, sampling: Sampling) -> tuple[Sampling, list[int] | None]:
+        """`sampling`, and what its guidance leads away from at that place; where nothing is asked for, it has none."""
+        if sampling.guidance == 1:
+            return sampling, None
+        plain = self.engine.tokenizer.prompt(self.trace.messages)
+        if plain == list(self.trace.prompt):
+            return replace(sampling, guidance=1.0), None
+        return sampling, [*plain, *self.trace.answer(at)]
 
     def keep(self, ids: Sequence[int], logprobs: Sequence[float] | None, at: Point) -> Point:
         """Make model text that follows `at` a span and put the head at its end, which is returned. Not saved."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
-from midcourse.errors import SteerError
+from midcourse.errors import ConfigError, SteerError
 from midcourse.session.live import Live
 from midcourse.trace import Steer, Trace
 from midcourse.trace.text import Tokenizer
@@ -51,3 +51,14 @@ def asked_for(trace: Trace, tok: Tokenizer) -> bool:
     if not trace.attributes or trace.tokenizer != tok.fingerprint:
         return False
     return tok.prompt(trace.messages) != list(trace.prompt)
+
+
+def asked(trace: Trace, tok: Tokenizer) -> dict[str, float]:
+    """What a new answer in the trace's context is to be asked for: its attributes, if they make its very prompt."""
+    if not asked_for(trace, tok):
+        return {}
+    try:
+        same = tok.prompt(trace.messages, trace.attributes) == list(trace.prompt)
+    except ConfigError:  # another model's
+        return {}
+    return dict(trace.attributes) if same else {}

@@ -169,6 +169,11 @@ class Session:
         """How the model would be sampled from the head on."""
         return self.live.seeded(self.trace.head, self.sampling)
 
+    @property
+    def guided(self) -> tuple[Sampling, list[int] | None]:
+        """`seeded`, and what guidance leads away from there, if there is any."""
+        return self.live.guided(self.trace.head, self.seeded)
+
     def wrote(self, ids: Sequence[int], logprobs: Sequence[float] | None = None) -> None:
         """Take what the model wrote after the head elsewhere, such as in a batch of many answers."""
         with self.live.change() as trace:

@@ -5,7 +5,7 @@ The sessions are the same as for one answer at a time, and so are the traces: on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,8 +30,12 @@ class BatchWriter(Writer, Protocol):
         max_tokens: int | Sequence[int],
         stop: Callable[[int, list[int]], bool] | None = None,
         top: int = 0,
+        neutral: Sequence[Sequence[int]] | None = None,
     ) -> list[Generated]:
-        """Go on after each prefix until its end id, `max_tokens`, the context's end, or `stop(row, ids so far)`."""
+        """Go on after each prefix until its end id, `max_tokens`, the context's end, or `stop(row, ids so far)`.
+
+        `neutral`, parallel to them, is what guidance leads away from; rows without guidance do not look at it.
+        """
 
 
 def steer_batch(
@@ -46,20 +50,28 @@ def steer_batch(
     author: str | None = None,
     progress: Callable[[int], object] | None = None,
     known: Sequence[Generated] | None = None,
+    attributes: Sequence[Mapping[str, float]] | None = None,
 ) -> list[Trace]:
     """Answer every prompt, steered by `steerers` (one for all, or parallel to `prompts`); traces parallel to `prompts`.
 
     Answer i is sampled with `seed + i`. At most `rows` answers are written at a time. `save` is called as a session
     calls it; `progress` with the number of answers that are done, whenever that grows. An answer for which the context
     is too short stays unfinished. `known`, parallel to the first prompts or all, is what `engine.batch` gave for them
-    with the same sampling: it is read and not written again.
+    with the same sampling: it is read and not written again. `attributes`, parallel to `prompts`, are what each answer
+    is asked for.
     """
     each = list(steerers) if isinstance(steerers, Sequence) else [steerers] * len(prompts)
     assert len(each) == len(prompts), "steerers are parallel to prompts"
     keep = save or (lambda _: None)
     sessions = [
         Session.start(
-            prompt, engine, keep, sampling=replace(sampling, seed=sampling.seed + row), tags=tags, author=author
+            prompt,
+            engine,
+            keep,
+            sampling=replace(sampling, seed=sampling.seed + row),
+            tags=tags,
+            author=author,
+            attributes=None if attributes is None else attributes[row],
         )
         for row, prompt in enumerate(prompts)
     ]
@@ -127,11 +139,15 @@ def _write(engine: BatchWriter, active: Sequence[_Row]) -> None:
     runs = [_Run(row, engine) for row in active if row.attention.waiting]
     going = [run for run in runs if not run.over]
     if going:
+        guided = [run.row.session.guided for run in going]
         made = engine.batch(
             [[*run.row.ids(), *run.ids] for run in going],
-            [run.row.session.seeded for run in going],
+            [sampling for sampling, _ in guided],
             max_tokens=[run.left for run in going],
             stop=lambda number, ids: going[number].stop(ids),
+            neutral=[[*(plain or run.row.ids()), *run.ids] for run, (_, plain) in zip(going, guided, strict=True)]
+            if any(plain for _, plain in guided)
+            else None,
         )
         for run, text in zip(going, made, strict=True):
             run.stop(text.ids)  # an engine need not ask about a row's last token
