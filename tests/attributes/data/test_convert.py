@@ -15,6 +15,14 @@ def test_plain_loses_nothing(tmp_path):
     assert [(row.turns, row.id, row.group) for row in after] == [(row.turns, row.id, row.group) for row in before]
 
 
+def test_what_else_stands_in_a_row_stays(tmp_path):
+    path = written(tmp_path / "a.jsonl", flat(verbosity=1, source="web", predicted={"verbosity": 2}))
+    convert(path, HELPSTEER, Reading(), tmp_path / "plain.jsonl")
+    line = json.loads((tmp_path / "plain.jsonl").read_text())
+    assert line.keys() == {"id", "messages", "source"}
+    assert line["messages"][1]["attributes"] == {"verbosity": 1}
+
+
 def test_a_share_of_the_prompts_goes_to_a_file_of_its_own(tmp_path):
     train, held = tmp_path / "train.jsonl", tmp_path / "held.jsonl"
     found = convert(sample(), HELPSTEER, Reading(), train, held_out=held, share=0.2)
@@ -38,9 +46,13 @@ def test_nothing_is_written_where_something_is_wrong(tmp_path):
 def test_what_nemos_format_cannot_say_is_told(tmp_path):
     answer = {"role": "assistant", "content": "x", "attributes": {"quality": {"value": 2.4, "by": "judge"}}}
     asked = {"role": "user", "content": "y"}
-    line = {"messages": [asked, {"role": "assistant", "content": "x", "context": True}, asked, answer], "weight": 2}
+    line = {
+        "messages": [asked, {"role": "assistant", "content": "x", "context": True}, asked, answer],
+        "weight": 2,
+        "source": "web",
+    }
     told = []
     convert(written(tmp_path / "a.jsonl", line), OASST, Reading(), tmp_path / "n.jsonl", to="nemo", tell=told.append)
-    assert len(told) == 4
+    assert len(told) == 5
     assert all(one.startswith("1 ") for one in told)
     assert json.loads((tmp_path / "n.jsonl").read_text())["conversations"][3]["label"] == "quality:2"

@@ -116,6 +116,12 @@ def test_an_id_stands_once_in_a_file(tmp_path):
         rows(written(tmp_path / "a.jsonl", one, one))
 
 
+def test_of_two_rows_with_one_id_the_first_can_be_kept(tmp_path):
+    one, other = {"id": "x", "messages": [ASKED, _answer()]}, {"id": "x", "messages": [ASKED, ASKED, _answer()]}
+    path = written(tmp_path / "a.jsonl", one, other)
+    assert [len(entry.row.turns) for entry in read(path, HELPSTEER, skip_invalid=True)] == [2]
+
+
 def test_a_conversation_without_an_answer_only_where_asked_for(tmp_path):
     path = written(tmp_path / "a.jsonl", {"messages": [ASKED]})
     assert len(rows(path, unanswered=True)) == 1

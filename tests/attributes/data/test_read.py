@@ -1,4 +1,6 @@
+import datetime
 import gzip
+import json
 
 import pyarrow
 import pyarrow.parquet
@@ -29,6 +31,14 @@ def test_nested_messages_in_parquet(tmp_path):
     }
     pyarrow.parquet.write_table(pyarrow.Table.from_pylist([line]), tmp_path / "a.parquet")
     assert values(*rows(tmp_path / "a.parquet")) == {"verbosity": 2}
+
+
+def test_what_pandas_calls_nan_is_missing_and_times_are_texts(tmp_path):
+    line = {**flat(verbosity=float("nan"), helpfulness=2.0), "when": datetime.datetime(2026, 1, 2, 3)}
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([line]), tmp_path / "a.parquet")
+    (entry,) = read(tmp_path / "a.parquet", HELPSTEER)
+    assert values(entry.row) == {"helpfulness": 2}
+    assert json.loads(json.dumps(entry.raw, allow_nan=False))["when"].startswith("2026-01-02")
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.jsonl.gz"])

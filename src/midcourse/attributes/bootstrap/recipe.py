@@ -43,7 +43,7 @@ class BootstrapRecipe(ConditionedRecipe):
     """Ask for all other attributes at a level by chance, so that their dials go on working; otherwise leave them open.
     """
     prompts: int = Field(default=0, ge=0)
-    """Draw for so many prompts, the shortest first; 0 takes all."""
+    """Draw for so many prompts, the shortest first, and look at as many held-out ones; 0 takes all."""
     samples: int = Field(default=4, ge=1, le=1000)
     """Answers drawn for each prompt in a round."""
     temperature: float = Field(default=0.8, gt=0)

@@ -100,7 +100,7 @@ class _Run:
         self.load, self.predictor, self.judge = load, predictor, judge
         self.rows, self.recipe, self.output, self.progress, self.stop = rows, recipe, output, progress, stop
         self.prompts = asking.prompts(rows, recipe.prompts)
-        self.looks = asking.prompts(held_out)
+        self.looks = asking.prompts(held_out, recipe.prompts)
         self.goal: dict[str, float] = {}
 
     def __call__(self) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from midcourse.atomic import writing
 from midcourse.attributes.data import nemo, plain
-from midcourse.attributes.data.read import Paths, read
+from midcourse.attributes.data.read import Entry, Paths, read
 from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.data.split import held_out as chosen
 from midcourse.attributes.data.summary import Summary
-from midcourse.attributes.rows import Row
 from midcourse.attributes.schema import Schema
 from midcourse.errors import UserError
 
@@ -63,15 +62,17 @@ def convert(
             found["held_out" if here else "rows"].add(entry.row)
             target_file = other if here else file
             if target_file is not None:
-                target_file.write(json.dumps(_dumped(entry.row, schema, to, lost), ensure_ascii=False) + "\n")
+                target_file.write(json.dumps(_dumped(entry, schema, to, lost), ensure_ascii=False) + "\n")
     for what, count in lost.items():
         tell(f"{count:,} {what}")
     return found
 
 
-def _dumped(row: Row, schema: Schema, to: To, lost: Counter[str]) -> dict[str, Any]:
+def _dumped(entry: Entry, schema: Schema, to: To, lost: Counter[str]) -> dict[str, Any]:
+    row = entry.row
     if to == "plain":
-        return plain.dump(row)
+        return {**plain.dump(row), **entry.more}
+    lost["rows lose what else stands in them"] += bool(entry.more)
     for turn in row.turns:
         lost["values were not on a step of their scale, and are written as the nearest"] += sum(
             schema[name].snap(rating.value) != rating.value for name, rating in turn.ratings.items()

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from midcourse.attributes.data.line import Draft, Line
+from midcourse.attributes.data.line import PREDICTED, Draft, Line
 from midcourse.attributes.rows import Turn
 
+KEYS = ("prompt", "response", "system", "weight", *PREDICTED)
 _TURN = re.compile(r"\n?<extra_id_1>(User|Assistant)\n")
 
 

@@ -20,6 +20,7 @@ from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.rows import HUMAN, Rating, Turn
 from midcourse.attributes.schema import Attribute, Schema
 
+PREDICTED = ("predicted", "predicted_deviation", "predicted_by", "human_rated")  # what annotation writes
 ROLES = ("system", "user", "assistant")
 
 

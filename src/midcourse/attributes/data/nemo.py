@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from midcourse.attributes.data.line import Draft, Line
+from midcourse.attributes.data.line import PREDICTED, Draft, Line
 from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema, written
 from midcourse.errors import UserError
 
 MISSING = -100
+KEYS = ("conversations", "system", "mask", "type", "weight", *PREDICTED)
 _USERS = ("user", "human", "prompter")
 _ASSISTANTS = ("assistant", "gpt", "bot", "model", "chatbot")
 
@@ -36,7 +37,7 @@ def drafts(line: Line) -> list[Draft]:
     system = line.text(line.raw, "system") if line.raw.get("system") else ""
     turns = [Turn("system", system)] if system else []
     turns += [_turn(line, turn, mask, f"conversations[{number}]") for number, turn in enumerate(said)]
-    predicted = {key: value for key, value in line.raw.items() if key.startswith("predicted")}
+    predicted = {key: line.raw[key] for key in PREDICTED if key in line.raw}
     if predicted and turns[-1].role == "assistant" and isinstance(said[-1], dict):
         own = {key: value for key, value in said[-1].items() if value is not None}  # Parquet has all keys everywhere
         turns[-1] = _turn(line, {**predicted, **own}, mask, f"conversations[{len(said) - 1}]")

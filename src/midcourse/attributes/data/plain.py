@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from midcourse.attributes.data.line import ROLES, Draft, Line
+from midcourse.attributes.data.line import PREDICTED, ROLES, Draft, Line
 from midcourse.attributes.rows import HUMAN, Rating, Row, Turn, group_of
 
-_PREDICTED = ("predicted", "predicted_deviation", "predicted_by")
-_KEYS = ("messages", "attributes", "id", "group", "weight", *_PREDICTED)
-_TURN_KEYS = ("role", "content", "attributes", "context", *_PREDICTED)
+KEYS = ("messages", "attributes", "id", "group", "weight", *PREDICTED)
+_TURN_KEYS = ("role", "content", "attributes", "context", *PREDICTED)
 
 
 def looks(raw: dict[str, Any]) -> bool:
@@ -29,7 +28,7 @@ def looks(raw: dict[str, Any]) -> bool:
 def drafts(line: Line) -> list[Draft]:
     """The row of the object."""
     raw = line.raw
-    line.known(raw, _KEYS)
+    line.known(raw, KEYS)
     messages = raw.get("messages")
     if not isinstance(messages, list) or not messages:
         line.flaw("messages", "should be a list of messages")
@@ -65,7 +64,7 @@ def _turn(line: Line, message: object, place: str) -> Turn:
 
 def _last(line: Line, message: object) -> object:
     """The last message with what stands beside `messages`, which is about it."""
-    beside, predicted = line.raw.get("attributes"), {key: line.raw[key] for key in _PREDICTED if key in line.raw}
+    beside, predicted = line.raw.get("attributes"), {key: line.raw[key] for key in PREDICTED if key in line.raw}
     if not isinstance(message, dict) or not (beside or predicted):
         return message
     own = message.get("attributes") or {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -37,13 +37,15 @@ Paths = Path | str | Sequence[Path | str]
 class Entry:
     """A row, and `raw`: the object as it was read; where it gives several rows, this row in the plain format.
 
-    `line` is 1-based, in `path`; in a Parquet file it is the row.
+    `line` is 1-based, in `path`; in a Parquet file it is the row. `more` are the keys of `raw` that say nothing of the
+    row.
     """
 
     raw: dict[str, Any]
     row: Row
     path: Path
     line: int
+    more: dict[str, Any] = field(default_factory=dict)
 
 
 def read(
@@ -94,16 +96,7 @@ def check(
     count, told = 0, Counter[str]()
     for path in files:
         file = _File(path, schema, reading)
-        ids: dict[int, int] = {}
-        found = 0
-        for entry in file.entries():
-            found += 1
-            if (
-                entry.raw.get("id") is not None
-                and (first := ids.setdefault(hash(entry.row.id), entry.line)) != entry.line
-            ):
-                message = f"is the id of line {first} already"
-                file.problems.append(Problem(str(path), message, entry.line, "id"))
+        found = sum(1 for _ in file.entries())
         if not found and not file.problems:
             file.problems.append(Problem(str(path), f"there is no row in it{file.why}"))
         if file.more:
@@ -127,6 +120,7 @@ class _File:
         self.problems: list[Problem] = []
         self.more = 0
         self.notes: Counter[str] = Counter()
+        self.ids: dict[int, int] = {}  # hashes of the ids that the file gives, and their lines
         self.format: ModuleType | None = FORMATS.get(reading.format)
 
     @property
@@ -167,15 +161,25 @@ class _File:
 
     def _placed(self, drafts: Sequence[Draft], line: int) -> Iterator[Entry]:
         for number, draft in enumerate(drafts):
+            if draft.id and (first := self.ids.setdefault(hash(draft.id), line)) != line:
+                self._wrong(Problem(str(self.path), f"is the id of line {first} already", line, "id"))
+                continue
             place = f"{self.path}:{line}" + (f".{number + 1}" if len(drafts) > 1 else "")
             row = Row(
                 turns=draft.turns,
-                id=draft.id or place.rpartition("/")[2],
+                id=draft.id or f"{self.path.name}{place.removeprefix(str(self.path))}",
                 group=draft.group or group_of(draft.turns),
                 place=place,
                 weight=draft.weight,
             )
-            yield Entry(draft.raw if draft.raw is not None else plain.dump(row), row, self.path, line)
+            raw = draft.raw if draft.raw is not None else plain.dump(row)
+            yield Entry(raw, row, self.path, line, {} if draft.raw is None else self._more(raw))
+
+    def _more(self, raw: dict[str, Any]) -> dict[str, Any]:
+        known, rename = getattr(self.format, "KEYS", ()), self.reading.rename
+        return {
+            key: value for key, value in raw.items() if key not in known and rename.get(key, key) not in self.schema
+        }
 
     def _wrong(self, problem: Problem) -> None:
         if len(self.problems) < SHOWN:

@@ -6,6 +6,7 @@ Nothing is held but the object that is looked at (of Parquet, a few hundred rows
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,17 @@ def _parquet(path: Path) -> Iterator[Record]:
             for batch in file.iter_batches(batch_size=ROWS):
                 for row in batch.to_pylist():
                     number += 1
-                    yield Record(number, row)
+                    yield Record(number, _json(row))
     except pyarrow.ArrowException as error:
         raise InputErrors([Problem(str(path), f"is no Parquet file that can be read: {error}")]) from error
+
+
+def _json(value: Any) -> Any:
+    """`value` as JSON lines would have it: what pandas calls NaN is missing, times and the like are texts."""
+    if isinstance(value, dict):
+        return {key: _json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
