@@ -58,7 +58,7 @@ def steered(studio: Studio) -> str:
 def composer(tab: Tab, studio: Studio) -> None:
     tab.go("#/steer")
     expect(tab.page.get_by_role("heading", name="What should the model write?")).to_be_visible(timeout=WAIT)
-    for part in tab.page.locator("main details > summary").all():
+    for part in tab.page.locator("main details > summary:visible").all():
         part.click()
 
 
