@@ -138,6 +138,11 @@ def test_some_lower_layers_alone(base: Path, tmp_path: Path, options: dict[str, 
         _fit(base, tmp_path, depth=9, **options)
 
 
+def test_labels_of_another_fitting_have_another_name(base: Path, tmp_path: Path) -> None:
+    one, again, other = (_fit(base, tmp_path / str(n), epochs=0, seed=n // 2, checkpoint_every=n) for n in range(3))
+    assert one.predictor.name == again.predictor.name != other.predictor.name
+
+
 def test_all_weights(base: Path, tmp_path: Path) -> None:
     done = _fit(base, tmp_path, full=True, epochs=1, learning_rate=1e-3)
     again = load(str(tmp_path))

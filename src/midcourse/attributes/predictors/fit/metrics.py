@@ -115,14 +115,14 @@ def straight(x_N: Tensor, y_N: Tensor) -> tuple[float, float]:
 
 def calibration(values_N: Tensor, labels_N: Tensor) -> list[Json]:
     """Bins of about equal counts, lowest predictions first; equal predictions share a bin."""
-    order = values_N.argsort(stable=True)
-    size = math.ceil(len(order) / min(BINS, max(1, len(order) // 4)))
-    bins: list[list[int]] = []
-    for place in order.tolist():
-        if bins and (len(bins[-1]) < size or values_N[bins[-1][-1]] == values_N[place]):
-            bins[-1].append(place)
-        else:
-            bins.append([place])
+    order = values_N.argsort(stable=True).tolist()
+    count = min(BINS, max(1, len(order) // 4))
+    bins: list[list[int]] = [[]]
+    for number, place in enumerate(order):
+        full = number >= round(len(order) * len(bins) / count)
+        if full and values_N[bins[-1][-1]] != values_N[place]:
+            bins.append([])
+        bins[-1].append(place)
     found = []
     for places in bins:
         labels = labels_N[places]

@@ -30,7 +30,7 @@ from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.fit.trunk import Tell, Trunk, check
 from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.predictors.regression import About, RegressionPredictor
-from midcourse.attributes.rows import Row
+from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.schema import Schema
 from midcourse.errors import UserError
 from midcourse.learn.run import checkpoints
@@ -73,8 +73,8 @@ def fit(
 
     `loaded`, a model without an adapter, is changed in place. `held_out` are rows to measure on, beside those that
     `settings.hold_out` takes from `rows`. `name` is what the labels are marked with; by default the schema's name and
-    eight digits of what it was fitted on. `resume` goes on from the last checkpoint in `output`, if there is one.
-    `tell` hears what is done, how much of it, and how much there is.
+    eight digits of what it was fitted on, and how. `resume` goes on from the last checkpoint in `output`, if there is
+    one. `tell` hears what is done, how much of it, and how much there is.
 
     Raises `Stopped`, `UserError` where nothing is rated, `InputErrors` for values outside their range, `ConfigError`
     where another run is to be resumed, `TrainingError` where the loss is not finite.
@@ -122,7 +122,9 @@ class _Run:
         self.table = self._table(trained)
         self.held = self._table(held)
         self.data = _data(self.table)
-        self.name = name or f"{schema.name}-{self.data[:8]}"
+        outside = {"checkpoint_every", "keep_checkpoints", "batch_tokens"}
+        how = (Path(loaded.name).name, settings.model_dump(mode="json", exclude=outside), self.data)
+        self.name = name or f"{schema.name}-{digest(how)[:8]}"
         self.notices: list[str] = []
         self.seconds: dict[str, float] = {}
 
@@ -253,8 +255,8 @@ def _linear(loaded: Loaded, lowest: int) -> list[str]:
 
 def _data(some: Table) -> str:
     """A digest of everything that is trained on."""
-    digest = hashlib.blake2b(digest_size=16)
+    found = hashlib.blake2b(digest_size=16)
     for one in some.encoded:
-        digest.update(repr((one.ids, one.start, one.length)).encode())
-    digest.update(repr((some.labels_NA.tolist(), some.weight_N.tolist())).encode())
-    return digest.hexdigest()
+        found.update(repr((one.ids, one.start, one.length)).encode())
+    found.update(repr((some.labels_NA.tolist(), some.weight_N.tolist())).encode())
+    return found.hexdigest()
