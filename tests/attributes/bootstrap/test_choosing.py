@@ -131,3 +131,8 @@ def test_a_gain_is_counted_prompt_by_prompt() -> None:
     assert error([1.0, 3.0]) == pytest.approx(1.0)
     with pytest.raises(UserError, match="two are needed"):
         gain([0.1, None], [0.2, 0.2])
+
+
+def test_rounds_go_on_from_one_adapter() -> None:
+    with pytest.raises(ValueError, match="fresh: rounds go on"):
+        BootstrapRecipe(fresh=True)

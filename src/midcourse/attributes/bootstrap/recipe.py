@@ -5,17 +5,19 @@ Importing this brings no torch: `--help` needs the fields only.
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from midcourse.attributes.train.recipe import ABSENT as ABSENT_IN_TRAINING
 from midcourse.attributes.train.recipe import TOPICS as TRAINING
 from midcourse.attributes.train.recipe import ConditionedRecipe
 
-TOPICS = {**TRAINING, "predictor": "Bootstrapping"}
-# What the model's own dials decide, besides what is about steers.
-ABSENT = ABSENT_IN_TRAINING | {"attributes", "way", "line", "unrated", "labels"}
+TOPICS = {"data": TRAINING["data"], "predictor": "Bootstrapping", **TRAINING}
+# What the model's own dials decide, and what a round does by itself, besides what is about steers.
+ABSENT = ABSENT_IN_TRAINING | {
+    "attributes", "way", "line", "unrated", "labels", "full", "fresh", "eval_every", "patience", "keep_best",
+}  # fmt: skip
 
 
 class BootstrapRecipe(ConditionedRecipe):
@@ -23,6 +25,12 @@ class BootstrapRecipe(ConditionedRecipe):
 
     PLACES: ClassVar[tuple[str, ...]] = (*ConditionedRecipe.PLACES, "predictor", "judge")
 
+    data: str | None = Field(default=None, min_length=1)
+    """Conversations whose prompts are answered; their rated answers are trained on, too (`replay`)."""
+    held_out: str | None = Field(default=None, min_length=1)
+    """Conversations on whose prompts rounds are measured; otherwise `share` of the data."""
+    adapter: str | None = Field(default=None, min_length=1)
+    """The adapter that has learned to be told attributes, if the model has not; rounds train it on."""
     share: float = Field(default=0.2, ge=0, lt=1)
     """Share of the prompts that are not trained on: there it is measured whether a round has gained anything."""
     epochs: int = Field(default=1, ge=1)
@@ -67,6 +75,12 @@ class BootstrapRecipe(ConditionedRecipe):
     least: float = Field(default=1.0, ge=0)
     """A round must gain more than so many standard errors over the one before it; otherwise it is dropped, and the
     last one that gained is the result."""
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        if odd := [name for name in ("full", "fresh") if getattr(self, name)]:
+            raise ValueError(f"{' and '.join(odd)}: rounds go on from one adapter, which has the dials")
+        return self
 
     @property
     def conditioned(self) -> ConditionedRecipe:

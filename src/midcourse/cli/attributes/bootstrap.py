@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from midcourse import config as configuration
 from midcourse.atomic import possible
 from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
+from midcourse.attributes.predictors.judge import JudgeSettings
 from midcourse.cli.attributes.annotate import KEY
-from midcourse.cli.attributes.annotate import Flags as JudgeFlags
 from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
 from midcourse.cli.signals import stopping
@@ -26,9 +26,11 @@ Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
 
-    Flags = BootstrapRecipe
+    Flags, JudgeFlags = BootstrapRecipe, JudgeSettings
 else:
     Flags = flags(BootstrapRecipe, TOPICS, absent=ABSENT)
+    names = {name: f"--judge-{name.replace('_', '-')}" for name in JudgeSettings.model_fields}
+    JudgeFlags = flags(JudgeSettings, {"samples": "Judge"}, names=names)
 
 
 def bootstrap(
