@@ -26,7 +26,8 @@ Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
 
-    Flags, JudgeFlags = BootstrapRecipe, JudgeSettings
+    Flags = BootstrapRecipe
+    JudgeFlags = JudgeSettings
 else:
     Flags = flags(BootstrapRecipe, TOPICS, absent=ABSENT)
     names = {name: f"--judge-{name.replace('_', '-')}" for name in JudgeSettings.model_fields}
