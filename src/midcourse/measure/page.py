@@ -30,11 +30,13 @@ from midcourse.measure.words import Stat
 
 
 class Table(NamedTuple):
-    """Rows of words, the first of each naming it. `best` are places (0-based) of rows that stand out."""
+    """Rows of words, the first of each naming it. `best` are places (0-based) of rows that stand out, `prose` those of
+    columns that hold whole texts."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
     best: Sequence[int] = ()
+    prose: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ def _example(shown: Shown, place: int) -> Section:
                 ]
                 for asked, judged, tokens, text in shown.answers
             ],
+            prose=[3],
         ),
     )
 

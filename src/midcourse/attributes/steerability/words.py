@@ -101,7 +101,7 @@ def notes(result: Steerability) -> list[str]:
 
 def signed(value: float | None) -> str:
     """A change with its sign."""
-    return DASH if value is None else ("+" if value > 0 else "") + number(value, 2)
+    return DASH if value is None else ("+" if value >= 0.005 else "") + number(value, 2)
 
 
 def _plain(value: Mean | None) -> str:
