@@ -48,7 +48,7 @@ def test_from_rated_answers_to_measured_dials(
     measured = Steerability.read(out / "measured" / "steerability.json")
     assert measured.judge == "examiner"
     assert measured.judges == ["teacher"]
-    assert {one.guidance for one in measured.curves} == {1.0, 2.0}
+    assert {one.guidance for one in measured.curves} == {1.0, 2.5}
     assert {one.beside for one in measured.curves} == {None, "complexity"}
     for adapter in ("dials", "refine"):
         manifest = Manifest.read(out / adapter)
@@ -58,9 +58,9 @@ def test_from_rated_answers_to_measured_dials(
     assert list(done["seconds"]) == [
         "rows", "teacher", "examiner", "annotate", "dials", "measured", "bootstrap", "refine", "after",
     ]  # fmt: skip
-    kept = {name: _lines(out / f"{name}.jsonl") for name in ("rated", "held-out", "annotated")}
+    kept = {name: _lines(out / f"{name}.jsonl") for name in ("rated", "held-out", "unrated-annotated")}
     assert not {row["id"] for row in kept["rated"]} & {row["id"] for row in kept["held-out"]}
-    assert {row["predicted_by"] for row in kept["annotated"]} == {"teacher"}
+    assert {row["predicted_by"] for row in kept["unrated-annotated"]} == {"teacher"}
 
 
 def _lines(path: Path) -> list[Any]:

@@ -5,8 +5,8 @@ Its stages, each in a folder of the output and each done once (`stages.py`):
 1. rows: short ones, in three parts by prompt (`data.py`)
 2. teacher: a predictor fitted on the rated part, which gives labels from now on
 3. examiner: another one fitted on the held-out part, at another depth of the backbone, which gives none
-4. annotate: the teacher rates the part whose ratings are hidden
-5. dials: conditioned fine-tuning on both
+4. annotate: the teacher rates the part whose ratings are hidden, and beginnings of answers
+5. dials: conditioned fine-tuning on all of these
 6. measured: requested against obtained on held-out prompts, judged by the examiner, with and without guidance
 7. bootstrap: answers at the best attributes, rated by the teacher, train the dials on
 8. refine: one iteration of SteerLM 2.0 after that
@@ -26,7 +26,7 @@ from typing import Any
 from midcourse import models
 from midcourse.atomic import writing
 from midcourse.attributes.data import rows as read
-from midcourse.attributes.data.settings import Reading
+from midcourse.attributes.data.settings import Predicted, Reading
 from midcourse.attributes.predictors.predictor import Predictor
 from midcourse.attributes.rows import Row
 from midcourse.attributes.schema import Schema
@@ -113,6 +113,7 @@ class _Demo:
         data.write(self.output / "rated.jsonl", parts.rated)
         data.write(self.output / "hidden.jsonl", parts.hidden)
         data.write(self.output / "unrated.jsonl", data.unrated(parts.hidden))
+        data.write(self.output / "beginnings.jsonl", data.beginnings(parts.rated))
         data.write(self.output / "held-out.jsonl", parts.held_out)
         counts = {name: len(getattr(parts, name)) for name in ("rated", "hidden", "held_out")}
         prompts = {name: len({row.group for row in getattr(parts, name)}) for name in counts}
@@ -180,9 +181,14 @@ class _Demo:
         from midcourse.attributes.annotate.run import annotate
 
         teacher = self._judge("teacher")
-        files, out = [self.output / "unrated.jsonl"], self.output / "annotated.jsonl"
-        annotate(teacher, files, out, len(self._part("unrated")), report=self.say)
-        said = {row.id: row.last.ratings for row in self._part("annotated")}
+        for part in ("unrated", "rated", "beginnings"):
+            out = self.output / f"{part}-annotated.jsonl"
+            count = len(self._part(part))
+            annotate(
+                teacher, [self.output / f"{part}.jsonl"], out, count,
+                report=lambda what, done, total, part=part: self.say(f"{part}: {what}", done, total),  # type: ignore[misc]
+            )  # fmt: skip
+        said = {row.id: row.last.ratings for row in self._part("unrated-annotated")}
         errors: dict[str, list[float]] = {}
         for row in self._part("hidden"):
             for name, one in row.last.ratings.items():
@@ -200,15 +206,18 @@ class _Demo:
         from midcourse.attributes.train.run import train
 
         settings = self.settings
-        annotated = round(settings.rows * settings.unrated)
-        chosen = [
-            *data.contrasting(self._part("rated"), settings.dial, settings.rows - annotated, settings.seed),
-            *data.contrasting(self._part("annotated"), settings.dial, annotated, settings.seed),
-        ]
+        rated, dial = self._part("rated"), settings.dial
+        base = data.ends([*rated, *self._part("unrated-annotated")], dial, settings.rows, settings.seed)
+        parts = data.anchored(
+            self._part("beginnings-annotated"), self._part("rated-annotated", "replace"), rated, self.schema
+        )
+        mine = {row.id for row in base}
+        chosen = [*base, *(row for row in parts if row.id.rpartition("~")[0] in mine)]
         recipe = ConditionedRecipe(
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,
             batch=settings.batch,
+            way=settings.way,
             drop_each=settings.drop_each,
             jitter=settings.jitter,
             normalise="answer",
@@ -323,8 +332,8 @@ class _Demo:
 
     # ---- pieces ----------------------------------------------------------------------------------------------------
 
-    def _part(self, name: str) -> list[Row]:
-        return read(self.output / f"{name}.jsonl", self.schema, Reading(unanswered=True))
+    def _part(self, name: str, predicted: Predicted = "fill") -> list[Row]:
+        return read(self.output / f"{name}.jsonl", self.schema, Reading(unanswered=True, predicted=predicted))
 
     def _judge(self, name: str) -> Predictor:
         from midcourse.attributes.predictors.load import load
