@@ -71,7 +71,7 @@ def unrated(rows: Iterable[Row]) -> list[Row]:
 
 
 def ends(rows: Sequence[Row], name: str, count: int, seed: int) -> list[Row]:
-    """`count` of `rows`, by content: two thirds with the highest values of the attribute `name`, one with the lowest."""
+    """`count` of `rows`, by content: two thirds with the highest values of `name`, one with the lowest."""
     rated = [row for row in rows if name in row.last.ratings]
     order = sorted(rated, key=lambda row: (row.last.ratings[name].value, digest(seed, row.messages)))
     low = order[: count // 3]
