@@ -43,14 +43,28 @@ def switched_off(model: Any) -> Iterator[None]:
 def lora_layers(model: Any) -> list[Any]:
     """The layers whose LoRA can be folded; none if any of the active ones cannot."""
     from peft.tuners.lora import Linear
+    from peft.tuners.trainable_tokens import TrainableTokensLayer
     from peft.tuners.tuners_utils import BaseTunerLayer
 
-    layers = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    found = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
+    layers = [layer for layer in found if type(layer) is not TrainableTokensLayer or not layer.merged]
     plain = all(
         type(layer) is Linear and not layer.disable_adapters and not layer.merged and not layer.lora_variant
         for layer in layers
     )
     return layers if plain else []
+
+
+@contextmanager
+def without_lora(layers: Sequence[Any]) -> Iterator[None]:
+    """These layers are switched off, and nothing else is."""
+    for layer in layers:
+        layer._disable_adapters = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer._disable_adapters = False
 
 
 def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
@@ -64,8 +78,13 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     where = folder(adapter)
     if (why := why_not(loaded, adapter)) is not None:
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
-    told = manifest(where, loaded.tokenizer, adapter)
     first = not loaded.has_adapter
+    if not first and (special(where) or _token_layers(loaded.model)):
+        raise ModelError(
+            f"the adapter {adapter} cannot be put beside another: one of them is told attributes by special tokens, "
+            "and such an adapter has its model for itself; start with it, or with the other one"
+        )
+    told = manifest(where, loaded.tokenizer, adapter)
     try:
         with _peft_quiet():
             if first:
@@ -91,6 +110,7 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
         )
     loaded.model = model.eval()
     if first:
+        put_tokens(model)
         loaded.adapter = adapter
         loaded.tell(told or loaded.own)
         loaded.changed()
@@ -104,8 +124,63 @@ def manifest(where: Path, tokenizer: HFTokenizer, name: str) -> Manifest | None:
     found = Manifest.read(where)
     if found is None or found.conditioning is None:
         return None
+    if tokenizer.extended(found.conditioning.special) is not tokenizer:
+        raise ModelError(
+            f"{name} is told attributes by special tokens, which a model has only where it is loaded with it: "
+            "start with it (--adapter)"
+        )
     found.check(tokenizer.fingerprint, name)
     return found
+
+
+def special(where: Path) -> tuple[str, ...]:
+    """The special tokens by which the adapter in the folder `where` is told attributes; none if it is told otherwise.
+
+    Raises `ConfigError` where its `attributes.json` is damaged.
+    """
+    found = Manifest.read(where)
+    return () if found is None or found.conditioning is None else found.conditioning.special
+
+
+def extend(loaded: Loaded, tokenizer: HFTokenizer) -> None:
+    """Give the model a tokenizer that has more tokens than the one it was made with, and embeddings for them.
+
+    New embeddings are the mean of the others, until an adapter brings its own or they are trained.
+    """
+    import torch
+
+    loaded.tokenizer = tokenizer
+    model = loaded.model
+    before = model.get_input_embeddings().weight.shape[0]
+    if len(tokenizer.tokenizer) <= before:
+        return  # many vocabularies are padded
+    model.resize_token_embeddings(len(tokenizer.tokenizer), mean_resizing=False)
+    with torch.no_grad():
+        for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
+            weight = layer.weight
+            weight[before:] = weight[:before].float().mean(0).to(weight.dtype)
+            if getattr(layer, "bias", None) is not None:
+                layer.bias[before:] = 0
+    model.requires_grad_(False)
+    loaded.changed()
+
+
+def put_tokens(model: Any, *, back: bool = False) -> None:
+    """Put an adapter's token embeddings into the matrix, where they cost nothing; `back` again to be trained.
+
+    PEFT otherwise copies the whole matrix in each pass, once for the input and once for the output.
+    """
+    for layer in _token_layers(model):
+        if layer.merged and back:
+            layer.unmerge()
+        elif not layer.merged and not back and not layer.disable_adapters:
+            layer.merge()
+
+
+def _token_layers(model: Any) -> list[Any]:
+    from peft.tuners.trainable_tokens import TrainableTokensLayer
+
+    return [layer for layer in model.modules() if type(layer) is TrainableTokensLayer]
 
 
 def conditioning(where: Path, tokenizer: HFTokenizer, name: str) -> Conditioning | None:
@@ -205,12 +280,14 @@ def add_lora(
 ) -> Loaded:
     """Give the model a LoRA adapter (arXiv 2106.09685) that wants gradients; it starts as the identity.
 
-    `targets` are names of modules, or `ALL_LINEAR` alone. A model that has an adapter keeps it, and that one is trained
-    on. Raises `ModelError` when one of `targets` names no layer.
+    `targets` are names of modules, or `ALL_LINEAR` alone. Special tokens by which the model is to be told attributes
+    are trained as well. A model that has an adapter keeps it, and that one is trained on.
+    Raises `ModelError` when one of `targets` names no layer.
     """
     if loaded.has_adapter:
+        put_tokens(loaded.model, back=True)
         for name, parameter in loaded.model.named_parameters():
-            if ".lora_" in name:
+            if ".lora_" in name or "trainable_tokens_delta" in name:
                 parameter.requires_grad_(True)
         return loaded
     from peft import LoraConfig, get_peft_model
@@ -224,6 +301,7 @@ def add_lora(
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=ALL_LINEAR if everything else list(targets),
+        trainable_token_indices=_own_tokens(loaded) or None,
         task_type="CAUSAL_LM",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in loaded.model.modules()),  # GPT-2's layers
     )
@@ -235,6 +313,15 @@ def add_lora(
     loaded.model, loaded.adapter = model.eval(), "new"
     loaded.changed()
     return loaded
+
+
+def _own_tokens(loaded: Loaded) -> list[int]:
+    """The tokens by which the model is to be told attributes, and does not know by itself."""
+    told = loaded.tokenizer.conditioning
+    if told is None or (loaded.own is not None and loaded.own.conditioning == told):
+        return []
+    ids: list[int] = loaded.tokenizer.tokenizer.convert_tokens_to_ids(list(told.special))
+    return ids
 
 
 def _known(targets: Sequence[str], loaded: Loaded) -> None:
@@ -272,6 +359,9 @@ def save(loaded: Loaded, where: Path, weights: dict[str, Any] | None = None) -> 
                 loaded.tokenizer.tokenizer.save_pretrained(part)
             if loaded.manifest is not None:
                 loaded.manifest.write(part)
+            told = loaded.tokenizer.conditioning
+            if told is not None and told.special:
+                loaded.tokenizer.tokenizer.save_pretrained(part)  # transformers and PEFT find the tokens there
             # the configuration last: with it the folder becomes a model
             for path in sorted(part.iterdir(), key=lambda path: path.name.endswith("config.json")):
                 shutil.move(path, where / path.name)

@@ -23,7 +23,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled, quantized
-from midcourse.adapters import add_lora, attach, folder, lora_layers, manifest, save, switched_off
+from midcourse.adapters import (
+    add_lora,
+    attach,
+    extend,
+    folder,
+    lora_layers,
+    manifest,
+    put_tokens,
+    save,
+    special,
+    switched_off,
+    without_lora,
+)
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
 
@@ -83,6 +95,7 @@ class Loaded:
             with switched_off(self.model):
                 yield
         finally:
+            put_tokens(self.model)
             self.changed()
 
     @contextmanager
@@ -101,7 +114,7 @@ class Loaded:
             for layer, weight in zip(layers, kept, strict=True):
                 added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in layer.active_adapters)
                 layer.get_base_layer().weight.data = weight + added
-            with switched_off(self.model):
+            with without_lora(layers):
                 yield
         finally:
             for layer, weight in zip(layers, kept, strict=True):
@@ -150,15 +163,22 @@ def load_tokenizer(name: str, adapter: str | None = None) -> HFTokenizer:
 
     It knows how the model, or the adapter, is told attributes, if it has learned to be.
     """
+    return _told(resolve(name), name, adapter)[0]
+
+
+def _told(where: str, name: str, adapter: str | None) -> tuple[HFTokenizer, Manifest | None, Manifest | None]:
+    """The tokenizer, with the special tokens of an adapter that is told by those; what the model by itself and what it
+    with the adapter can be told."""
     from midcourse.tokenizer import HFTokenizer
 
-    where = resolve(name)
     tokenizer = HFTokenizer(_tokenizer(where, name), _end_ids(where))
-    found = _own(where, tokenizer, name)
+    found = own = _own(where, tokenizer, name)
     if adapter is not None:
-        found = manifest(folder(adapter), tokenizer, adapter) or found
+        place = folder(adapter)
+        tokenizer = tokenizer.extended(special(place))
+        found = manifest(place, tokenizer, adapter) or own
     tokenizer.conditioning = None if found is None else found.conditioning
-    return tokenizer
+    return tokenizer, own, found
 
 
 def _own(where: str, tokenizer: HFTokenizer, name: str) -> Manifest | None:
@@ -260,7 +280,7 @@ def load(
     if quantize is not None:
         options["quantization_config"], options["device_map"] = quantized.config(quantize, dtype_), {"": device_}
         options["dtype"] = dtype_ = torch.float32
-    tokenizer = load_tokenizer(where)
+    tokenizer, own, _ = _told(where, name, adapter)
     quiet = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
@@ -292,8 +312,9 @@ def load(
         attention,
         _context_length(config),
     )
-    loaded.own = _own(where, tokenizer, name)
-    loaded.tell(loaded.own)
+    extend(loaded, tokenizer)
+    loaded.own = own
+    loaded.tell(own)
     if adapter is not None:
         attach(loaded, adapter)
     assert not torch.is_inference_mode_enabled(), "weights made in inference mode cannot be trained"

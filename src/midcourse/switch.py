@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from midcourse.adapters import attach, folder, manifest
+from midcourse.adapters import attach, folder, manifest, put_tokens
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.models import Loaded
@@ -101,11 +101,13 @@ class Switch:
     def _set_thoroughly(self, key: str | None) -> None:
         """PEFT's own way: it also looks at every parameter, to say which of them are to be trained."""
         model: Any = self._loaded.model
+        put_tokens(model, back=True)
         if key is None:
             model.base_model.disable_adapter_layers()
         else:
             model.base_model.enable_adapter_layers()
             model.set_adapter(key, inference_mode=True)
+            put_tokens(model)
         model.requires_grad_(False)
 
 

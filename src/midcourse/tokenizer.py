@@ -9,6 +9,7 @@ Importing this module imports neither torch nor transformers: the caller brings 
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,7 @@ class HFTokenizer:
         self, tokenizer: PreTrainedTokenizerBase, ends: GenerationConfig | Iterable[int] | int | None = None
     ) -> None:
         self.tokenizer = tokenizer
+        self._ends = ends
         self.conditioning: Conditioning | None = None  # how this model is told attributes, if it has learned to be
         self._system: bool | None = None  # whether the chat template writes a system message; None: not tried yet
         self._codec = codec(tokenizer)
@@ -56,6 +58,15 @@ class HFTokenizer:
             )
         self.end_id: int = last
         self.end_ids: frozenset[int] = frozenset(named | {last} | ({tokenizer.eos_token_id} - {None}))
+
+    def extended(self, tokens: Sequence[str]) -> HFTokenizer:
+        """This tokenizer with more special tokens, behind all others; itself if it has them already."""
+        known = self.tokenizer.get_vocab()
+        if all(token in known for token in tokens):
+            return self
+        wider = copy.deepcopy(self.tokenizer)
+        wider.add_tokens(list(tokens), special_tokens=True)
+        return HFTokenizer(wider, self._ends)
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text` in the middle of a text: no prefix space, no special tokens.

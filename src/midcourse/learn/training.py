@@ -130,6 +130,8 @@ def _running(
             yield _Run(loaded, settings, output, progress, origins or {}, recorded or {}, stop or Stop())
         finally:
             loaded.model.eval()
+            if loaded.has_adapter:
+                adapters.put_tokens(loaded.model)
             loaded.changed()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from midcourse.adapters import extend
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.rows import HUMAN, Row
@@ -53,6 +54,9 @@ def train(
     before, judged = tok.conditioning, loaded.manifest
     conditioning = before or Conditioning(attributes=schema, way=recipe.way, line=recipe.line)
     schema = conditioning.attributes
+    if (wider := tok.extended(conditioning.special)) is not tok:
+        extend(loaded, wider)
+        tok = wider
     tok.conditioning = conditioning
     try:
         limit = min(recipe.max_length, loaded.context_length, recipe.max_tokens)

@@ -62,7 +62,9 @@ class Network:
     @property
     def device(self) -> torch.device:
         """Where the token ids have to be."""
-        found: torch.device = self.causal.get_input_embeddings().weight.device
+        embedding = self.causal.get_input_embeddings()
+        embedding = getattr(embedding, "original_module", embedding)  # PEFT makes a matrix to be asked of this
+        found: torch.device = embedding.weight.device
         return found
 
     def __call__(self, batch: Batch) -> Output:
