@@ -132,7 +132,8 @@ def gathered(found: Iterable[Record], where: str) -> Iterator[Record]:
 
 
 def _is_message(value: dict[str, Any]) -> bool:
-    return "message_tree_id" in value and "parent_id" in value and "text" in value
+    names = all(isinstance(value.get(key), str) for key in ("message_tree_id", "message_id"))
+    return names and isinstance(value.get("parent_id", 0), str | type(None)) and "text" in value
 
 
 def _tree(messages: list[Record], where: str, seen: set[int]) -> Iterator[Record]:
