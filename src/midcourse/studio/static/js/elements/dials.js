@@ -14,7 +14,7 @@ import { Piece } from "../element.js";
 /** @import {Asked} from "../asked.js" */
 /** @typedef {{dial: T.DialView, row: HTMLElement, range: HTMLInputElement, now: HTMLElement, any: HTMLButtonElement}} Row */
 
-const FAR = 4; // how far guidance goes; beyond, answers fall apart
+const FAR = 3; // how far guidance goes; beyond, answers repeat themselves
 /** Keys that move a slider, and mean something else elsewhere on the page. */
 const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown"]);
 const GUIDANCE = { low: "as if nothing were asked", high: "insists" };
