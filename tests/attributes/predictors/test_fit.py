@@ -138,6 +138,18 @@ def test_some_lower_layers_alone(base: Path, tmp_path: Path, options: dict[str, 
         _fit(base, tmp_path, depth=9, **options)
 
 
+@pytest.mark.parametrize("options", [{}, {"full": True, "layers": 1}, {"layers": 2, "dense": True}])
+def test_trained_weights_are_float32_whatever_is_computed_in(
+    base: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    loaded = models.load(str(base), dtype="bfloat16")
+    done = fit(loaded, sample.rows(24), sample.SCHEMA, FitSettings(**QUICK | {"epochs": 1} | options), tmp_path)
+    trained = [one for one in loaded.model.parameters() if one.requires_grad]
+    assert trained
+    assert {one.dtype for one in trained} == {torch.float32}
+    assert all(math.isfinite(value) for value in done.predictor.predict(CONVERSATIONS[:1])[0].values.values())
+
+
 def test_labels_of_another_fitting_have_another_name(base: Path, tmp_path: Path) -> None:
     one, again, other = (_fit(base, tmp_path / str(n), epochs=0, seed=n // 2, checkpoint_every=n) for n in range(3))
     assert one.predictor.name == again.predictor.name != other.predictor.name

@@ -139,6 +139,9 @@ class _Run:
             checkpoints.begin(self.output, record)
         torch.manual_seed(settings.seed)
         backbone.shorten(loaded, settings.depth)
+        if settings.full and settings.epochs:
+            backbone.decoder(loaded).float()  # trained weights are, and what goes into them has to be
+            loaded.dtype = torch.float32
         at, notice = check(loaded, self.table.encoded, settings.layers if settings.epochs else 0)
         self.notices += [notice] if notice else []
         head = Head(backbone.width(loaded), len(self.schema.names), length=settings.length).to(loaded.device)
@@ -168,7 +171,7 @@ class _Run:
         if settings.full:
             decoder = backbone.decoder(loaded)
             for module in [*decoder.layers[at:], decoder.norm] if at else [decoder]:
-                module.float().requires_grad_(True)
+                module.requires_grad_(True)
             return
         count = backbone.layers(loaded)
         lowest = at or (count - settings.layers if 0 < settings.layers < count else 0)
