@@ -2,10 +2,8 @@
 
 It is where training starts from (linear probing, then fine-tuning: arXiv 2202.10054), and with `--epochs 0` it is the
 predictor. Each attribute has a penalty of its own, the largest that cross-validation over the prompts finds good.
-The mean and, where the head sees it, the length are not penalised: a head that learns nothing else is the line through
-the length.
-
-In float64: sums of squares of the standardised columns, one a fold, so that leaving a fold out is a subtraction.
+The mean is not penalised, and neither is the length where the head sees it; an attribute that cross-validation predicts
+better without the length does without. So a head that learns nothing else is the mean, or the line through the length.
 
 Legend: N answers, F what the head sees, Z what of it is free, and 1, K folds, P penalties.
 """
@@ -47,22 +45,32 @@ def _ridge(x_NF: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor, free: in
     spread_F = ((weight_N @ (x_NF - mean_F).square()) / total).sqrt()
     spread_F = torch.where(spread_F > 1e-9, spread_F, 1.0)
     x_NF = (x_NF - mean_F) / spread_F
-    x_NF, fixed_NZ = x_NF[:, : x_NF.shape[1] - free], x_NF[:, x_NF.shape[1] - free :]
-    fixed_NZ = torch.cat([torch.ones_like(y_N)[:, None], fixed_NZ], 1)
-    folds = sorted(set(fold_N.tolist()))
-    penalty = PENALTIES[len(PENALTIES) // 2]
-    if len(folds) > 1:
-        losses_KP = torch.zeros(len(folds), len(PENALTIES), dtype=torch.float64)
-        for number, fold in enumerate(folds):
-            inside_N, outside_N = fold_N == fold, fold_N != fold
-            w_PF, fixed_PZ = _solutions(x_NF[outside_N], fixed_NZ[outside_N], y_N[outside_N], weight_N[outside_N])
-            error_NP = x_NF[inside_N] @ w_PF.T + fixed_NZ[inside_N] @ fixed_PZ.T - y_N[inside_N, None]
-            losses_KP[number] = weight_N[inside_N] @ error_NP.square()
-        penalty = PENALTIES[_most(losses_KP)]
+    length_NZ, x_NF = x_NF[:, x_NF.shape[1] - free :], x_NF[:, : x_NF.shape[1] - free]
+    one_N1 = torch.ones_like(y_N)[:, None]
+    best = len(PENALTIES) // 2
+    fixed_NZ = torch.cat([one_N1, length_NZ], 1)
+    if len(set(fold_N.tolist())) > 1:
+        without_KP = _losses(x_NF, one_N1, y_N, weight_N, fold_N)
+        with_KP = _losses(x_NF, fixed_NZ, y_N, weight_N, fold_N) if free else without_KP
+        helps = bool(with_KP.sum(0).min() < without_KP.sum(0).min())
+        fixed_NZ = fixed_NZ if helps else one_N1
+        best = _most(with_KP if helps else without_KP)
     w_PF, fixed_PZ = _solutions(x_NF, fixed_NZ, y_N, weight_N)
-    chosen = PENALTIES.index(penalty)
-    w_F = torch.cat([w_PF[chosen], fixed_PZ[chosen, 1:]]) / spread_F
-    return w_F, float(fixed_PZ[chosen, 0] - w_F @ mean_F), penalty
+    beside_Z = torch.zeros(free, dtype=torch.float64)
+    beside_Z[: fixed_NZ.shape[1] - 1] = fixed_PZ[best, 1:]
+    w_F = torch.cat([w_PF[best], beside_Z]) / spread_F
+    return w_F, float(fixed_PZ[best, 0] - w_F @ mean_F), PENALTIES[best]
+
+
+def _losses(x_NF: Tensor, fixed_NZ: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor) -> Tensor:
+    """What each fold (K) loses under each penalty (P), by weights that have not seen it."""
+    found = []
+    for fold in sorted(set(fold_N.tolist())):
+        inside_N, outside_N = fold_N == fold, fold_N != fold
+        w_PF, fixed_PZ = _solutions(x_NF[outside_N], fixed_NZ[outside_N], y_N[outside_N], weight_N[outside_N])
+        error_NP = x_NF[inside_N] @ w_PF.T + fixed_NZ[inside_N] @ fixed_PZ.T - y_N[inside_N, None]
+        found.append(weight_N[inside_N] @ error_NP.square())
+    return torch.stack(found)
 
 
 def _most(losses_KP: Tensor) -> int:
