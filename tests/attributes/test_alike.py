@@ -44,7 +44,7 @@ BEFORE = [
     {"role": "user", "content": "你好, and then?"},
 ]
 ANSWER = " Then, the sea.\n"
-WAYS: tuple[Way, ...] = ("system", "inline")
+WAYS: tuple[Way, ...] = ("system", "inline", "tokens")
 
 
 def _row(before: Sequence[dict[str, str]], answer: str, values: dict[str, float], number: int) -> Row:
@@ -76,6 +76,23 @@ def recorded(model: Any) -> Iterator[list[list[int]]]:
         handle.remove()
 
 
+@contextmanager
+def recorded_anywhere() -> Iterator[list[list[int]]]:
+    """The same of all models: training may put another embedding into the one that it is given."""
+    rows: list[list[int]] = []
+
+    def keep(module: torch.nn.Module, inputs: tuple[Any, ...]) -> None:
+        ids = inputs[0] if inputs else None
+        if "Embedding" in type(module).__name__ or hasattr(module, "token_adapter"):
+            rows.extend(ids.tolist() if isinstance(ids, torch.Tensor) and ids.dtype == torch.long else [])
+
+    handle = torch.nn.modules.module.register_module_forward_pre_hook(keep)
+    try:
+        yield rows
+    finally:
+        handle.remove()
+
+
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_model(tmp_path_factory.mktemp("model"))
@@ -87,7 +104,7 @@ def made(request: pytest.FixtureRequest, base: Path, tmp_path_factory: pytest.Te
     folder = tmp_path_factory.mktemp("dials") / "adapter"
     loaded = models.load(str(base), dtype="float32")
     recipe = ConditionedRecipe(way=request.param, epochs=1, dropout=0, drop_each=0, dtype="float32")
-    with recorded(loaded.model) as rows:
+    with recorded_anywhere() as rows:
         train(loaded, [ROW], SCHEMA, recipe, folder)
     return folder, rows
 
@@ -99,7 +116,8 @@ def dials(base: Path, made: tuple[Path, Any]) -> Loaded:
 
 def _by_hand(base: Path, folder: Path, messages: Sequence[dict[str, str]], values: dict[str, float]) -> list[int]:
     """With transformers and what `attributes.json` says, and nothing else of ours."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    own = (folder / "tokenizer_config.json").is_file()  # with tokens of its own an adapter brings its tokenizer
+    tokenizer: Any = AutoTokenizer.from_pretrained(folder if own else base)
     manifest = Manifest.read(folder)
     assert manifest is not None
     assert manifest.conditioning is not None
@@ -185,9 +203,14 @@ def test_what_was_trained_loads_in_plain_transformers_and_gives_the_same(
     base: Path, made: tuple[Path, Any], dials: Loaded
 ) -> None:
     prompt = _by_hand(base, made[0], BEFORE, ASKED)
-    plain: Any = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), made[0])
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model.resize_token_embeddings(len(dials.tokenizer.tokenizer))
+    plain: Any = PeftModel.from_pretrained(model, made[0])
+    known = len(AutoTokenizer.from_pretrained(base))  # an untied output has no say in tokens that it never learned
     with torch.inference_mode():
-        theirs = plain(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+        theirs = plain(torch.tensor([prompt])).logits[0, -1, :known].log_softmax(-1)
     ours = {one.id: one.logprob for one in TransformersEngine(dials).next(prompt, top=50).top}
-    assert max(abs(theirs[token].item() - logprob) for token, logprob in ours.items()) < 1e-4
+    best = max((token for token in ours if token < known), key=ours.__getitem__)
+    apart = [(theirs[token] - theirs[best]).item() - (ours[token] - ours[best]) for token in ours if token < known]
+    assert max(map(abs, apart)) < 1e-4
     assert dials.tokenizer.prompt(BEFORE, ASKED) == prompt
