@@ -1,6 +1,6 @@
 """Where to look: how often the proposed token is within five tokens of where the oracle steers.
 
-    python -m benchmarks.proposals [--out FOLDER] [--notes 24] [--tune 12] [--held-out 24]
+    python -m benchmarks.proposals [--out FOLDER] [--notes 20] [--tune 8] [--held-out 16]
 
 The demo's cards, written by the bundled model. After each of the oracle's corrections the model goes on to its end of
 the answer, and what it has written then is a case: the first token that the oracle would correct is the place, and what
@@ -23,6 +23,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from midcourse import models
+from midcourse.atomic import writing
 from midcourse.attributes.predictors.fit.run import fit
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.predictor import Dense
@@ -39,13 +40,13 @@ from midcourse.trace.text import Tokenizer, place, to_text
 from midcourse.trace.tree import Message
 
 NEAR = 5
-TYPED, STEERS, TOKENS = 12, 4, 48
+TYPED, STEERS, TOKENS = 12, 3, 40
 UNLIKELY = 0.1  # the studio's own bound for `n` without a predictor
 SCHEMA = Schema(
     name="card",
     attributes=(Attribute(name="right", maximum=5, better="higher", description="How many lines are right."),),
 )
-FIT = FitSettings(epochs=3, dense=True, depth=12, batch=8, max_tokens=256, dtype="float32", checkpoint_every=10)
+FIT = FitSettings(epochs=2, dense=True, depth=12, batch=8, max_tokens=256, dtype="float32", checkpoint_every=10)
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,17 @@ class Case:
     right: int  # lines of the card
 
 
-def write(engine: TransformersEngine, notes: Sequence[Note], first: int) -> list[Case]:
-    """All cases of `notes`, numbered from `first`."""
+def write(engine: TransformersEngine, notes: Sequence[Note], part: Path) -> list[Case]:
+    """All cases of `notes`, each numbered as its note. What is written after each steer is kept in `part`."""
     tok = engine.tokenizer
+    cases: list[Case] = []
     kept: dict[int, list[int]] = {number: [] for number in range(len(notes))}
-    cases = []
-    for _ in range(STEERS):
+    steers = 0
+    if part.exists():
+        steers, there, before = json.loads(part.read_text())
+        cases, kept = [Case(**case) for case in there], {int(number): ids for number, ids in before.items()}
+    while kept and steers < STEERS:
         numbers = list(kept)
-        if not numbers:
-            break
         prefixes = [[*tok.prompt(notes[number].messages), *kept[number]] for number in numbers]
         made = engine.batch(prefixes, Sampling(temperature=0), max_tokens=TOKENS)
         for number, text in zip(numbers, made, strict=True):
@@ -84,7 +87,7 @@ def write(engine: TransformersEngine, notes: Sequence[Note], first: int) -> list
                 continue  # it is right to its end, or as far as it goes
             cases.append(
                 Case(
-                    first + number,
+                    number,
                     note.messages,
                     to_text(tok, answer),
                     _ends(tok, answer),
@@ -98,6 +101,9 @@ def write(engine: TransformersEngine, notes: Sequence[Note], first: int) -> list
                 correction = typed(tok, answer, wrong, TYPED, "full")
                 placed = place(tok, answer[: wrong.token + 1], wrong.byte, correction)
                 kept[number] = [*answer[: placed.keep], *placed.ids]
+        steers += 1
+        with writing(part) as file:
+            json.dump([steers, [asdict(case) for case in cases], kept], file)
     return cases
 
 
@@ -165,9 +171,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/proposals"))
     parser.add_argument("--model", default="bundled")
-    parser.add_argument("--notes", type=int, default=24)
-    parser.add_argument("--tune", type=int, default=12)
-    parser.add_argument("--held-out", type=int, default=24)
+    parser.add_argument("--notes", type=int, default=20)
+    parser.add_argument("--tune", type=int, default=8)
+    parser.add_argument("--held-out", type=int, default=16)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     train = draw("train", options.notes + options.tune, 0)
@@ -218,7 +224,9 @@ def main() -> None:
 def _written(path: Path, model: str, notes: Sequence[Note]) -> list[Case]:
     if not path.exists():
         engine = TransformersEngine(models.load(model, dtype="float32"))
-        path.write_text(json.dumps([asdict(case) for case in write(engine, notes, 0)]))
+        cases = write(engine, notes, path.with_suffix(".part.json"))
+        with writing(path) as file:
+            json.dump([asdict(case) for case in cases], file)
     return [Case(**case) for case in json.loads(path.read_text())]
 
 

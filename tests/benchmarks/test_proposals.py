@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from benchmarks.proposals import Case, chance, hits, least_sure, rate, rated
 
@@ -13,15 +15,15 @@ from midcourse.trace.text import to_bytes, to_text
 from tests.toys import ToyEngine, copyist
 
 
-def test_cases_are_where_the_oracle_would_steer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cases_are_where_the_oracle_would_steer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A model that makes two mistakes and talks on: three cases, each after what was put right."""
     (note,) = draw("train", 1, 0)
     engine = ToyEngine(copyist(note.reference, {"city = ": "nowhere", "age = ": "none"}, tail="\nBye!"))
     monkeypatch.setattr(proposals, "TOKENS", 200)
-    cases = proposals.write(engine, [note], 7)
+    cases = proposals.write(engine, [note], tmp_path / "part")
     assert len(cases) == 3
     for case in cases:
-        assert case.note == 7
+        assert case.note == 0
         assert case.start <= case.wrong < len(case.ends) == len(case.surprise)
         assert [nats is None for nats in case.surprise] == [token < case.start for token in range(len(case.ends))]
         ids = engine.tokenizer.encode(case.answer)
@@ -31,6 +33,8 @@ def test_cases_are_where_the_oracle_would_steer(monkeypatch: pytest.MonkeyPatch)
             follower.read(token)
         assert follower.divergence is not None
         assert follower.divergence.token == case.wrong
+    monkeypatch.setattr(engine, "batch", None)  # all is there
+    assert proposals.write(engine, [note], tmp_path / "part") == cases
     last = cases[-1]
     assert to_text(engine.tokenizer, engine.tokenizer.encode(last.answer)[: last.wrong]) == note.reference
     rows = rated(cases, [note])
