@@ -24,6 +24,7 @@ from statistics import fmean, stdev
 
 from midcourse import models
 from midcourse.atomic import writing
+from midcourse.attributes.manifest import FILE
 from midcourse.attributes.predictors.fit.run import fit
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.predictor import Dense
@@ -41,6 +42,7 @@ from midcourse.trace.tree import Message
 
 NEAR = 5
 TYPED, STEERS, TOKENS = 12, 3, 40
+ALL, LATER = "all", "not from the first token on"
 UNLIKELY = 0.1  # the studio's own bound for `n` without a predictor
 SCHEMA = Schema(
     name="card",
@@ -139,8 +141,28 @@ def first_unlikely(case: Case, dense: Dense) -> int:
     return next(found, least_sure(case, dense))
 
 
+def first_unsure(case: Case, _: Dense) -> int:
+    """The earliest of the three least sure tokens."""
+    return min(one.token for one in propose(None, case.ends, case.surprise, at_most=3))
+
+
+def beginning(case: Case, _: Dense) -> int:
+    """Where the model began, whatever it has written."""
+    return case.start
+
+
 def with_dense(weight: float, span: int) -> Proposer:
     return lambda case, dense: propose(dense, case.ends, case.surprise, SCHEMA, weight=weight, span=span)[0].token
+
+
+def first_of(weight: float, span: int, count: int = 3) -> Proposer:
+    """The earliest of the best `count`: where the studio's `n` goes first."""
+
+    def proposer(case: Case, dense: Dense) -> int:
+        best = propose(dense, case.ends, case.surprise, SCHEMA, weight=weight, span=span, at_most=count)
+        return min(one.token for one in best)
+
+    return proposer
 
 
 def chance(case: Case) -> float:
@@ -184,7 +206,7 @@ def main() -> None:
     }
     cases = {name: _written(options.out / f"{name}.json", options.model, notes) for name, notes in parts.items()}
     folder = options.out / "predictor"
-    if not (folder / "metrics.json").exists():
+    if not (folder / FILE).exists():
         loaded = models.load(options.model, dtype="float32")
         fit(loaded, rated(cases["fit"], parts["fit"]), SCHEMA, FIT, folder, _tell, resume=True)
     predictor = RegressionPredictor.load(folder)
@@ -193,8 +215,9 @@ def main() -> None:
         for name in ("tune", "held-out")
     }
     grid = [(weight, span) for weight in (0.0, 0.25, 0.5, 1.0, 2.0, 4.0) for span in (1, 2, 4, 8)]
+    begun = [(case, one) for case, one in zip(cases["tune"], dense["tune"], strict=True) if case.wrong]
     tuned = {
-        f"{weight:g}, {span}": fmean(hits(with_dense(weight, span), cases["tune"], dense["tune"]))
+        f"{weight:g}, {span}": fmean(hits(with_dense(weight, span), *map(list, zip(*begun, strict=True))))
         for weight, span in grid
     }
     proposers: dict[str, Proposer] = {
@@ -202,10 +225,13 @@ def main() -> None:
         "the first token below 10 %": first_unlikely,
         "the largest fall": with_dense(0.0, SPAN),
         "both": with_dense(WEIGHT, SPAN),
+        "where the model began": beginning,
+        "the first of three unsure": first_unsure,
+        "the first of three falls": first_of(0.0, SPAN),
+        "the first of three by both": first_of(WEIGHT, SPAN),
     }
     held = cases["held-out"]
-    found = {"chance": rate([chance(case) for case in held], held)}
-    found |= {name: rate(hits(one, held, dense["held-out"]), held) for name, one in proposers.items()}
+    found = {name: _found(proposers, held, dense["held-out"], later=name == LATER) for name in (ALL, LATER)}
     metrics = json.loads((folder / "metrics.json").read_text())["attributes"]["right"]
     result = {
         "cases": {name: len(some) for name, some in cases.items()},
@@ -216,9 +242,22 @@ def main() -> None:
         | {"mean": metrics["baselines"]["mean"]["mae"]},
     }
     (options.out / "proposals.json").write_text(json.dumps(result, indent=2) + "\n")
-    for name, one in found.items():
-        print(f"{name:<30} {one['rate']:6.1%} ± {one['error']:.1%}")
+    for which, rates in found.items():
+        print(which)
+        for name, one in rates.items():
+            print(f"  {name:<30} {one['rate']:6.1%} ± {one['error']:.1%} of {one['cases']}")
     print(json.dumps({name: value for name, value in result.items() if name != "found"}, indent=2))
+
+
+def _found(
+    proposers: dict[str, Proposer], cases: Sequence[Case], dense: Sequence[Dense], *, later: bool
+) -> dict[str, dict[str, float]]:
+    """What each proposer is worth; `later` leaves out answers of which the first token is wrong already."""
+    both = [(case, one) for case, one in zip(cases, dense, strict=True) if case.wrong or not later]
+    some, values = [case for case, _ in both], [one for _, one in both]
+    rates = {"chance": rate([chance(case) for case in some], some)}
+    rates |= {name: rate(hits(one, some, values), some) for name, one in proposers.items()}
+    return {name: {**one, "cases": len(some)} for name, one in rates.items()}
 
 
 def _written(path: Path, model: str, notes: Sequence[Note]) -> list[Case]:

@@ -6,7 +6,7 @@ over `SPAN` tokens before it less the mean over `SPAN` tokens from it on: a sing
 shows in what follows. Where the lower end of an attribute is the better one, a rise counts; where neither is, nothing.
 
 Falls and surprises (−log p, nats) are measured in standard deviations over the answer, and added. `WEIGHT` and `SPAN`
-come from `benchmarks/proposals.py`; docs/benchmarks.md says how often the proposed place is the right one.
+are a choice, not a result: `benchmarks/proposals.py` looked at too few answers to tell (docs/benchmarks.md).
 
 Legend: t tokens of the answer, from 0.
 """
