@@ -29,7 +29,7 @@ def predictor(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("predictor")
     settings = FitSettings(epochs=0, dtype="float32", batch_tokens=256)
-    return fit(models.load(str(model)), sample.rows(60), sample.SCHEMA, settings, folder).output
+    return fit(models.load(str(model)), sample.rows(240), sample.SCHEMA, settings, folder).output
 
 
 @pytest.fixture
