@@ -68,6 +68,7 @@ bench: model ## the benchmarks that the docs quote; FULL=1 for the whole grid of
 	$(BIN)/python benchmarks/studio_resume.py
 	$(BIN)/python benchmarks/studio_page.py
 	$(BIN)/python -m benchmarks.proposals
+	$(BIN)/python -m benchmarks.spliced
 
 effort: model ## what steers are worth: the whole grid, hours; it goes on where it was
 	$(BIN)/python -m benchmarks.effort --workers $(JOBS)
