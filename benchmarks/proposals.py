@@ -152,14 +152,14 @@ def beginning(case: Case, _: Dense) -> int:
 
 
 def with_dense(weight: float, span: int) -> Proposer:
-    return lambda case, dense: propose(dense, case.ends, case.surprise, SCHEMA, weight=weight, span=span)[0].token
+    return lambda case, dense: propose(dense, case.ends, case.surprise, weight=weight, span=span)[0].token
 
 
 def first_of(weight: float, span: int, count: int = 3) -> Proposer:
     """The earliest of the best `count`: where the studio's `n` goes first."""
 
     def proposer(case: Case, dense: Dense) -> int:
-        best = propose(dense, case.ends, case.surprise, SCHEMA, weight=weight, span=span, at_most=count)
+        best = propose(dense, case.ends, case.surprise, weight=weight, span=span, at_most=count)
         return min(one.token for one in best)
 
     return proposer
