@@ -103,15 +103,20 @@ def train_on(
     recorded: Mapping[str, Any] | None = None,
     stop: Stop | None = None,
     held_out: Sequence[Example] = (),
+    told: Sequence[str] = (),
+    drawn: Mapping[str, Any] | None = None,
 ) -> TrainResult:
     """`train` on supervision that is ready, whatever it was made from.
 
     `again` gives what an epoch (from 0) trains on in place of `examples`, where that is another one each time: as many
-    of the same numbers, which depend on the epoch alone. The run is `train`'s in everything else.
+    of the same numbers, which depend on the epoch and on the settings `drawn` alone: a run is resumed with the same
+    ones or not at all. `told` is what there was to tell of the data. The run is `train`'s in everything else.
     """
     trackers.check(settings.report_to)
     with _running(loaded, settings, output, progress, origins, recorded, stop) as run:
-        run.again = again
+        run.again, run.drawn = again, drawn or {}
+        for note in told:
+            run.tell(note)
         return run(list(examples), list(held_out), resume=resume, reference=None)
 
 
@@ -158,6 +163,7 @@ class _Run:
         self.seconds: dict[str, float] = {}
         self.similarity = Similarity()
         self.again: Again | None = None
+        self.drawn: Mapping[str, Any] = {}
 
     def tell(self, note: str) -> None:
         self.notices.append(note)
@@ -178,9 +184,8 @@ class _Run:
         everyone = join(device := best_device() if sharding.wanted() else loaded.device)
         if everyone.count > settings.batch:
             self.tell(f"{everyone.count} processes share steps of {settings.batch} traces: some have nothing to do")
-        identity = checkpoints.identity(
-            loaded.name, settings.model_dump(mode="json", exclude=set(OUTSIDE)), [*examples, *held]
-        )
+        chosen = settings.model_dump(mode="json", exclude=set(OUTSIDE)) | dict(self.drawn)
+        identity = checkpoints.identity(loaded.name, chosen, [*examples, *held])
         checkpoint = everyone.on_main(lambda: checkpoints.to_resume(self.output, identity, resume=resume))
         checkpoints.visible(checkpoint)
         before = record.fingerprint(loaded.model)

@@ -118,6 +118,26 @@ def test_missing_is_missing_and_the_unrated_are_left_out(tok: HFTokenizer) -> No
     assert asked(kept[0], SCHEMA, STILL, 0) == {}
 
 
+def test_what_fits_does_so_in_every_epoch() -> None:
+    """Tenths take more tokens than the ends of a scale; a template's own system message more than our line may."""
+    template = (
+        "{% if messages[0]['role'] != 'system' %}<|im_start|>{{ 'You are kind and helpful. ' * 6 }}<|im_end|>"
+        "{% endif %}{% for m in messages %}<|im_start|>{{ m['role'] }} {{ m['content'] }}<|im_end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant {% endif %}"
+    )
+    tok = HFTokenizer(tokenizers.build("digits", template))
+    tok.conditioning = Conditioning(attributes=SCHEMA)
+    turn = Turn("assistant", "Yes.", {"verbosity": Rating(1.7, "judge"), "helpfulness": Rating(3.4, "judge")})
+    words = " ".join(["word"] * 300)
+    for wide in (True, False):
+        recipe = STILL.model_copy(update={"max_length": 200, "rounded": False, "jitter": 1.0, "dropout": 0.5 * wide})
+        found, counts = items([Row((Turn("user", words), turn))], tok, SCHEMA, recipe)
+        assert counts.shortened == 1
+        for epoch in range(20):
+            (example,) = examples(found, tok, SCHEMA, recipe, epoch)
+            assert len(example.trace.prompt) + len(found[0].ids) + 1 <= 200
+
+
 def test_only_peoples_ratings_if_so_wanted(tok: HFTokenizer) -> None:
     turn = Turn("assistant", "Hi.", {"verbosity": Rating(1), "helpfulness": Rating(3.4, "judge")})
     row = Row((Turn("user", "Hello."), turn))
@@ -125,6 +145,7 @@ def test_only_peoples_ratings_if_so_wanted(tok: HFTokenizer) -> None:
     assert asked(everything[0], SCHEMA, STILL, 0) == {"helpfulness": 3, "verbosity": 1}
     human, _ = items([row], tok, SCHEMA, ConditionedRecipe(labels="human"))
     assert dict(human[0].values) == {"verbosity": 1}
+    assert (everything[0].by, human[0].by) == ({"human", "judge"}, {"human"})
 
 
 def test_what_is_too_long_loses_the_middle_of_its_longest_message_and_is_counted(tok: HFTokenizer) -> None:

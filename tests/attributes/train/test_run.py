@@ -11,14 +11,16 @@ import torch
 from safetensors.torch import load_file
 
 from midcourse import models
+from midcourse.attributes.data import rows
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.attributes.train.run import train
-from midcourse.errors import Stopped, UserError
+from midcourse.errors import ConfigError, Stopped, UserError
 from midcourse.learn.run.progress import Progress
 from midcourse.learn.run.stop import Stop
+from tests.launched import launch
 from tests.studio.running import make_model
 
 SCHEMA = Schema.load("helpsteer")
@@ -111,6 +113,55 @@ def test_an_adapter_that_is_trained_on_keeps_what_it_can_be_told(base: Path, who
     manifest = Manifest.read(tmp_path / "more")
     assert manifest is not None
     assert manifest.attributes == SCHEMA
+
+
+def test_judges_of_labels_that_were_not_used_are_not_named(base: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"labels": "human", "epochs": 1})
+    train(models.load(str(base), dtype="float32"), ROWS, SCHEMA, recipe, tmp_path / "run")
+    manifest = Manifest.read(tmp_path / "run")
+    assert manifest is not None
+    assert manifest.judges == ()
+
+
+def test_what_became_of_the_answers_is_counted_in_the_metrics(base: Path, tmp_path: Path) -> None:
+    more = [*ROWS, Row((Turn("user", "hello"), Turn("assistant", "hello"))),
+            Row((Turn("user", "go on " * 200), Turn("assistant", "so", {"verbosity": Rating(1)})))]  # fmt: skip
+    done = train(models.load(str(base), dtype="float32"), more, SCHEMA, RECIPE, tmp_path / "run")
+    said = " ".join(json.loads((tmp_path / "run" / "metrics.json").read_text())["notices"])
+    assert said == " ".join(done.notices)
+    assert "1 answers have no ratings" in said
+    assert "1 of 6 conversations have more than 256 tokens" in said
+
+
+def test_what_is_asked_for_cannot_change_on_the_way(base: Path, tmp_path: Path) -> None:
+    stop = Stop()
+    stop.asked = True
+    loaded = models.load(str(base), dtype="float32")
+    with pytest.raises(Stopped):
+        train(loaded, ROWS, SCHEMA, RECIPE, tmp_path / "run", stop=stop)
+    assert loaded.tokenizer.conditioning is None
+    assert loaded.manifest is None
+    other = RECIPE.model_copy(update={"drop_each": 0.401})
+    with pytest.raises(ConfigError, match="drop_each"):
+        train(models.load(str(base), dtype="float32"), ROWS, SCHEMA, other, tmp_path / "run", resume=True)
+
+
+def test_two_processes_reach_the_weights_of_one(base: Path, tmp_path: Path) -> None:
+    data = tmp_path / "rated.jsonl"
+    lines = [
+        {"prompt": f"name {word}", "response": word * count, "verbosity": count, "helpfulness": 3}
+        for count, word in enumerate(("a bird", "a crow", "the sea", "a fjord", "the end"))
+    ]
+    data.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    recipe = RECIPE.model_copy(update={"model": str(base), "data": str(data), "dtype": "float32"})
+    train(models.load(str(base), dtype="float32"), list(rows(data, SCHEMA)), SCHEMA, recipe, tmp_path / "one")
+    again = ("--config", tmp_path / "one" / "run.yaml", "--output", tmp_path / "two")
+    ran = launch("midcourse", "attributes", "train", *again, folder=tmp_path / "said")
+    assert ran.code == 0, ran.err
+    one, two = _weights(tmp_path / "one"), _weights(tmp_path / "two")
+    for name, weight in one.items():  # AdamW's steps look at the gradient's sign, and enlarge rounding
+        torch.testing.assert_close(two[name], weight, rtol=0, atol=2e-4)
+    assert Manifest.read(tmp_path / "two") == Manifest.read(tmp_path / "one")
 
 
 def test_nothing_rated_is_an_error_before_anything_is_written(base: Path, tmp_path: Path) -> None:

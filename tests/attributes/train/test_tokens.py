@@ -21,7 +21,7 @@ from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.attributes.train.run import train
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
-from midcourse.errors import ModelError, Stopped
+from midcourse.errors import ModelError, Stopped, UserError
 from midcourse.learn import training
 from midcourse.learn.run.progress import Progress
 from midcourse.learn.run.stop import Stop
@@ -135,6 +135,20 @@ def test_stopped_and_resumed_it_is_the_uninterrupted_run(base: Path, trained: Pa
     _train(base, tmp_path / "run", resume=True)
     found, wanted = (load_file(place / "adapter_model.safetensors") for place in (tmp_path / "run", trained))
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_an_adapter_without_the_tokens_cannot_learn_them(base: Path, tmp_path: Path) -> None:
+    plain = adapter(base, tmp_path / "plain", seed=1)
+    loaded = models.load(str(base), adapter=str(plain), dtype="float32")
+    size = loaded.model.get_input_embeddings().weight.shape[0]
+    with pytest.raises(UserError, match="made without the special tokens"):
+        train(loaded, ROWS, SCHEMA, RECIPE, tmp_path / "run")
+    assert loaded.model.get_input_embeddings().weight.shape[0] == size
+    assert loaded.tokenizer.conditioning is None
+    train(loaded, ROWS, SCHEMA, RECIPE.model_copy(update={"fresh": True}), tmp_path / "run")
+    again = models.load(str(base), adapter=str(tmp_path / "run"), dtype="float32")
+    ids = loaded.tokenizer.prompt(SAID, ASKED)
+    assert torch.equal(logits(again, ids), logits(loaded, ids))
 
 
 PLAIN = """

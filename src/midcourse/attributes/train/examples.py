@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from midcourse.attributes.rows import HUMAN, Row, digest
-from midcourse.attributes.schema import Schema, Values
+from midcourse.attributes.schema import Schema, Values, written
 from midcourse.attributes.train.length import fit
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.learn.items import Example, Segment, Slice
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One answer: the messages before it, its ids, and its values. `whole`: its end is there."""
+    """One answer: the messages before it, its ids, its values, and who gave them. `whole`: its end is there."""
 
     before: tuple[Message, ...]
     ids: tuple[int, ...]
@@ -37,6 +37,7 @@ class Item:
     weight: float
     key: str
     place: str
+    by: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -71,14 +72,15 @@ def items(
 ) -> tuple[list[Item], Counts]:
     """The answers of `rows` that are trained on, and what became of the others."""
     counts, found = Counts(), []
-    most = {name: schema[name].maximum for name in schema.names}  # the longest that can be asked
+    widest = widest_of(tok, schema, recipe)
     for row in rows:
         for answer in row.answers:
-            values = {
-                name: rating.value
+            ratings = {
+                name: rating
                 for name, rating in answer.turn.ratings.items()
                 if name in schema and (recipe.labels == "any" or rating.by == HUMAN)
             }
+            values = {name: rating.value for name, rating in ratings.items()}
             if not values and not recipe.unrated:
                 counts.unrated += 1
                 continue
@@ -86,7 +88,7 @@ def items(
             ids = tok.encode(answer.turn.content)
 
             def measure(messages: list[Message]) -> int:
-                return len(tok.prompt(messages, most))
+                return max(len(tok.prompt(messages, values)) for values in (widest, {}))
 
             fitted = fit(tok, answer.before, len(ids) + 1, recipe.max_length, measure)
             if fitted is None:
@@ -106,9 +108,26 @@ def items(
                     row.weight,
                     key,
                     place,
+                    frozenset(rating.by for rating in ratings.values()),
                 )
             )
     return found, counts
+
+
+def widest_of(tok: HFTokenizer, schema: Schema, recipe: ConditionedRecipe) -> dict[str, float]:
+    """Of each attribute the value that takes the most tokens to ask for, so that what fits does so in every epoch.
+
+    Nothing asked for may take more still: some chat templates then write a system message of their own.
+    """
+    found = {}
+    for scale in schema.attributes:
+        levels: Iterable[float] = scale.levels
+        if not recipe.rounded:
+            count = round((scale.maximum - scale.minimum) * 10)
+            levels = (round(scale.minimum + number / 10, 1) for number in range(count + 1))
+        inside = (min(max(level, scale.minimum), scale.maximum) for level in levels)
+        found[scale.name] = max(inside, key=lambda value: len(tok.encode(written(value))))
+    return found
 
 
 def asked(item: Item, schema: Schema, recipe: ConditionedRecipe, epoch: int) -> dict[str, float]:

@@ -18,12 +18,14 @@ from midcourse.attributes.schema import Schema
 from midcourse.attributes.train.examples import examples, items
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.errors import UserError
-from midcourse.learn.run.progress import Progress, Report, silent
+from midcourse.learn.run.progress import Report, silent
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
     from midcourse.learn.training import TrainResult
     from midcourse.models import Loaded
+
+DRAWN = ("dropout", "drop_each", "jitter", "rounded")  # what is asked for in an epoch depends on these
 
 
 def train(
@@ -43,20 +45,24 @@ def train(
     """Train `loaded` on the answers of `rows`, each asked for with the values that it has.
 
     An adapter that is trained on keeps its schema and its way of being told. `held_out` rows are looked at with all of
-    their values asked for. Raises `UserError` where no answer has a rating, and what `learn.training.train_on` raises.
+    their values asked for. Raises `UserError` where no answer has a rating and where an adapter cannot learn new
+    tokens, and what `learn.training.train_on` raises.
     """
-    from midcourse.learn.cluster.processes import speaks
     from midcourse.learn.training import train_on
 
     tok = loaded.tokenizer
     if recipe.fresh:
         loaded.tell(loaded.own)
-    before, judged = tok.conditioning, loaded.manifest
+    judged, before = loaded.manifest, tok.conditioning
     conditioning = before or Conditioning(attributes=schema, way=recipe.way, line=recipe.line)
     schema = conditioning.attributes
-    if (wider := tok.extended(conditioning.special)) is not tok:
-        extend(loaded, wider)
-        tok = wider
+    wider = tok.extended(conditioning.special)
+    if wider is not tok and loaded.has_adapter and not recipe.fresh:
+        raise UserError(
+            f"the adapter {loaded.adapter} was made without the special tokens of way: tokens, and cannot learn them "
+            "now; train it with way: system or inline, or a new one with fresh"
+        )
+    tok = wider
     tok.conditioning = conditioning
     try:
         limit = min(recipe.max_length, loaded.context_length, recipe.max_tokens)
@@ -65,11 +71,21 @@ def train(
         held, _ = items(held_out, tok, schema, fitting)
         if not found:
             raise UserError(f"there is no answer with ratings of {', '.join(schema.names)} among {len(rows)} rows")
-        if speaks():
-            for note in counts.sentences(limit):
-                progress(Progress("note", note=note))
+        if tok is not loaded.tokenizer:
+            extend(loaded, tok)
+        judges = {name for item in found for name in item.by} - {HUMAN}
+        judges |= set(judged.judges) if judged is not None else set()  # of what the adapter was trained on before
+        loaded.tell(  # before the adapter is written, so that both come together
+            Manifest(
+                attributes=schema,
+                conditioning=conditioning,
+                model=loaded.name,
+                tokenizer=tok.fingerprint,
+                judges=tuple(sorted(judges)),
+            )
+        )
         still = fitting.model_copy(update={"dropout": 0.0, "drop_each": 0.0, "jitter": 0.0})
-        done = train_on(
+        return train_on(
             loaded,
             examples(found, tok, schema, fitting),
             recipe,
@@ -81,20 +97,9 @@ def train(
             origins=origins,
             recorded=recorded,
             stop=stop,
+            told=counts.sentences(limit),
+            drawn={name: getattr(recipe, name) for name in DRAWN},
         )
     except BaseException:
-        tok.conditioning = before
+        loaded.manifest, loaded.tokenizer.conditioning = judged, before
         raise
-    judges = {one.by for row in rows for turn in row.turns for one in turn.ratings.values()} - {HUMAN}
-    judges |= set(judged.judges) if judged is not None else set()  # of what the adapter was trained on before
-    manifest = Manifest(
-        attributes=schema,
-        conditioning=conditioning,
-        model=loaded.name,
-        tokenizer=tok.fingerprint,
-        judges=tuple(sorted(judges)),
-    )
-    loaded.tell(manifest)
-    if speaks():
-        manifest.write(output)
-    return done
