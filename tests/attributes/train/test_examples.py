@@ -177,6 +177,19 @@ def test_an_answer_that_is_too_long_loses_its_end_and_is_not_ended(tok: HFTokeni
     assert tok.end_id not in build([example]).token_T
 
 
+def test_the_end_can_count_as_an_answer_of_its_own(tok: HFTokenizer) -> None:
+    found, _ = items([ROW], tok, SCHEMA, STILL)
+    for one in examples(found, tok, SCHEMA, STILL.model_copy(update={"ending": 0.5})):
+        whole, end = one.segments
+        assert (end.slices[0].start, end.slices[0].stop) == (len(whole) - 1, len(whole))
+        assert end.weight == whole.weight / 2
+        assert end.steer != whole.steer  # each is divided by its own length
+    cut = STILL.model_copy(update={"ending": 1.0, "max_length": 400})
+    long = Row((Turn("user", "Go."), Turn("assistant", "very " * 900, _rated(verbosity=4))))
+    (example,) = examples(items([long], tok, SCHEMA, cut)[0], tok, SCHEMA, cut)
+    assert len(example.segments) == 1  # it does not end
+
+
 def test_no_room_at_all_is_said(tok: HFTokenizer) -> None:
     assert fit(tok, [{"role": "user", "content": "short"}], 5, 10, lambda _: 50) is None
     _, counts = items([ROW], tok, SCHEMA, STILL.model_copy(update={"max_length": 16}))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import pytest
 
 from midcourse.attributes.rows import Rating, Row, Turn, group_of
 from midcourse.attributes.schema import Schema
-from midcourse.demo.attributes.data import anchored, beginnings, ends, first_of_each, parts, short, unrated
+from midcourse.demo.attributes.data import beginnings, even, first_of_each, levelled, parts, short, unrated
 from midcourse.demo.attributes.settings import AttributesDemoSettings
 from midcourse.tokenizer import HFTokenizer
 from tests import tokenizers
@@ -46,13 +46,6 @@ def test_a_long_prompt_loses_its_middle_and_keeps_its_answer() -> None:
     assert short(same, TOK, 16) is same
 
 
-def test_both_ends_of_a_scale() -> None:
-    rows = [_row(f"p{number}", "a", number % 5) for number in range(20)]
-    found = [row.last.ratings["verbosity"].value for row in ends([*rows, *unrated(rows)], "verbosity", 9, 0)]
-    assert sorted(found) == [0, 0, 0, 3, 3, 4, 4, 4, 4]
-    assert len(ends(rows, "verbosity", 99, 0)) == 20
-
-
 TALE = "One. " + "Two is a longer sentence than one. " * 4 + "Three ends it."
 
 
@@ -64,22 +57,21 @@ def test_beginnings_end_with_a_sentence_and_are_rated_by_nobody() -> None:
     assert all(not one.last.ratings and one.group == row.group for one in found)
 
 
-def test_a_beginning_is_rated_from_the_whole() -> None:
-    """People spread over 0 and 4 (2 around the mean), the teacher over 1 and 2 (½): its differences count 4 times.
-
-    Of the answer that people gave a 4 and the teacher a 2, the teacher gives a beginning 1.75: 4 + 4 · (1.75 − 2) = 3.
-    """
-    people = [_row("a", "whole", 0), _row("b", "whole", 4)]
-    wholes = [_judged(people[0], 1), _judged(people[1], 2)]
-    part = _judged(replace(people[1], id=f"{people[1].id}~0"), 1.75)
-    (found,) = anchored([part], wholes, people, SCHEMA)
-    assert found.last.ratings["verbosity"] == Rating(3.0, "teacher")
-    (lowest,) = anchored([_judged(part, 0)], wholes, people, SCHEMA)
-    assert lowest.last.ratings["verbosity"].value == 0
+def test_values_are_moved_along_a_line_onto_the_whole_scale() -> None:
+    rows = [_row(f"p{number}", "a", 1 + number / 10) for number in range(21)]  # 1 to 3
+    found = [row.last.ratings["verbosity"].value for row in levelled(rows, SCHEMA)]
+    assert found[0] == found[1] == 0  # the twentieth from below
+    assert found[10] == pytest.approx(2)
+    assert found[-1] == found[-2] == 4
+    assert found[5] == pytest.approx(4 * 4 / 18)  # of 18 steps between the edges, the fourth
+    assert levelled(unrated(rows), SCHEMA) == unrated(rows)
 
 
-def _judged(row: Row, value: float) -> Row:
-    return replace(row, turns=(*row.turns[:-1], replace(row.last, ratings={"verbosity": Rating(value, "teacher")})))
+def test_no_level_has_more_than_so_many() -> None:
+    rows = [_row(f"p{number}", "a", number % 5 if number < 20 else 4.3) for number in range(40)]
+    found = even([*rows, *unrated([_row("unrated", "a", 0)])], SCHEMA, "verbosity", 4, 0)
+    assert [sum(row.last.ratings["verbosity"].value == level for row in found) for level in range(4)] == [4] * 4
+    assert len(found) == 20
 
 
 def test_one_of_each_prompt() -> None:

@@ -1,7 +1,7 @@
 """From rated conversations to supervision: each assistant turn, given the values that it has.
 
 An `Item` is one answer in the conversation so far. Its example is a trace whose prompt asks for the answer's values and
-whose only segment is the answer with its end: the loss looks at nothing else, neither at what was asked nor at earlier
+whose segment is the answer with its end: the loss looks at nothing else, neither at what was asked nor at earlier
 turns. Every epoch asks anew: `asked` leaves out everything, or single attributes, as the seed, the epoch and the
 answer's own content say.
 
@@ -149,13 +149,16 @@ def examples(
 ) -> list[Example]:
     """What `epoch` trains on; parallel to `items`."""
     return [
-        example(number, item, tok.prompt(item.before, asked(item, schema, recipe, epoch)), tok)
+        example(number, item, tok.prompt(item.before, asked(item, schema, recipe, epoch)), tok, recipe.ending)
         for number, item in enumerate(items)
     ]
 
 
-def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer) -> Example:
-    """`item` after `prompt`: a trace of one span, the answer, which is all that is supervised."""
+def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer, ending: float = 0.0) -> Example:
+    """`item` after `prompt`: a trace of one span, the answer, which is all that is supervised.
+
+    With `ending`, its end is a segment of its own besides, with that share of its weight.
+    """
     trace = Trace(
         id=item.key,
         messages=list(item.before),
@@ -166,5 +169,8 @@ def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer) ->
         weight=item.weight,
     )
     span = trace.branch(ROOT, [*item.ids, *([tok.end_id] if item.whole else [])], "import")
-    segment = Segment("chosen", (Slice(span.id, 0, len(span.ids)),), item.weight, steer=0)
-    return Example(number, trace, (segment,), item.place)
+    size = len(span.ids)
+    segments = [Segment("chosen", (Slice(span.id, 0, size),), item.weight, steer=0)]
+    if ending and item.whole:
+        segments.append(Segment("chosen", (Slice(span.id, size - 1, size),), ending * item.weight, steer=1))
+    return Example(number, trace, tuple(segments), item.place)

@@ -76,6 +76,9 @@ class ConditionedRecipe(TrainSettings):
     """Train on answers that nobody rated as well, with nothing asked for."""
     normalise: Literal["token", "answer"] = "token"
     """What counts the same: every token, or every answer however long it is."""
+    ending: float = Field(default=0.0, ge=0)
+    """Count the end of each answer once more, as if it were an answer by itself, with this weight: among many tokens a
+    model learns late how long an answer should be."""
     max_length: int = Field(default=1024, ge=16)
     """Tokens of a conversation with its answer; where there are more, the longest message before the answer loses its
     middle, and an answer that is too long by itself its end."""

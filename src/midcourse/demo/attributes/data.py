@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from statistics import pstdev
 from typing import NamedTuple
 
 from midcourse.atomic import writing
@@ -70,14 +69,6 @@ def unrated(rows: Iterable[Row]) -> list[Row]:
     return [replace(row, turns=tuple(Turn(turn.role, turn.content) for turn in row.turns)) for row in rows]
 
 
-def ends(rows: Sequence[Row], name: str, count: int, seed: int) -> list[Row]:
-    """`count` of `rows`, by content: two thirds with the highest values of `name`, one with the lowest."""
-    rated = [row for row in rows if name in row.last.ratings]
-    order = sorted(rated, key=lambda row: (row.last.ratings[name].value, digest(seed, row.messages)))
-    low = order[: count // 3]
-    return [*low, *order[len(low) :][-(count - len(low)) :]]
-
-
 def first_of_each(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     """One of `rows` for each of `count` prompts, by content."""
     first: dict[str, Row] = {}
@@ -86,7 +77,7 @@ def first_of_each(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     return [first[group] for group in sorted(first, key=lambda group: digest(seed, group))[:count]]
 
 
-def beginnings(rows: Sequence[Row], shares: Sequence[float] = (0.08, 0.25, 0.55), least: int = 240) -> list[Row]:
+def beginnings(rows: Sequence[Row], shares: Sequence[float] = (0.05, 0.2, 0.5), least: int = 160) -> list[Row]:
     """Of each answer with at least `least` characters, its first sentences, up to about each of `shares` of it.
 
     What ends with a sentence is an answer, too, to the very same prompt, and only its length differs. Nobody has rated
@@ -109,28 +100,43 @@ def _nearest(places: Sequence[int], wanted: float) -> int:
     return min(places, key=lambda place: abs(place - wanted))
 
 
-def anchored(parts: Sequence[Row], wholes: Sequence[Row], people: Sequence[Row], schema: Schema) -> list[Row]:
-    """Beginnings of answers with values: what people say of the whole one, less what the teacher thinks the rest adds.
+def levelled(rows: Sequence[Row], schema: Schema, edge: float = 0.05) -> list[Row]:
+    """`rows` with each attribute's values moved, by one straight line, so that they use the whole scale.
 
-    `parts` and `wholes` have the teacher's values, `people` are the wholes with people's. A teacher that was fitted by
-    least squares leans to the mean; its differences are stretched to the spread that people's values have.
+    A teacher that was fitted by least squares leans to the mean, and people hardly ever gave the highest values:
+    nothing would be learned of the ends of the dials. The value that a share `edge` of the rows is below becomes the
+    lowest, the one that as many are above the highest; what lies beyond is that end. So the dials ask for a place among
+    these rows.
     """
-    teacher, human = ({row.id: row.last.ratings for row in rows} for rows in (wholes, people))
-    stretch = {}
-    for name in schema.names:
-        said = [(human[id_][name].value, teacher[id_][name].value) for id_ in human if name in human[id_]]
-        spread = pstdev(guess for _, guess in said) if len(said) > 1 else 0.0
-        stretch[name] = pstdev(value for value, _ in said) / spread if spread else 1.0
+    lines: dict[str, tuple[float, float]] = {}
+    for one in schema.attributes:
+        values = sorted(row.last.ratings[one.name].value for row in rows if one.name in row.last.ratings)
+        if values:
+            low, high = (values[round(share * (len(values) - 1))] for share in (edge, 1 - edge))
+            slope = (one.maximum - one.minimum) / (high - low) if high > low else 1.0
+            lines[one.name] = slope, one.minimum - slope * low
     found = []
-    for row in parts:
-        id_ = row.id.rpartition("~")[0]
+    for row in rows:
         ratings = {}
-        for name, one in row.last.ratings.items():
-            if name in human[id_]:
-                value = human[id_][name].value + stretch[name] * (one.value - teacher[id_][name].value)
-                ratings[name] = one._replace(value=min(max(value, schema[name].minimum), schema[name].maximum))
+        for name, rating in row.last.ratings.items():
+            slope, start = lines[name]
+            value = min(max(start + slope * rating.value, schema[name].minimum), schema[name].maximum)
+            ratings[name] = rating._replace(value=value)
         found.append(replace(row, turns=(*row.turns[:-1], replace(row.last, ratings=ratings))))
     return found
+
+
+def even(rows: Sequence[Row], schema: Schema, name: str, most: int, seed: int) -> list[Row]:
+    """`rows`, but at most `most` of each level of the attribute `name`; by content."""
+    count: dict[float, int] = {}
+    chosen = set()
+    for row in sorted(rows, key=lambda row: digest(seed, row.messages)):
+        if name in row.last.ratings:
+            level = schema[name].snap(row.last.ratings[name].value)
+            count[level] = count.get(level, 0) + 1
+            if count[level] <= most:
+                chosen.add(row.id)
+    return [row for row in rows if row.id in chosen]
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:

@@ -113,7 +113,7 @@ class _Demo:
         data.write(self.output / "rated.jsonl", parts.rated)
         data.write(self.output / "hidden.jsonl", parts.hidden)
         data.write(self.output / "unrated.jsonl", data.unrated(parts.hidden))
-        data.write(self.output / "beginnings.jsonl", data.beginnings(parts.rated))
+        data.write(self.output / "beginnings.jsonl", data.beginnings([*parts.rated, *parts.hidden]))
         data.write(self.output / "held-out.jsonl", parts.held_out)
         counts = {name: len(getattr(parts, name)) for name in ("rated", "hidden", "held_out")}
         prompts = {name: len({row.group for row in getattr(parts, name)}) for name in counts}
@@ -206,13 +206,10 @@ class _Demo:
         from midcourse.attributes.train.run import train
 
         settings = self.settings
-        rated, dial = self._part("rated"), settings.dial
-        base = data.ends([*rated, *self._part("unrated-annotated")], dial, settings.rows, settings.seed)
-        parts = data.anchored(
-            self._part("beginnings-annotated"), self._part("rated-annotated", "replace"), rated, self.schema
-        )
-        mine = {row.id for row in base}
-        chosen = [*base, *(row for row in parts if row.id.rpartition("~")[0] in mine)]
+        said = [
+            row for part in ("rated", "unrated", "beginnings") for row in self._part(f"{part}-annotated", "replace")
+        ]
+        chosen = data.even(data.levelled(said, self.schema), self.schema, settings.dial, settings.rows, settings.seed)
         recipe = ConditionedRecipe(
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,
@@ -221,6 +218,7 @@ class _Demo:
             drop_each=settings.drop_each,
             jitter=settings.jitter,
             normalise="answer",
+            ending=1.0,
             max_length=settings.max_prompt + settings.max_answer + 128,
             seed=settings.seed,
             dtype="float32",

@@ -21,13 +21,12 @@ class AttributesDemoSettings(BaseModel):
     """
     unrated: float = Field(default=0.2, gt=0, lt=1)
     """Share of the training rows whose ratings are hidden, so that there is something to annotate."""
-    max_prompt: int = Field(default=48, ge=16)
+    max_prompt: int = Field(default=40, ge=16)
     """Tokens of a prompt; a longer one loses its middle."""
-    max_answer: int = Field(default=256, ge=16)
+    max_answer: int = Field(default=200, ge=16)
     """Answers with more tokens are left out."""
-    rows: int = Field(default=42, ge=8)
-    """How many answers train the dials: from both ends of `dial`, and beginnings of them besides, about twice as many.
-    """
+    rows: int = Field(default=60, ge=2)
+    """How many answers of each level of `dial` train the dials, at most."""
     dial: str = "verbosity"
     """The attribute that is looked at most closely."""
     beside: str = "complexity"
@@ -37,18 +36,18 @@ class AttributesDemoSettings(BaseModel):
     """How many lower layers of the model the teacher has; 0: all."""
     examiner_depth: int = Field(default=20, ge=0)
     """The same of the examiner: another one, so that their mistakes are less alike."""
-    way: Way = "tokens"
+    way: Way = "inline"
     """How the model is told what is asked for."""
-    epochs: int = Field(default=3, ge=1)
+    epochs: int = Field(default=2, ge=1)
     """Epochs of the dials' training."""
-    learning_rate: float = Field(default=2e-3, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
     """Its peak learning rate."""
     batch: int = Field(default=4, ge=1)
     """Answers in a step of it."""
-    drop_each: float = Field(default=0.3, ge=0, lt=1)
+    drop_each: float = Field(default=0.2, ge=0, lt=1)
     """How often each attribute is left out of what is asked in it."""
-    jitter: float = Field(default=0.3, ge=0, le=2)
-    """Noise on the values in it, in steps: the highest levels hardly occur, and are learned from their neighbours."""
+    jitter: float = Field(default=0.0, ge=0, le=2)
+    """Noise on the values in it, in steps of their scale."""
     bootstrap_prompts: int = Field(default=16, ge=0)
     """For how many prompts bootstrapping draws answers; 0 leaves it out."""
     refine_prompts: int = Field(default=8, ge=0)
