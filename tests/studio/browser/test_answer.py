@@ -252,7 +252,6 @@ def test_going_on_with_nothing_typed_writes_again(answer: Answer) -> None:
 
 
 def test_what_is_typed_outlives_a_reload(answer: Answer) -> None:
-    answer.tab.allow(r"failed: net::ERR_ABORTED .*")  # what was on its way when the page was left
     answer.token(" lovely").click()
     answer.page.keyboard.type("dull and gr")
     answer.page.reload()

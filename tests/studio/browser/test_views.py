@@ -95,7 +95,7 @@ def _beside(page: Page) -> None:
 
 
 def missing(tab: Tab, studio: Studio) -> None:
-    with tab.expecting(r"answered: 404 .*", r"console: .* 404 .*", r"failed: net::ERR_ABORTED .*"):
+    with tab.expecting(r"answered: 404 .*", r"console: .* 404 .*"):
         tab.go("#/steer/no-such-conversation")
         expect(tab.page.get_by_role("main")).to_contain_text("no-such-conversation", timeout=WAIT)
 
