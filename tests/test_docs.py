@@ -22,6 +22,7 @@ from tests.tokenizers import EXACT, get
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 ATTRIBUTES = ROOT / "docs" / "attributes.md"  # its examples are rated rows, not traces
+FORMATS = ROOT / "docs" / "formats.md"  # foreign examples: tests/formats/test_docs.py
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -30,7 +31,9 @@ def blocks(page: Path, language: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", EXACT)
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "json") and page != ATTRIBUTES], ids=lambda page: page.name
+    "page",
+    [page for page in PAGES if blocks(page, "json") and page not in (ATTRIBUTES, FORMATS)],
+    ids=lambda page: page.name,
 )
 def test_the_examples_of_the_format_are_read(page: Path, kind: str, tmp_path: Path) -> None:
     examples = blocks(page, "json")

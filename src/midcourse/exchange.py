@@ -1,24 +1,27 @@
 """Data into a store and out of it, for whoever asks: the command line or the studio.
 
-Invariants: what comes in comes in whole or not at all, and every problem is told together, with its line, also where a
-line contradicts what is stored. What goes out is read back to the same traces.
+Invariants: nothing is stored before all of it is known to be good, and every problem is told together, with its line,
+also where a line contradicts what is stored. What goes out is read back to the same traces.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Literal, NamedTuple
 
-from midcourse.errors import InputErrors, ModelError, Problem
-from midcourse.store import SteersWhere, Store, Taken, TracesWhere
+from midcourse.errors import InputErrors, ModelError, Problem, StoreError
+from midcourse.incoming import SHOWN, Incoming
+from midcourse.store import SteersWhere, Store, TracesWhere
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
-from midcourse.trace.files import ReadResult
 from midcourse.trace.text import to_text
 
 Format = Literal["native"]
+BATCH = 512  # traces in a transaction
 _MODELS = "models/"  # keys of the drawer
 
 
@@ -62,48 +65,52 @@ def known(store: Store) -> set[str]:
 # ---- in ----------------------------------------------------------------------------------------------------------
 
 
-def gather(
-    reads: Iterable[tuple[str, Callable[[], ReadResult]]], *, skip_invalid: bool
-) -> list[tuple[str, ReadResult]]:
-    """What each of several files, by name, gave. Raises `InputErrors` with the problems of all, unless skipped."""
-    found = []
-    for name, read in reads:
-        try:
-            found.append((name, read()))
-        except InputErrors as error:
-            found.append((name, ReadResult([], [], list(error.problems), [])))
-    problems = [problem for _, one in found for problem in one.problems]
-    if problems and not skip_invalid:
-        raise InputErrors(problems)
-    return found
+class Stored(NamedTuple):
+    """What came of an import: how many traces were new or known already, ids of those that had grown, and of the last
+    that were new; and what was left out because it contradicts the store."""
 
-
-class Came(NamedTuple):
-    """What came of an import: ids by what happened to them, and what was left out."""
-
-    taken: Taken
+    new: int
+    known: int
+    grown: list[str]
+    newest: list[str]
     problems: list[Problem]
 
 
-def take(store: Store, files: Iterable[tuple[str, ReadResult]], tokenizer: HFTokenizer, *, skip_invalid: bool) -> Came:
-    """Store what was read from files (by their names): all of it, or with `skip_invalid` all that is not refused.
+def take(
+    store: Store,
+    incoming: Incoming,
+    tokenizer: HFTokenizer,
+    *,
+    skip_invalid: bool,
+    tell: Callable[[int], None] = lambda _: None,
+) -> Stored:
+    """Store what was gathered: all of it, or with `skip_invalid` all that is not refused.
 
-    Raises `InputErrors`, storing nothing, with every line whose trace contradicts the stored one of the same id.
+    Raises `InputErrors`, storing nothing, with every line whose trace contradicts the stored one of the same id. Only
+    when all is known to be good is it written, in batches: who is interrupted does the same again, and what is there
+    already is known. `tell` hears how many traces have been written.
     """
-    traces: list[Trace] = []
-    places: dict[str, tuple[str, int]] = {}
-    for name, found in files:
-        traces += found.traces
-        for trace, line in zip(found.traces, found.lines, strict=True):
-            places.setdefault(trace.id, (name, line))
-    taken = store.take(traces, lambda ids: to_text(tokenizer, ids), skip_clashing=skip_invalid)
+    clashing = dict.fromkeys(store.clashing(trace for trace, _, _ in incoming))
     problems = [
-        Problem(places[id][0], f"the id {id!r} is that of another trace in the store", places[id][1], "id")
-        for id in taken.clashing
+        Problem(where, f"the id {trace.id!r} is that of another trace in the store", line, "id")
+        for trace, where, line in (incoming if clashing else ())
+        if trace.id in clashing
     ]
     if problems and not skip_invalid:
         raise InputErrors(problems)
-    return Came(taken, problems)
+    new = known = 0
+    grown: list[str] = []
+    newest: deque[str] = deque(maxlen=SHOWN)
+    following = (trace for trace, _, _ in incoming if trace.id not in clashing)
+    while batch := list(islice(following, BATCH)):
+        taken = store.take(batch, lambda ids: to_text(tokenizer, ids))
+        if taken.clashing:
+            raise StoreError(f"{store.name}: the trace {taken.clashing[0]!r} was changed meanwhile; import again")
+        new, known = new + len(taken.new), known + len(taken.known)
+        grown += taken.grown
+        newest.extend(taken.new)
+        tell(new + known + len(grown))
+    return Stored(new, known, grown, list(newest), problems)
 
 
 # ---- out ---------------------------------------------------------------------------------------------------------

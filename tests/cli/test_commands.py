@@ -34,7 +34,7 @@ def test_import_is_idempotent_and_export_reads_back(mc: Callable[..., Ran], card
 
 def test_dry_run_stores_nothing(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:
     ran = mc("import", cards, "--store", tmp_path / "s.db", "--dry-run", "--json")
-    assert ran.json == {"traces": 2, "steers": 4, "skipped": 0}
+    assert ran.json == {"traces": 2, "steers": 4, "skipped": 0, "formats": {str(cards): "native"}}
     assert not (tmp_path / "s.db").exists()
 
 

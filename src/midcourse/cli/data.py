@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,29 +9,41 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from midcourse.cli.console import result, say
-from midcourse.errors import UserError
+from midcourse.cli.preview import preview
+from midcourse.errors import ConfigError, Problem, UserError
+from midcourse.formats.settings import FormatName
 
 DEFAULT_STORE = "sqlite:///midcourse.db"
 Json = Annotated[bool, Parameter(negative="")]
 
 
 def import_(
-    *files: Path,
+    *files: str,
     store: str = DEFAULT_STORE,
+    format: FormatName = "auto",
+    rename: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
+    gap: int = 3,
     model: str = "bundled",
     adapter: str | None = None,
     skip_invalid: Annotated[bool, Parameter(negative="")] = False,
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
-    """Take steered answers from JSONL files into a store: all of them, or none. The same line twice is one trace.
+    """Take corrections from files into a store. Nothing is stored before all of it is known to be good.
 
     Parameters
     ----------
     files
-        JSONL files, one answer a line; `docs/format.md` describes it.
+        JSON lines, a JSON array or Parquet, also compressed; `-` for standard input; a folder or
+        `datasets://owner/name?split=train` for the `datasets` library. `docs/formats.md` shows every format.
     store
         SQLAlchemy URL of the store, or an SQLite file.
+    format
+        What the files hold; auto looks at each file's first object.
+    rename
+        Keys in the files and what the format calls them, as in `answer=original`.
+    gap
+        Of edited answers: changes with fewer unchanged tokens between them are one steer.
     model
         Whose tokens the answers are: a Hugging Face id, a folder, or `bundled`.
     adapter
@@ -40,48 +51,52 @@ def import_(
     skip_invalid
         Take the good lines and list the others, instead of taking nothing.
     dry_run
-        Check the files and say what would come in; nothing is stored.
+        Check the files and show what would come in, with three examples; nothing is stored.
     json
         Print the result as JSON.
     """
-    from midcourse import exchange
+    from midcourse import exchange, formats
+    from midcourse.incoming import gather
     from midcourse.store import Store
-    from midcourse.trace.files import read
 
     if not files:
-        raise UserError("there is no file to import; give one or more JSONL files")
+        raise UserError("there is no file to import; give one or more, or - for standard input")
+    reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap)
     tokenizer = exchange.reader(model, adapter)
-    found = exchange.gather(
-        ((str(file), partial(read, file, tokenizer, model=model, skip_invalid=skip_invalid)) for file in files),
-        skip_invalid=skip_invalid,
-    )
-    for _, one in found:
-        for text in [*one.notices, *map(str, one.problems)]:
+    found = formats.read(formats.inputs(files), tokenizer, reading, model=model)
+    with gather(found, skip_invalid=skip_invalid) as incoming:
+        for text in [*incoming.told(), *map(str, incoming.listed())]:
             say(text)
-    traces = sum(len(one.traces) for _, one in found)
-    steers = sum(len(trace.steers) for _, one in found for trace in one.traces)
-    skipped = sum(len(one.problems) for _, one in found)
-    if dry_run:
-        result(
-            {"traces": traces, "steers": steers, "skipped": skipped},
-            f"{traces} traces with {steers} steers would come in; nothing was stored",
-            as_json=json,
-        )
-        return 0
-    with Store.open(store) as opened:
-        exchange.know(opened, model)
-        came = exchange.take(opened, found, tokenizer, skip_invalid=skip_invalid)
+        counts = {"traces": incoming.traces, "steers": incoming.steers, "skipped": incoming.wrong}
+        if dry_run:
+            value = {**counts, "formats": incoming.formats}
+            result(value, preview(incoming, tokenizer), as_json=json)
+            return 0
+        with Store.open(store) as opened:
+            exchange.know(opened, model)
+            came = exchange.take(opened, incoming, tokenizer, skip_invalid=skip_invalid)
     for problem in came.problems:
         say(str(problem))
-    skipped += len(came.problems)
-    new, known, grown = (len(ids) for ids in came.taken[:3])
+    skipped = incoming.wrong + len(came.problems)
+    value = {
+        "new": came.new, "known": came.known, "grown": len(came.grown), "steers": incoming.steers,
+        "skipped": skipped, "formats": incoming.formats,
+    }  # fmt: skip
     result(
-        {"new": new, "known": known, "grown": grown, "steers": steers, "skipped": skipped},
-        f"{new} new traces in {store}, {known} known already; {steers} steers"
+        value,
+        f"{came.new} new traces in {store}, {came.known} known already; {incoming.steers} steers"
         + (f"; {skipped} problems skipped" if skipped else ""),
         as_json=json,
     )
     return 0
+
+
+def _names(given: list[str]) -> dict[str, str]:
+    """`--rename` as a mapping."""
+    wrong = [one for one in given if one.count("=") != 1 or one.startswith("=") or one.endswith("=")]
+    if wrong:
+        raise ConfigError([Problem("--rename", f"{one!r} is not written as in answer=original") for one in wrong])
+    return dict(one.split("=", 1) for one in given)
 
 
 def export(

@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from midcourse.attributes.data.line import Draft, Line
-from midcourse.attributes.data.source import Record
 from midcourse.attributes.rows import Turn
 from midcourse.errors import Problem
+from midcourse.records import Record
 
 SCALE = (0.0, 1.0)
 _ROLES = {"prompter": "user", "assistant": "assistant"}

@@ -16,10 +16,10 @@ from typing import Any
 from midcourse.attributes.data import helpsteer, nemo, oasst, plain, ultrafeedback
 from midcourse.attributes.data.line import Draft, Line
 from midcourse.attributes.data.settings import Reading
-from midcourse.attributes.data.source import Record, records
 from midcourse.attributes.rows import Row, group_of
 from midcourse.attributes.schema import Schema
 from midcourse.errors import InputErrors, Problem
+from midcourse.records import Record, records
 
 FORMATS: dict[str, ModuleType] = {
     "plain": plain,

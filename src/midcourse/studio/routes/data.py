@@ -12,12 +12,15 @@ from starlette.responses import StreamingResponse
 
 from midcourse import exchange
 from midcourse.errors import ModelError
+from midcourse.formats import Input, read
+from midcourse.incoming import gather
+from midcourse.records import objects
 from midcourse.studio import errors
 from midcourse.studio.routes.traces import row_view
 from midcourse.studio.schemas.data import Import, Imported
 from midcourse.studio.services import Has, Services
 from midcourse.tokenizer import HFTokenizer
-from midcourse.trace.files import lines, read_lines
+from midcourse.trace.files import lines
 
 router = APIRouter(tags=["data"])
 
@@ -36,18 +39,20 @@ def import_file(services: Has, file: Import) -> Imported:
     model = services.loaded.name
     tokenizer = exchange.reader(model)  # one of its own: the model's is busy, and not made for two threads
     raw = list(BytesIO(file.text.encode(errors="surrogatepass")))  # as a file has lines
-    found = read_lines(file.name, raw, tokenizer, model=model, skip_invalid=file.skip_invalid)
-    taken, more = exchange.take(services.store, [(file.name, found)], tokenizer, skip_invalid=file.skip_invalid)
+    found = read([Input(file.name, objects(file.name, raw))], tokenizer, model=model)
+    with gather(found, skip_invalid=file.skip_invalid) as incoming:
+        taken = exchange.take(services.store, incoming, tokenizer, skip_invalid=file.skip_invalid)
+        problems, notices = [*incoming.listed(), *taken.problems], incoming.told()
     services.live.reload(taken.grown)
-    for row in services.store.traces(ids=[*taken.new, *taken.grown][-TOLD:], limit=TOLD).rows[::-1]:
+    for row in services.store.traces(ids=[*taken.newest, *taken.grown][-TOLD:], limit=TOLD).rows[::-1]:
         services.live.feed.publish("row", row_view(row, services.live))
     return Imported(
-        new=len(taken.new),
-        known=len(taken.known),
+        new=taken.new,
+        known=taken.known,
         grown=len(taken.grown),
         lines=sum(1 for line in raw if line.strip()),
-        problems=[errors.problem(problem) for problem in [*found.problems, *more]],
-        notices=found.notices,
+        problems=[errors.problem(problem) for problem in problems],
+        notices=notices,
     )
 
 

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from midcourse.formats import answers
+from midcourse.trace.lines import from_dict
+from midcourse.trace.text import to_text
+from tests.formats.plain import plain, problems, taken, written
+from tests.tokenizers import EXACT, get
+
+PAIR = {"prompt": "?", "original": "one two three four", "corrected": "one two THREE four"}
+
+
+@pytest.mark.parametrize("kind", EXACT)
+@pytest.mark.parametrize(
+    ("original", "corrected", "output"),
+    [
+        ("The flag is red, white.", "The flag is red, white and blue.", None),
+        ("Hello 🙂 there", "Hello 🙃 there", None),  # two characters that begin with the same bytes
+        ("abc 你好世界 def", "abc 你坏世界 def", None),
+        ("Done", "Done. And more", ["Done", {"rejected": {"text": "", "end": True}, "chosen": ". And more"}]),
+        ("Done. And more", "Done", ["Done", {"rejected": ". And more", "chosen": "", "end": True}]),
+        ("same", "same", ["same"]),
+        ("", "all new", [{"rejected": {"text": "", "end": True}, "chosen": "all new"}]),
+    ],
+)
+def test_both_versions_are_there(kind: str, original: str, corrected: str, output: list[object] | None) -> None:
+    tok = get(kind)
+    line = {"messages": [{"role": "user", "content": "?"}], "output": answers.edited(tok, original, corrected, 3)}
+    found = from_dict(line, tok, model="any")
+    assert found.flaws == []
+    (trace,) = found.traces
+    assert to_text(tok, trace.answer(trace.head)) == corrected
+    assert output is None or plain(trace, tok)["output"] == output
+
+
+TEXT = st.text(st.sampled_from("ab é🙂中\n."), max_size=30)
+
+
+@settings(max_examples=300)
+@given(TEXT, TEXT.filter(bool), st.integers(1, 4), st.sampled_from(EXACT))
+def test_any_pair_comes_in(original: str, corrected: str, gap: int, kind: str) -> None:
+    """And what each steer rejects is what the original says there, up to what follows it."""
+    tok = get(kind)
+    line = {"messages": [{"role": "user", "content": "?"}], "output": answers.edited(tok, original, corrected, gap)}
+    found = from_dict(line, tok, model="any")
+    assert found.flaws == []
+    (trace,) = found.traces
+    assert to_text(tok, trace.answer(trace.head)) == corrected
+    assert bool(trace.steers) == (original != corrected)
+    for steer in trace.steers:
+        assert steer.chosen
+        assert steer.rejected
+        assert to_text(tok, trace.run_ids(steer.rejected[0])).strip("\ufffd") in original
+
+
+@settings(max_examples=300)
+@given(TEXT.filter(bool), st.lists(TEXT, max_size=4), st.sampled_from(EXACT))
+def test_versions_part_where_they_part(chosen: str, rejected: list[str], kind: str) -> None:
+    tok = get(kind)
+    line = {"messages": [{"role": "user", "content": "?"}], "output": answers.parted(tok, chosen, rejected)}
+    found = from_dict(line, tok, model="any")
+    assert found.flaws == []
+    (trace,) = found.traces
+    assert to_text(tok, trace.answer(trace.head)) == chosen
+    others = {to_text(tok, trace.answer(trace.end_of(run.span))) for steer in trace.steers for run in steer.rejected}
+    assert others == {text for text in rejected if text != chosen}
+
+
+def test_requests(tmp_path: Path) -> None:
+    def asked(**request: object) -> object:
+        return taken(written(tmp_path / "a.jsonl", {**PAIR, "prompt": None, **request}))[0]["messages"]
+
+    user = {"role": "user", "content": "a"}
+    assert asked(prompt="a") == asked(messages=[user]) == asked(prompt=[user]) == asked(instruction="a") == [user]
+    assert asked(conversations=[{"from": "human", "value": "a"}]) == [user]
+    assert asked(prompt="a", system="b") == [{"role": "system", "content": "b"}, user]
+    assert asked(instruction="a", input="b") == [{"role": "user", "content": "a\n\nb"}]
+
+
+def test_about_and_other_names(tmp_path: Path) -> None:
+    pair = {"q": "?", "draft": "a b", "final": "a c", "id": 7, "tags": ["x"], "author": "ada", "whatever": 1}
+    path = written(tmp_path / "a.jsonl", pair)
+    (line,) = taken(path, rename={"q": "prompt", "draft": "before", "final": "after"})
+    assert (line["tags"], line["author"]) == (["x"], "ada")
+
+
+def test_the_gap(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", {**PAIR, "original": "a b c d e f g", "corrected": "a B c d e F g"})
+    assert [len(taken(path, gap=gap)[0]["output"]) for gap in (2, 9)] == [5, 3]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"original": 3}, ["original: should be a text, not a number"]),
+        ({"corrected": None}, ["corrected: is missing"]),
+        ({"corrected": ""}, ["corrected: is empty"]),
+        ({"prompt": None}, ["prompt: is missing"]),
+        ({"prompt": [{"role": "usr", "content": "x"}]}, ["prompt[0].role: 'usr' is no role"]),
+        ({"prompt": [{"role": "user"}]}, ["prompt[0].content: is missing"]),
+        ({"prompt": [{"from": "me", "value": "x"}]}, ["prompt[0].from: 'me' is none of"]),
+        ({"prompt": [{"role": "assistant", "content": "x"}]}, ["prompt: ends with an answer"]),
+        ({"prompt": [], "original": 3}, ["prompt: is empty", "original: should be a text"]),
+        ({"tags": "y"}, ["tags: expected a list, found a string"]),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_field(wrong: dict[str, object], says: list[str], tmp_path: Path) -> None:
+    found = problems(written(tmp_path / "a.jsonl", PAIR, {**PAIR, **wrong}))
+    assert len(found) == len(says)
+    assert all(said.startswith(f":2: {expected}") for said, expected in zip(found, says, strict=True))
+
+
+def test_problems_of_an_array_say_which_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(
+        '[{"prompt": "?", "original": "a", "corrected": "b"},\n\n {"prompt": "?", "original": 1, "corrected": "b"}]'
+    )
+    assert problems(path) == [":3: [1].original: should be a text, not a number"]
+
+
+def test_an_unknown_format_is_said(tmp_path: Path) -> None:
+    (said,) = problems(written(tmp_path / "a.jsonl", {"x": 1}, {"x": 2}))
+    assert said.startswith(":1: is of no format that is known (it has x); give --format, one of native, pairs")
