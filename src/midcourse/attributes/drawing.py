@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from midcourse.attributes.rows import digest
 from midcourse.attributes.schema import Values
-from midcourse.engine.sampling import Sampling, uniform
+from midcourse.engine.choice import Sampling, uniform
 from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.trace.text import to_text
 from midcourse.trace.tree import Message

@@ -13,11 +13,12 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
 from midcourse.engine.cache import memory, shared, token_bytes
+from midcourse.engine.contract import Generated
 from midcourse.engine.rows import Rows, Source, batches
 from midcourse.engine.sampling import Alternative, Sampling, best, choose, guided, needed
 from midcourse.errors import ModelError
@@ -25,20 +26,13 @@ from midcourse.errors import ModelError
 if TYPE_CHECKING:
     from midcourse.engine.hf import TransformersEngine
 
+__all__ = ["Generated", "generate"]
+
 ROWS = 64  # at most so many at a time; more would not be faster on two cores, and their keys need memory
 SHARE = 8  # a group's keys may take this part of the memory; up to three groups are held at a time
 TOKENS = 2048  # of one pass when contexts are read
 FOLD = 16  # tokens to write from which on adding an adapter into the weights pays
 WORTH = 8  # shared tokens from which on reading them apart pays
-
-
-class Generated(NamedTuple):
-    """What one row wrote: `logprobs` and `tops` are parallel to `ids`; `ended` if its last token ends an answer."""
-
-    ids: list[int]
-    logprobs: list[float]
-    ended: bool
-    tops: list[tuple[Alternative, ...]]
 
 
 @dataclass(eq=False)

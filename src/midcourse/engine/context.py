@@ -15,26 +15,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from transformers.cache_utils import DynamicCache
 
 from midcourse.engine.cache import SlotCache, layer_windows, shared
-from midcourse.errors import ContextError, ModelError
+from midcourse.engine.contract import Reuse, check
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
 
+__all__ = ["CHUNK", "Context", "Kind", "Reuse"]
+
 WORTH = 8  # tokens from which on copying their keys is worth it
 CHUNK = 512  # tokens of a prompt that are fed at a time: bounds memory, and the wait after a cancel
-
-
-class Reuse(NamedTuple):
-    """How many tokens of a context were in the cache, and how many had to be fed."""
-
-    reused: int
-    fed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,17 +169,8 @@ class Context:
 
     def check(self, ids: Sequence[int], room: int = 0) -> None:
         """Raises `ContextError` if `ids` and `room` more are too many, `ModelError` if one is not in the vocabulary."""
-        assert len(ids), "a context needs at least one token"
-        name, limit = self.loaded.name, self.loaded.context_length
-        if len(ids) + room > limit:
-            more = f", and {room} more to write" if room else ""
-            raise ContextError(
-                f"the context has {len(ids):,} tokens{more}; {name} sees at most {limit:,}: "
-                "shorten the conversation or the answer"
-            )
-        if max(ids) >= self.kind.vocabulary or min(ids) < 0:
-            wrong = next(token for token in ids if not 0 <= token < self.kind.vocabulary)
-            raise ModelError(f"token {wrong} is not in the vocabulary of {name} ({self.kind.vocabulary} tokens)")
+        size = self.kind.vocabulary
+        check(ids, self.loaded.name, limit=self.loaded.context_length, vocabulary=size, room=room)
 
     def _roll_back(self, length: int) -> int:
         """Cut the cache to `length` tokens, or to none if it cannot; returns how many are left."""

@@ -20,6 +20,7 @@ import torch
 
 from midcourse.engine import together
 from midcourse.engine.context import CHUNK, Context, Kind, Reuse
+from midcourse.engine.contract import Abilities
 from midcourse.engine.sampling import Sampling, Step, best, choose, distribution, guided, needed
 from midcourse.errors import ModelError
 
@@ -69,6 +70,18 @@ class TransformersEngine:
     def rolls_back(self) -> bool:
         """Whether the cache can be cut to any length; otherwise a steer feeds the whole context again."""
         return self.windows is not None
+
+    @property
+    def abilities(self) -> Abilities:
+        """Everything, but for cutting back what some architectures have read."""
+        return Abilities(rolls_back=self.rolls_back)
+
+    @property
+    def source(self) -> str:
+        """Digits of the weights that write, those of the adapter included."""
+        from midcourse.digests import fingerprint
+
+        return fingerprint(self.loaded.model)
 
     # ---- one answer ----------------------------------------------------------------------------------------------
 
@@ -170,6 +183,10 @@ class TransformersEngine:
         self._context.drop()
         self._neutral.drop()
         self.held, self._version = [], self.loaded.version
+
+    def close(self) -> None:
+        """Free what is cached; the model belongs to whoever loaded it."""
+        self.drop()
 
     def current_rows(self) -> list[Rows]:
         """The rows of the last batch, if the weights are still those that made them."""

@@ -9,68 +9,30 @@ Shapes: R rows, V tokens of the vocabulary.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 
-from midcourse.errors import ConfigError, Problem, UserError
+from midcourse.engine.choice import STRONGEST, Sampling, needed, uniform
+from midcourse.engine.contract import Alternative, Step
+
+__all__ = [
+    "STRONGEST",
+    "Alternative",
+    "Sampling",
+    "Step",
+    "best",
+    "choose",
+    "distribution",
+    "filtered",
+    "guided",
+    "needed",
+    "uniform",
+]
 
 COLDEST = 1e-30  # a temperature that float32 still divides by
-STRONGEST = 20  # guidance beyond this gives the same few tokens again and again
 NUCLEUS = 256  # how many of the most probable tokens are tried before all are sorted
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How to choose from a distribution. The defaults are greedy; the filters apply in the order of the fields."""
-
-    temperature: float = 0.0
-    """0 takes the most probable token; 1 samples from the model's own distribution."""
-    top_k: int = 0
-    """Keep only the k most probable tokens; 0 keeps all."""
-    top_p: float = 1.0
-    """Keep the fewest most probable tokens whose probabilities sum up to p (arXiv 1904.09751)."""
-    min_p: float = 0.0
-    """Keep tokens with at least this share of the most probable one's probability (arXiv 2407.01082)."""
-    seed: int = 0
-    """Another seed is another answer; the same seed is the same answer."""
-    guidance: float = 1.0
-    """γ of classifier-free guidance: how far to go from what nothing asked for gives to what the attributes ask for,
-    and beyond; 1 is the model as it is, and costs nothing (arXiv 2306.17806)."""
-
-    def __post_init__(self) -> None:
-        bounds = {
-            "temperature": (0 <= self.temperature < float("inf"), "0 or more"),
-            "top_k": (self.top_k >= 0, "0 or more"),
-            "top_p": (0 < self.top_p <= 1, "above 0 and at most 1"),
-            "min_p": (0 <= self.min_p <= 1, "between 0 and 1"),
-            "guidance": (0 <= self.guidance <= STRONGEST, f"between 0 and {STRONGEST}"),
-        }
-        if wrong := [
-            Problem("sampling", f"{getattr(self, name)} is not {rule}", field=name)
-            for name, (fits, rule) in bounds.items()
-            if not fits
-        ]:
-            raise ConfigError(wrong)
-
-
-class Alternative(NamedTuple):
-    """A token that could come next, with the model's own log-probability in nats."""
-
-    id: int
-    logprob: float
-
-
-class Step(NamedTuple):
-    """The token that was chosen, its log-probability before any filter, and the most probable ones, best first."""
-
-    id: int
-    logprob: float
-    top: tuple[Alternative, ...]
 
 
 def guided(logits_RV: torch.Tensor, neutral_RV: torch.Tensor, guidance: float) -> torch.Tensor:
@@ -81,18 +43,6 @@ def guided(logits_RV: torch.Tensor, neutral_RV: torch.Tensor, guidance: float) -
     asked_RV, neutral_RV = (torch.log_softmax(one.float(), dim=-1) for one in (logits_RV, neutral_RV))
     led_RV = neutral_RV + guidance * (asked_RV - neutral_RV)
     return torch.where(torch.isinf(asked_RV) | torch.isinf(neutral_RV), asked_RV, led_RV)  # ∞ - ∞ is no number
-
-
-def needed(sampling: Sampling, neutral: Sequence[int] | None) -> Sequence[int] | None:
-    """The neutral ids where guidance looks at them. Raises `UserError` where it would and there are none."""
-    if sampling.guidance == 1:
-        return None
-    if neutral is None:
-        raise UserError(
-            f"guidance {sampling.guidance:g} leads away from an answer for which nothing is asked, and no attribute is "
-            "asked for"
-        )
-    return neutral
 
 
 def filtered(logits_RV: torch.Tensor, sampling: Sampling) -> torch.Tensor:
@@ -124,12 +74,6 @@ def _least_of_nucleus(probs_RV: torch.Tensor, top_p: float) -> torch.Tensor:
 def _keep(probs_RV: torch.Tensor, kept_RV: torch.Tensor) -> torch.Tensor:
     probs_RV = probs_RV * kept_RV
     return probs_RV / probs_RV.sum(dim=-1, keepdim=True)
-
-
-def uniform(seed: int, position: int) -> float:
-    """A number in [0, 1) that belongs to this seed and position; the same on every machine and device."""
-    digest = hashlib.blake2b(f"{seed}:{position}".encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2**53
 
 
 def choose(logits_RV: torch.Tensor, samplings: Sequence[Sampling], positions: Sequence[int]) -> list[int]:

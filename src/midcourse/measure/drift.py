@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.measure.result import Moved
 from midcourse.steerers import BatchWriter
 from midcourse.trace.tree import Trace

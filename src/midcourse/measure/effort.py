@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.measure.check import Check, verdict
 from midcourse.measure.result import Side, Written
 from midcourse.measure.settings import MeasureSettings

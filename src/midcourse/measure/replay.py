@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.measure.result import Way
 from midcourse.steerers import BatchWriter
 from midcourse.trace.text import Tokenizer, to_bytes

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import isnan
 from threading import Event, RLock
 
-from midcourse.engine.sampling import Sampling, Step
+from midcourse.engine.choice import Sampling
+from midcourse.engine.contract import Step
 from midcourse.errors import ContextError, SteerError
 from midcourse.session import runs
 from midcourse.session.stream import Stream, Writer
@@ -117,8 +119,13 @@ class Live:
         return sampling, [*plain, *self.trace.answer(at)]
 
     def keep(self, ids: Sequence[int], logprobs: Sequence[float] | None, at: Point) -> Point:
-        """Make model text that follows `at` a span and put the head at its end, which is returned. Not saved."""
+        """Make model text that follows `at` a span and put the head at its end, which is returned. Not saved.
+
+        Where one log-probability is not known (NaN), the span has none.
+        """
         trace = self.trace
+        if logprobs is not None and any(map(isnan, logprobs)):
+            logprobs = None
         if at == trace.head:
             return trace.end_of(trace.grow(ids, "model", logprobs).id)
         end = trace.end_of(trace.branch(at, ids, "model", logprobs).id)

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from typing import Unpack
 from uuid import uuid4
 
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.errors import ContextError, ModelError, SteerError, UserError
 from midcourse.session import notes, runs
 from midcourse.session.live import Live

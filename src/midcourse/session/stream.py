@@ -9,48 +9,16 @@ trace or on its way there.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from threading import Event, RLock
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal
 
-from midcourse.engine.sampling import Sampling, Step
-from midcourse.trace.text import Tokenizer
+from midcourse.engine.contract import Reuse, Step, Writer
 
-if TYPE_CHECKING:
-    from midcourse.engine.context import Reuse
+__all__ = ["Stream", "Writer"]
 
 CHUNK_SECONDS = 0.5
 Ended = Literal["end", "limit", "stopped", "failed"]
-
-
-class Writer(Protocol):
-    """What a session needs of an engine."""
-
-    @property
-    def tokenizer(self) -> Tokenizer: ...  # noqa: D102
-    @property
-    def model_name(self) -> str: ...  # noqa: D102
-    @property
-    def context_length(self) -> int: ...  # noqa: D102
-    @property
-    def last_reuse(self) -> Reuse: ...  # noqa: D102
-
-    def stream(
-        self,
-        ids: Sequence[int],
-        sampling: Sampling,
-        *,
-        max_tokens: int,
-        stop: Callable[[list[int]], bool] | None = None,
-        cancel: Event | None = None,
-        top: int = 10,
-        neutral: Sequence[int] | None = None,
-    ) -> Iterator[Step]:
-        """Go on after `ids`; end after an end id, `max_tokens`, the context's end, or within one token of `cancel`.
-
-        `neutral` is what guidance leads away from, where there is any.
-        """
-        ...
 
 
 class Stream(Iterator[Step]):

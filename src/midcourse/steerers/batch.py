@@ -7,35 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
 
-from midcourse.engine.sampling import Sampling
-from midcourse.session import Session, Writer
+from midcourse.engine.choice import Sampling
+from midcourse.engine.contract import BatchWriter, Generated
+from midcourse.session import Session
 from midcourse.session.session import GREEDY
 from midcourse.steerers.steerer import Attention, Steerer
 from midcourse.trace import Message, Trace
 
-if TYPE_CHECKING:
-    from midcourse.engine.batch import Generated
-
-
-class BatchWriter(Writer, Protocol):
-    """An engine that can go on with many texts at once."""
-
-    def batch(
-        self,
-        prefixes: Sequence[Sequence[int]],
-        sampling: Sampling | Sequence[Sampling],
-        *,
-        max_tokens: int | Sequence[int],
-        stop: Callable[[int, list[int]], bool] | None = None,
-        top: int = 0,
-        neutral: Sequence[Sequence[int]] | None = None,
-    ) -> list[Generated]:
-        """Go on after each prefix until its end id, `max_tokens`, the context's end, or `stop(row, ids so far)`.
-
-        `neutral`, parallel to them, is what guidance leads away from; rows without guidance do not look at it.
-        """
+__all__ = ["BatchWriter", "steer_batch"]
 
 
 def steer_batch(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.session import Session
 from midcourse.session.session import GREEDY
 from midcourse.steerers.batch import BatchWriter

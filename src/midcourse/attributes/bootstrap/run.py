@@ -35,7 +35,7 @@ from midcourse.attributes.drawing import Request, Sample, draw
 from midcourse.attributes.predictors.predictor import Predictor
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.train.run import train
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.errors import ConfigError, ModelError, Problem, UserError
 from midcourse.learn.run.progress import Progress, Report, silent
 from midcourse.learn.settings import OUTSIDE

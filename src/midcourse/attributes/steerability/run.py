@@ -23,7 +23,7 @@ from midcourse.attributes.steerability.curves import curve, examples, level
 from midcourse.attributes.steerability.grid import sweeps
 from midcourse.attributes.steerability.result import Steerability
 from midcourse.attributes.steerability.settings import SteerabilitySettings
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.errors import UserError
 
 if TYPE_CHECKING:

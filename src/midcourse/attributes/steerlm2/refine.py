@@ -25,7 +25,7 @@ from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.requests import requests
 from midcourse.attributes.steerlm2.weighing import weigh
 from midcourse.attributes.steerlm2.weights import Logs, divergence, effective, given
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.choice import Sampling
 from midcourse.errors import ModelError, UserError
 from midcourse.learn.run.progress import Progress, Report, silent
 

@@ -6,7 +6,6 @@ versions. A run from such a file compares them with its own and says what is dif
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import torch
 import yaml
 
 from midcourse.atomic import writing
+from midcourse.digests import digest, fingerprint
 from midcourse.learn.run.metrics import versions
 from midcourse.learn.run.recipe import written
 from midcourse.learn.settings import TrainSettings
@@ -22,9 +22,10 @@ from midcourse.learn.settings import TrainSettings
 if TYPE_CHECKING:
     from midcourse.models import Loaded
 
+__all__ = ["FILE", "KEY", "device_name", "differences", "digest", "fingerprint", "take", "write"]
+
 FILE = "run.yaml"
 KEY = "recorded"
-SAMPLE = 256  # numbers of each weight that its digest looks at
 HEAD = """\
 # A run of Midcourse. To repeat it, bit for bit on the same machine:
 #     midcourse train --config {file} --output OTHER
@@ -68,25 +69,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """In what this run is not the recorded one, each as a few words."""
     then, this = _flat(before), _flat(now)
     return [f"{name} was {then[name]}, is {this[name]}" for name in then if name in this and then[name] != this[name]]
-
-
-def digest(file: Path) -> str:
-    """Of a file's bytes."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-
-
-@torch.no_grad()
-def fingerprint(model: torch.nn.Module) -> str:
-    """Of a model's weights: names, shapes, and numbers evenly spread over each, so that it costs no time."""
-    found = hashlib.blake2b(digest_size=16)
-    samples = []
-    for name, weight in model.named_parameters():
-        found.update(f"{name} {tuple(weight.shape)} {weight.dtype}".encode())
-        flat = weight.detach().reshape(-1)
-        samples.append(flat[:: max(1, len(flat) // SAMPLE)].float().cpu())
-    found.update(torch.cat(samples).numpy().tobytes())
-    return found.hexdigest()
 
 
 def device_name(device: torch.device) -> str:
