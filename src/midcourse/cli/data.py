@@ -21,6 +21,8 @@ def import_(
     *files: str,
     store: str = DEFAULT_STORE,
     format: FormatName = "auto",
+    original: str | None = None,
+    system: str = "",
     rename: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     gap: int = 3,
     model: str = "bundled",
@@ -40,6 +42,10 @@ def import_(
         SQLAlchemy URL of the store, or an SQLite file.
     format
         What the files hold; auto looks at each file's first object.
+    original
+        The same conversations as in the one file that is imported, as they were before they were edited.
+    system
+        A system prompt for conversations that have none.
     rename
         Keys in the files and what the format calls them, as in `answer=original`.
     gap
@@ -61,9 +67,9 @@ def import_(
 
     if not files:
         raise UserError("there is no file to import; give one or more, or - for standard input")
-    reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap)
+    reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap, system=system)
     tokenizer = exchange.reader(model, adapter)
-    found = formats.read(formats.inputs(files), tokenizer, reading, model=model)
+    found = formats.read(formats.inputs(files, original), tokenizer, reading, model=model)
     with gather(found, skip_invalid=skip_invalid) as incoming:
         for text in [*incoming.told(), *map(str, incoming.listed())]:
             say(text)

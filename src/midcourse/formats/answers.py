@@ -18,7 +18,7 @@ from typing import Any
 from midcourse.formats.align import Change, changes, joined, unchanged
 from midcourse.trace.text import Tokenizer, to_text
 
-ALIKE = 0.5  # of the longer version's tokens must be kept for one to be an edit of the other
+ALIKE = 0.7  # of the longer version's tokens must be kept for one to be an edit of the other
 
 Output = list[dict[str, Any]]
 
@@ -28,7 +28,7 @@ def edited(tok: Tokenizer, original: str, corrected: str, gap: int) -> Output:
     old, new = [*tok.encode(original), tok.end_id], [*tok.encode(corrected), tok.end_id]
     output: Output = []
     at = 0
-    for start, stop, new_start, new_stop in joined(_two_sided(tok, changes(old, new), old, new), gap):
+    for start, stop, new_start, new_stop in _two_sided(tok, changes(old, new), old, new, gap):
         if at < new_start:
             output.append(_text(tok, new[at:new_start]))
         output.append(_steer(_text(tok, old[start:stop]), _text(tok, new[new_start:new_stop])))
@@ -77,23 +77,29 @@ def _text(tok: Tokenizer, ids: list[int]) -> dict[str, Any]:
     return text | {"end": True} if ids and ids[-1] == tok.end_id else text
 
 
-def _two_sided(tok: Tokenizer, found: list[Change], old: list[int], new: list[int]) -> list[Change]:
-    """The changes, each with something on both sides, and none that begins or ends inside a character.
+def _two_sided(tok: Tokenizer, found: list[Change], old: list[int], new: list[int], gap: int) -> list[Change]:
+    """The changes as steers: near ones joined, each with something on both sides, none that splits a character.
 
-    Both answers end with the same token, so something always follows.
+    Both answers end with the same token, so something always follows. That end belongs to what was cut off before it or
+    put there, also where other changes are near.
     """
-    made: list[Change] = []
+    apart: list[Change] = []
     for start, stop, new_start, new_stop in found:
         while start and new_start and not (_begins(tok, old, start) and _begins(tok, new, new_start)):
             start, new_start = start - 1, new_start - 1
         while not (_begins(tok, old, stop) and _begins(tok, new, new_stop)):
             stop, new_stop = stop + 1, new_stop + 1
-        if made and (start < made[-1].stop or new_start < made[-1].new_stop):
-            start, _, new_start, _ = made.pop()
-        if start == stop:
-            stop = _whole(tok, old, start + 1)
-        elif new_start == new_stop:
-            new_stop = _whole(tok, new, new_start + 1)
+        if apart and (start < apart[-1].stop or new_start < apart[-1].new_stop):
+            start, _, new_start, _ = apart.pop()
+        apart.append(Change(start, stop, new_start, new_stop))
+    cut = bool(apart) and apart[-1].new_start == apart[-1].new_stop == len(new) - 1
+    put = bool(apart) and apart[-1].start == apart[-1].stop == len(old) - 1
+    made: list[Change] = []
+    for start, stop, new_start, new_stop in joined(apart, gap):
+        if start == stop or (put and stop == len(old) - 1):
+            stop = _whole(tok, old, stop + 1)
+        elif new_start == new_stop or (cut and new_stop == len(new) - 1):
+            new_stop = _whole(tok, new, new_stop + 1)
         made.append(Change(start, stop, new_start, new_stop))
     return made
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from midcourse.formats import native, pairs
+from midcourse.formats import edited_chat, lm_studio, native, open_webui, pairs, sillytavern
 
 FORMATS: dict[str, ModuleType] = {
     "native": native,
+    "edited-chat": edited_chat,
     "pairs": pairs,
+    "open-webui": open_webui,
+    "sillytavern": sillytavern,
+    "lm-studio": lm_studio,
 }

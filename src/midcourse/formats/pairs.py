@@ -25,7 +25,7 @@ REQUESTS = ("messages", "prompt", "conversations", "instruction")
 
 def looks(raw: dict[str, Any]) -> bool:
     """Whether an object is of this format."""
-    return any(before in raw and after in raw for before, after in NAMES)
+    return any(before in raw and after in raw and not isinstance(raw[after], list) for before, after in NAMES)
 
 
 def natives(item: Item) -> list[Native]:
@@ -59,6 +59,7 @@ def asked(item: Item, name: str) -> list[dict[str, Any]]:
     if name == "instruction" and isinstance(value, str) and isinstance(raw.get("input"), str) and raw["input"]:
         value = f"{value}\n\n{raw['input']}"
     messages = conversation(item, value, name)
-    if raw.get("system"):
-        messages.insert(0, {"role": "system", "content": item.text(raw, "system")})
+    system = item.text(raw, "system") if raw.get("system") else item.reading.system
+    if system and not any(message["role"] == "system" for message in messages):
+        messages.insert(0, {"role": "system", "content": system})
     return messages

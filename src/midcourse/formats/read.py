@@ -13,7 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
-from midcourse.errors import Problem
+from midcourse.errors import Problem, UserError
+from midcourse.formats import edited_chat
 from midcourse.formats.item import Item
 from midcourse.formats.known import FORMATS
 from midcourse.formats.settings import Reading
@@ -45,9 +46,19 @@ class Came(NamedTuple):
     format: str = ""
 
 
-def inputs(sources: Iterable[Path | str]) -> list[Input]:
-    """Files, folders, `-` and `datasets://…` as inputs; see `midcourse.records`."""
-    return [Input(called(source), records(source)) for source in sources]
+def inputs(sources: Sequence[Path | str], original: Path | str | None = None) -> list[Input]:
+    """Files, folders, `-` and `datasets://…` as inputs; see `midcourse.records`.
+
+    `original` holds the same conversations as the one source, as they were before they were edited. Raises `UserError`
+    for more than one source then.
+    """
+    found = [Input(called(source), records(source)) for source in sources]
+    if original is None:
+        return found
+    if len(found) != 1:
+        raise UserError(f"{original} is the original of one file, and {len(found)} were given; import them one by one")
+    ((name, edited),) = found
+    return [Input(name, edited_chat.joined(edited, records(original), name, called(original)))]
 
 
 def read(

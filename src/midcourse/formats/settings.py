@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FormatName = Literal["auto", "native", "pairs"]
+FormatName = Literal["auto", "native", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio"]
 
 
 class Reading(BaseModel):
@@ -20,3 +20,5 @@ class Reading(BaseModel):
     """Keys in the files, and what the format calls them."""
     gap: Annotated[int, Field(ge=1, le=1000)] = 3
     """Of edited answers: changes with fewer unchanged tokens between them are one steer."""
+    system: str = ""
+    """A system prompt for conversations that have none."""
