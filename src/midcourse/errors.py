@@ -4,7 +4,7 @@
     ├── StoreError                the database is busy or out of reach, or a trace contradicts what is stored
     ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
     ├── ElsewhereError            another process of the same run has said what is wrong
-    ├── JudgeError                a judge behind an address does not answer
+    ├── EndpointError             a server behind an address (a judge, an engine) does not answer
     ├── Stopped                   exit 130: training was asked to stop, and can be resumed
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
@@ -46,8 +46,8 @@ class ElsewhereError(MidcourseError):
         super().__init__("another process of this run has said what is wrong")
 
 
-class JudgeError(MidcourseError):
-    """A judge elsewhere does not answer. What it judged before stays."""
+class EndpointError(MidcourseError):
+    """A server elsewhere does not answer. What came before stays."""
 
 
 class Stopped(MidcourseError):

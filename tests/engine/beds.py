@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,9 +13,15 @@ import torch
 from midcourse import models
 from midcourse.engine.contract import Engine
 from midcourse.engine.hf import TransformersEngine
+from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
+from midcourse.engine.llamacpp.engine import LlamaCppEngine
+from midcourse.engine.openai.engine import OpenAIEngine
+from midcourse.remote import Remote, RemoteSettings
+from midcourse.trace.text import Tokenizer
 from tests import ggufs
+from tests.engine import proxy
 
-KINDS = ("transformers",)
+KINDS = ("transformers", "llama.cpp", "openai", "openai, text", "openai, bare")
 
 
 @dataclass
@@ -56,12 +62,43 @@ def loaded(ascii: bool, ends: bool) -> models.Loaded:
 def bed(kind: str, *, ascii: bool, ends: bool) -> Bed:
     """A fresh engine of this kind; close it."""
     found = loaded(ascii, ends)
-    assert kind == "transformers"
-    return Bed(TransformersEngine(found), found)
+    if kind == "transformers":
+        return Bed(TransformersEngine(found), found)
+    server = serve(ascii=ascii, ends=ends)
+    if kind == "openai":
+        remote = Remote(f"{server.url}/v1", RemoteSettings(retries=1, wait=0.01), server.key)
+        return Bed(Owning(remote, found.tokenizer, "tiny", [server.close]), found)
+    if kind.startswith("openai"):
+        bare = kind == "openai, bare"
+        able = (proxy.strict, proxy.without_logprobs) if bare else (proxy.text_only, proxy.without_ids)
+        door = proxy.Proxy(server.url, server.key.get_secret_value(), *able)
+        remote = Remote(door.url, RemoteSettings(retries=1, wait=0.01))
+        return Bed(Owning(remote, found.tokenizer, "tiny", [door.close, server.close]), found)
+    remote = Remote(server.url, RemoteSettings(retries=1, wait=0.01), server.key, "llama.cpp")
+    return Bed(LlamaCppEngine(remote, found.tokenizer, "tiny", source="tiny", slot=0, owned=[server.close]), found)
+
+
+class Owning(OpenAIEngine):
+    """An endpoint that is closed with its engine."""
+
+    def __init__(self, remote: Remote, tokenizer: Tokenizer, name: str, owned: list[Callable[[], object]]) -> None:
+        self.owned = owned
+        super().__init__(remote, tokenizer, name)
+
+    def close(self) -> None:
+        super().close()
+        while self.owned:
+            self.owned.pop(0)()
+
+
+def serve(*, ascii: bool, ends: bool, slots: int = 3) -> Embedded:
+    """A real llama.cpp server with the tiny model."""
+    settings = ServerSettings(threads=1, keys="f32")
+    return Embedded(gguf(ascii, ends), settings, slots=slots, trained=ggufs.CONTEXT)
 
 
 def ids(length: int, *, seed: int = 0) -> list[int]:
-    """Letters and digits, and merges of them."""
-    plain = [n for n, token in enumerate(ggufs.TOKENS) if n > 2 and token.isascii() and token.isalnum()]
+    """Letters and digits that nothing would merge: their text has these tokens."""
+    plain = [n for n, token in enumerate(ggufs.TOKENS) if token.isascii() and token.isalnum() and token not in "thea"]
     generator = torch.Generator().manual_seed(seed)
     return [plain[n] for n in torch.randint(0, len(plain), (length,), generator=generator).tolist()]

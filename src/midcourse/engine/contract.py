@@ -68,12 +68,15 @@ class Abilities:
     """It says how probable the tokens were."""
     top: int | None = None
     """How many alternatives a step can have; None: as many as the vocabulary."""
-    rolls_back: bool = True
-    """It keeps what it has read when an answer is cut back; otherwise a steer reads the whole context again."""
+    rolls_back: bool | None = True
+    """It keeps what it has read when an answer is cut back; otherwise a steer reads the whole context again. None: only
+    the engine knows."""
     guides: bool = True
     """Guidance: it can lead away from a neutral prompt."""
     resumes_alike: bool = True
     """An answer that is drawn with a seed goes on alike after it was stopped; a greedy one always does."""
+    filters: bool = True
+    """Top-k and min-p; top-p every engine has."""
     adapter: bool = True
     """It can write with an adapter."""
 
@@ -85,9 +88,10 @@ class Abilities:
             "rolls_back": "what it has read cannot be cut back: after a steer it reads the whole context again",
             "guides": "no guidance",
             "resumes_alike": "a drawn answer that is stopped and resumed goes on otherwise than it would have",
+            "filters": "no top-k and no min-p",
             "adapter": "no adapters",
         }
-        return [line for name, line in lines.items() if not getattr(self, name)]
+        return [line for name, line in lines.items() if getattr(self, name) is False]
 
 
 class Writer(Protocol):

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from midcourse.attributes.predictors.judge import Judge, JudgeSettings
 from midcourse.attributes.predictors.load import load
-from midcourse.errors import JudgeError, UserError
+from midcourse.errors import EndpointError, UserError
 from tests.attributes.predictors.sample import SCHEMA
 
 Answer = Callable[[int, dict[str, Any]], tuple[int, dict[str, str], str]]
@@ -144,7 +144,11 @@ def test_it_waits_as_long_as_the_server_says(
     server: Server, judge: Callable[..., Judge], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("time.sleep", waits.append)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("midcourse.remote.asyncio.sleep", sleep)
     server.answer = lambda number, _: (
         (429, {"retry-after": "7"}, "slow down") if number < 1 else (200, {}, said("length: 1\ncheer: 1"))
     )
@@ -161,14 +165,14 @@ def test_what_does_not_pass_stops_with_what_the_server_said(server: Server, judg
 
 def test_a_server_that_stays_busy_is_no_fault_of_the_user(server: Server, judge: Callable[..., Judge]) -> None:
     server.answer = lambda *_: (503, {}, "loading")
-    with pytest.raises(JudgeError, match="after 4 tries: 503 loading; go on when it does") as raised:
+    with pytest.raises(EndpointError, match="after 4 tries: 503 loading; go on when it does") as raised:
         judge().predict([conversation()])
     assert raised.value.exit_code == 1
 
 
 def test_nobody_there() -> None:
     nobody = Judge("http://127.0.0.1:1/v1", "", SCHEMA, JudgeSettings(wait=0.001, retries=1))
-    with pytest.raises(JudgeError, match="does not answer, after 2 tries"):
+    with pytest.raises(EndpointError, match="does not answer, after 2 tries"):
         nobody.predict([conversation()])
     nobody.close()
 
@@ -191,7 +195,13 @@ def test_several_samples_have_a_mean_and_a_deviation(server: Server, judge: Call
 
 def test_what_is_no_chat_completion(server: Server, judge: Callable[..., Judge]) -> None:
     server.answer = lambda *_: (200, {}, "<html>hello</html>")
-    with pytest.raises(UserError, match="is no chat completion: <html>hello"):
+    with pytest.raises(UserError, match="is no JSON: <html>hello"):
+        judge().predict([conversation()])
+
+
+def test_json_that_is_no_chat_completion(server: Server, judge: Callable[..., Judge]) -> None:
+    server.answer = lambda *_: (200, {}, '{"choices": []}')
+    with pytest.raises(UserError, match="is no chat completion"):
         judge().predict([conversation()])
 
 
@@ -204,5 +214,5 @@ def test_by_name(server: Server) -> None:
     found.close()
     with pytest.raises(UserError, match="knows no attributes by itself"):
         load(f"judge:{server.url}#a-judge")
-    with pytest.raises(UserError, match="is no address of a judge"):
+    with pytest.raises(UserError, match="is no address for the judge"):
         load("judge:localhost:8000", SCHEMA)

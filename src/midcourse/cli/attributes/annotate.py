@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 else:
     Flags = flags(
         JudgeSettings,
-        {"samples": "Judge"},
+        {"concurrency": "Judge"},
         names={name: f"--judge-{name.replace('_', '-')}" for name in JudgeSettings.model_fields},
     )
 

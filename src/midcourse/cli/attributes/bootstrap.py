@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 else:
     Flags = flags(BootstrapRecipe, TOPICS, absent=ABSENT)
     names = {name: f"--judge-{name.replace('_', '-')}" for name in JudgeSettings.model_fields}
-    JudgeFlags = flags(JudgeSettings, {"samples": "Judge"}, names=names)
+    JudgeFlags = flags(JudgeSettings, {"concurrency": "Judge"}, names=names)
 
 
 def bootstrap(
