@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,10 +142,13 @@ def special(where: Path) -> tuple[str, ...]:
     return () if found is None or found.conditioning is None else found.conditioning.special
 
 
-def extend(loaded: Loaded, tokenizer: HFTokenizer) -> None:
+def extend(
+    loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mapping[str, float]] | None = None
+) -> None:
     """Give the model a tokenizer that has more tokens than the one it was made with, and embeddings for them.
 
-    New embeddings are the mean of the others, until an adapter brings its own or they are trained.
+    New embeddings are the mean of the others, until an adapter brings its own or they are trained. `meanings` says of a
+    token which words it begins as instead, and how much of each: the sum of their mean embeddings.
     """
     import torch
 
@@ -161,6 +164,10 @@ def extend(loaded: Loaded, tokenizer: HFTokenizer) -> None:
             weight[before:] = weight[:before].float().mean(0).to(weight.dtype)
             if getattr(layer, "bias", None) is not None:
                 layer.bias[before:] = 0
+        weight = model.get_input_embeddings().weight
+        for token, words in (meanings or {}).items():
+            parts = [share * weight[tokenizer.encode(f" {text}")].float().mean(0) for text, share in words.items()]
+            weight[tokenizer.tokenizer.convert_tokens_to_ids(token)] = torch.stack(parts).sum(0).to(weight.dtype)
     model.requires_grad_(False)
     loaded.changed()
 

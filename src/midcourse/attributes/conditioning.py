@@ -80,3 +80,18 @@ class Conditioning(BaseModel):
         if self.way != "tokens":
             return ()
         return tuple(f"<|{one.name}={written(level)}|>" for one in self.attributes.attributes for level in one.levels)
+
+    @property
+    def meanings(self) -> dict[str, dict[str, float]]:
+        """What each special token begins as, before it is trained: words, and how much of each.
+
+        An attribute's levels lie between what its two ends mean, in order and apart: tokens that all begin as one vector
+        get nearly the same gradient, and a short training hardly parts them.
+        """
+        found = {}
+        for one in self.attributes.attributes:
+            for level in one.levels:
+                share = (level - one.minimum) / (one.maximum - one.minimum)
+                parts = {one.name: 1.0, one.low: 0.5 - share, one.high: share - 0.5, written(level): 0.5}
+                found[f"<|{one.name}={written(level)}|>"] = {text: part for text, part in parts.items() if text}
+        return {token: found[token] for token in self.special}

@@ -177,17 +177,21 @@ def test_an_answer_that_is_too_long_loses_its_end_and_is_not_ended(tok: HFTokeni
     assert tok.end_id not in build([example]).token_T
 
 
-def test_the_end_can_count_as_an_answer_of_its_own(tok: HFTokenizer) -> None:
-    found, _ = items([ROW], tok, SCHEMA, STILL)
-    for one in examples(found, tok, SCHEMA, STILL.model_copy(update={"ending": 0.5})):
-        whole, end = one.segments
-        assert (end.slices[0].start, end.slices[0].stop) == (len(whole) - 1, len(whole))
-        assert end.weight == whole.weight / 2
-        assert end.steer != whole.steer  # each is divided by its own length
+def test_where_an_answer_could_end_can_count_more(tok: HFTokenizer) -> None:
+    text = "One. Two is\nlonger! Is 3.5 three"
+    row = Row((Turn("user", "Go."), Turn("assistant", text, _rated(verbosity=4))))
+    recipe = STILL.model_copy(update={"ending": 5.0})
+    (one,) = examples(items([row], tok, SCHEMA, recipe)[0], tok, SCHEMA, recipe)
+    whole, places = one.segments
+    ids = one.trace.spans[0].ids
+    before = [b"".join(map(tok.token_bytes, ids[: part.start])).decode() for part in places.slices]
+    assert before == ["One.", "One. Two is\n", "One. Two is\nlonger!", text]
+    assert places.weight == 5 * whole.weight
+    assert places.steer != whole.steer  # each is divided by its own length where answers count the same
     cut = STILL.model_copy(update={"ending": 1.0, "max_length": 400})
     long = Row((Turn("user", "Go."), Turn("assistant", "very " * 900, _rated(verbosity=4))))
     (example,) = examples(items([long], tok, SCHEMA, cut)[0], tok, SCHEMA, cut)
-    assert len(example.segments) == 1  # it does not end
+    assert len(example.segments) == 1  # it does not end, and could not before
 
 
 def test_no_room_at_all_is_said(tok: HFTokenizer) -> None:

@@ -157,7 +157,7 @@ def examples(
 def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer, ending: float = 0.0) -> Example:
     """`item` after `prompt`: a trace of one span, the answer, which is all that is supervised.
 
-    With `ending`, its end is a segment of its own besides, with that share of its weight.
+    With `ending`, the places where it might have ended count once more, with that share of its weight: see `stops`.
     """
     trace = Trace(
         id=item.key,
@@ -169,8 +169,20 @@ def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer, en
         weight=item.weight,
     )
     span = trace.branch(ROOT, [*item.ids, *([tok.end_id] if item.whole else [])], "import")
-    size = len(span.ids)
-    segments = [Segment("chosen", (Slice(span.id, 0, size),), item.weight, steer=0)]
-    if ending and item.whole:
-        segments.append(Segment("chosen", (Slice(span.id, size - 1, size),), ending * item.weight, steer=1))
+    segments = [Segment("chosen", (Slice(span.id, 0, len(span.ids)),), item.weight, steer=0)]
+    if ending and (places := stops(span.ids, tok)):
+        slices = tuple(Slice(span.id, place, place + 1) for place in places)
+        segments.append(Segment("chosen", slices, ending * item.weight, steer=1))
     return Example(number, trace, tuple(segments), item.place)
+
+
+def stops(ids: Sequence[int], tok: HFTokenizer) -> list[int]:
+    """The places in `ids` of the tokens that say whether an answer ends: those behind a sentence or a line, and its end.
+    """
+    found = []
+    for place in range(1, len(ids)):
+        before, after = (tok.token_bytes(one) for one in ids[place - 1 : place + 1])
+        sentence = before.rstrip().endswith((b".", b"!", b"?")) and (before + after[:1])[-1:].isspace()
+        if ids[place] in tok.end_ids or before.endswith(b"\n") or sentence:
+            found.append(place)
+    return found

@@ -72,7 +72,7 @@ def train(
         if not found:
             raise UserError(f"there is no answer with ratings of {', '.join(schema.names)} among {len(rows)} rows")
         if tok is not loaded.tokenizer:
-            extend(loaded, tok)
+            extend(loaded, tok, conditioning.meanings)
         judges = {name for item in found for name in item.by} - {HUMAN}
         judges |= set(judged.judges) if judged is not None else set()  # of what the adapter was trained on before
         loaded.tell(  # before the adapter is written, so that both come together
