@@ -142,9 +142,7 @@ def special(where: Path) -> tuple[str, ...]:
     return () if found is None or found.conditioning is None else found.conditioning.special
 
 
-def extend(
-    loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mapping[str, float]] | None = None
-) -> None:
+def extend(loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mapping[str, float]] | None = None) -> None:
     """Give the model a tokenizer that has more tokens than the one it was made with, and embeddings for them.
 
     New embeddings are the mean of the others, until an adapter brings its own or they are trained. `meanings` says of a

@@ -85,8 +85,8 @@ class Conditioning(BaseModel):
     def meanings(self) -> dict[str, dict[str, float]]:
         """What each special token begins as, before it is trained: words, and how much of each.
 
-        An attribute's levels lie between what its two ends mean, in order and apart: tokens that all begin as one vector
-        get nearly the same gradient, and a short training hardly parts them.
+        An attribute's levels lie between what its two ends mean, in order and apart: tokens that all begin as one
+        vector get nearly the same gradient, and a short training hardly parts them.
         """
         found = {}
         for one in self.attributes.attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +11,13 @@ from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.atomic import writing
-from midcourse.cli.console import result, say
+from midcourse.cli.console import result
 from midcourse.cli.progress import line
-from midcourse.cli.recipes import carry_out
+from midcourse.cli.recipes import carry_out, resumable, trained
 from midcourse.cli.signals import stopping
 from midcourse.cli.sources import load_traces
 from midcourse.cli.topics import flags
-from midcourse.errors import Stopped, UserError
+from midcourse.errors import UserError
 from midcourse.learn.run.recipe import TOPICS, Recipe
 
 Flag = Annotated[bool, Parameter(negative="")]
@@ -52,7 +51,7 @@ def train(
         Print the metrics as JSON.
     """
     recipe = configuration.resolve(Recipe, settings, config, beside=("recorded",))
-    try:
+    with resumable("train", output=output):
         done = carry_out(
             recipe,
             output,
@@ -62,20 +61,7 @@ def train(
             origins=configuration.origins(recipe, settings, config),
             recorded=configuration.read(config).get("recorded") if config else None,
         )
-    except Stopped as stopped:
-        again = shlex.join(["midcourse", "train", "--config", str(output / "run.yaml"), "--output", str(output)])
-        say(f"{stopped}; to go on from there:\n  {again} --resume")
-        raise KeyboardInterrupt from None
-    from midcourse.learn.cluster import processes
-
-    metrics = done.metrics
-    lines = (
-        f"{metrics['steers']} steers, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "
-        f"the adapter is in {output}"
-    )
-    result(metrics, lines, as_json=json)
-    processes.leave()
-    return 0
+    return trained(done, f"{done.metrics['steers']} steers", output, as_json=json)
 
 
 def score(

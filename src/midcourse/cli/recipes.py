@@ -1,26 +1,30 @@
 """A recipe carried out: from a file or a store of traces to an adapter in a folder.
 
-What `train` does between its flags and its result; a training beside the studio is the same call.
+`carry_out` is what `train` does between its flags and its result; a training beside the studio is the same call. The
+rest is what all commands that train do around it.
 """
 
 from __future__ import annotations
 
+import shlex
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, redirect_stdout
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import possible
-from midcourse.cli.console import rank
+from midcourse.cli.console import rank, result, say
 from midcourse.cli.sources import load_places
-from midcourse.errors import UserError
+from midcourse.errors import Stopped, UserError
 from midcourse.learn.run.progress import Report
 from midcourse.learn.run.recipe import Recipe
 from midcourse.learn.run.stop import Stop
 
 if TYPE_CHECKING:
+    from midcourse.attributes.train.recipe import ConditionedRecipe
     from midcourse.learn.training import TrainResult
+    from midcourse.models import Loaded
 
 
 def carry_out(
@@ -51,17 +55,9 @@ def carry_out(
     )
     if not rank():
         possible(output)  # a large model takes minutes to load
-    import torch  # what is heavy comes when the input is known to be good
-
-    from midcourse import models
-    from midcourse.learn.cluster import sharding
+    loaded = ready(recipe)  # what is heavy comes when the input is known to be good
     from midcourse.learn.training import train
 
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
-    device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
-    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
     with stopping as stop, reporting as report, redirect_stdout(sys.stderr):  # trackers talk
         return train(
             loaded,
@@ -76,3 +72,42 @@ def carry_out(
             stop=stop,
             held_out=[place.trace for place in held_out],
         )
+
+
+def ready(recipe: Recipe | ConditionedRecipe) -> Loaded:
+    """The model that `recipe` trains, loaded as it says. Raises what loading raises."""
+    import torch
+
+    from midcourse import models
+    from midcourse.learn.cluster import sharding
+
+    if recipe.threads:
+        torch.set_num_threads(recipe.threads)
+    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
+    device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
+    return models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
+
+
+@contextmanager
+def resumable(*command: str, output: Path) -> Iterator[None]:
+    """Around a training by `midcourse command`: where it is stopped, say how to go on."""
+    try:
+        yield
+    except Stopped as stopped:
+        again = shlex.join(["midcourse", *command, "--config", str(output / "run.yaml"), "--output", str(output)])
+        say(f"{stopped}; to go on from there:\n  {again} --resume")
+        raise KeyboardInterrupt from None
+
+
+def trained(done: TrainResult, count: str, output: Path, *, as_json: bool) -> int:
+    """Print what a training came to, `count` being what it trained on; the command's exit code."""
+    from midcourse.learn.cluster import processes
+
+    metrics = done.metrics
+    said = (
+        f"{count}, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "
+        f"the adapter is in {output}"
+    )
+    result(metrics, said, as_json=as_json)
+    processes.leave()
+    return 0

@@ -177,8 +177,7 @@ def example(number: int, item: Item, prompt: Sequence[int], tok: HFTokenizer, en
 
 
 def stops(ids: Sequence[int], tok: HFTokenizer) -> list[int]:
-    """The places in `ids` of the tokens that say whether an answer ends: those behind a sentence or a line, and its end.
-    """
+    """The places in `ids` of the tokens that say whether it goes on: behind a sentence or a line, and its end."""
     found = []
     for place in range(1, len(ids)):
         before, after = (tok.token_bytes(one) for one in ids[place - 1 : place + 1])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -14,11 +13,12 @@ from midcourse import config as configuration
 from midcourse.atomic import possible
 from midcourse.attributes.schema import Schema
 from midcourse.attributes.train.recipe import ABSENT, TOPICS, ConditionedRecipe
-from midcourse.cli.console import rank, result, say
+from midcourse.cli.console import rank, say
 from midcourse.cli.progress import line
+from midcourse.cli.recipes import ready, resumable, trained
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
-from midcourse.errors import Stopped, UserError
+from midcourse.errors import UserError
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -66,43 +66,26 @@ def train(
         held = [*held, *more]
     if not rank():
         possible(output)
-    import torch  # what is heavy comes when the input is known to be good
-
-    from midcourse import models
+    loaded = ready(recipe)  # what is heavy comes when the input is known to be good
     from midcourse.attributes.train.run import train as run
-    from midcourse.learn.cluster import processes, sharding
 
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
-    device = "cpu" if sharding.wanted() else recipe.device
-    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
-    try:
-        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):  # trackers talk
-            done = run(
-                loaded,
-                found,
-                schema,
-                recipe,
-                output,
-                report,
-                held_out=held,
-                resume=resume,
-                origins=configuration.origins(recipe, settings, config),
-                recorded=configuration.read(config).get("recorded") if config else None,
-                stop=stop,
-            )
-    except Stopped as stopped:
-        again = shlex.join(
-            ["midcourse", "attributes", "train", "--config", str(output / "run.yaml"), "--output", str(output)]
+    with (
+        resumable("attributes", "train", output=output),
+        stopping() as stop,
+        line() as report,
+        redirect_stdout(sys.stderr),  # trackers talk
+    ):
+        done = run(
+            loaded,
+            found,
+            schema,
+            recipe,
+            output,
+            report,
+            held_out=held,
+            resume=resume,
+            origins=configuration.origins(recipe, settings, config),
+            recorded=configuration.read(config).get("recorded") if config else None,
+            stop=stop,
         )
-        say(f"{stopped}; to go on from there:\n  {again} --resume")
-        raise KeyboardInterrupt from None
-    metrics = done.metrics
-    said = (
-        f"{metrics['traces']} answers, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "
-        f"the adapter is in {output}"
-    )
-    result(metrics, said, as_json=json)
-    processes.leave()
-    return 0
+    return trained(done, f"{done.metrics['traces']} answers", output, as_json=json)

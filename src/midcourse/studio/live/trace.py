@@ -20,6 +20,7 @@ from midcourse.engine.sampling import Sampling, Step
 from midcourse.errors import MidcourseError, StoreError
 from midcourse.session import Session, Stream
 from midcourse.session.live import Live as LiveSession
+from midcourse.session.notes import asked_for
 from midcourse.store.snippets import CHARACTERS, SIDE_TOKENS, of_messages
 from midcourse.studio.errors import BusyError, StaleError
 from midcourse.studio.live.feed import Event, Listener
@@ -231,9 +232,7 @@ class LiveTrace:
 
     def asked(self) -> bool:
         """Whether attributes are part of what the model has read: then its prompt is not the conversation alone."""
-        if not self.trace.attributes or self.session is None:
-            return False
-        return self._tok.prompt(self.trace.messages) != list(self.trace.prompt)
+        return self.session is not None and asked_for(self.trace, self._tok)
 
     def still_asked(self) -> dict[str, float]:
         """What was asked for, as far as the model as it is now can be asked for it."""
