@@ -6,7 +6,7 @@ import pytest
 
 from midcourse.attributes.rows import Rating, Row, Turn, group_of
 from midcourse.attributes.schema import Schema
-from midcourse.demo.attributes.data import beginnings, even, first_of_each, levelled, parts, short, unrated
+from midcourse.demo.attributes.data import beginnings, first_of_each, joined, ladders, levelled, parts, short, unrated
 from midcourse.demo.attributes.settings import AttributesDemoSettings
 from midcourse.tokenizer import HFTokenizer
 from tests import tokenizers
@@ -59,19 +59,42 @@ def test_beginnings_end_with_a_sentence_and_are_rated_by_nobody() -> None:
 
 def test_values_are_moved_along_a_line_onto_the_whole_scale() -> None:
     rows = [_row(f"p{number}", "a", 1 + number / 10) for number in range(21)]  # 1 to 3
-    found = [row.last.ratings["verbosity"].value for row in levelled(rows, SCHEMA)]
+    found = [row.last.ratings["verbosity"].value for row in levelled(rows, SCHEMA, "verbosity", edge=0.05)]
     assert found[0] == found[1] == 0  # the twentieth from below
     assert found[10] == pytest.approx(2)
     assert found[-1] == found[-2] == 4
     assert found[5] == pytest.approx(4 * 4 / 18)  # of 18 steps between the edges, the fourth
-    assert levelled(unrated(rows), SCHEMA) == unrated(rows)
+    assert levelled(unrated(rows), SCHEMA, "verbosity") == []
+    assert levelled(rows[:1], SCHEMA, "verbosity")[0].last.ratings["verbosity"].value == 0  # no scale to be had
 
 
-def test_no_level_has_more_than_so_many() -> None:
-    rows = [_row(f"p{number}", "a", number % 5 if number < 20 else 4.3) for number in range(40)]
-    found = even([*rows, *unrated([_row("unrated", "a", 0)])], SCHEMA, "verbosity", 4, 0)
-    assert [sum(row.last.ratings["verbosity"].value == level for row in found) for level in range(4)] == [4] * 4
-    assert len(found) == 20
+def _ladder(prompt: str, answer: str, *levels: float) -> list[Row]:
+    """A row for each level: the answer itself at the first, its beginnings at the others."""
+    row = _row(prompt, answer, levels[0])
+    turns = [(row.turns[0], Turn("assistant", answer, {"verbosity": Rating(level)})) for level in levels]
+    return [Row(each, row.id + (f"~{place}" if place else ""), row.group) for place, each in enumerate(turns)]
+
+
+def test_ladders_are_answers_with_many_levels_and_one_row_of_each() -> None:
+    rows = [
+        *_ladder("first", "a", 4, 0, 2, 2.2),
+        *_ladder("first", "b", 3, 1, 0),
+        *_ladder("second", "c", 2, 0, 1),
+        *_ladder("third", "d", 1),
+    ]
+    found = ladders(rows, SCHEMA, "verbosity", 2, 0)
+    assert {row.turns[0].content for row in found} == {"first", "second"}  # before another answer of the first prompt
+    assert len(found) == 6
+    assert all(len({row.last.ratings["verbosity"].value for row in found if row.id.startswith(id)}) == 3 for id in "fs")
+    assert len(ladders(rows, SCHEMA, "verbosity", 9, 0)) == 10  # all there are: of two at the same level, one
+
+
+def test_what_else_is_said_of_an_answer_is_not_said_of_its_beginnings() -> None:
+    rows = _ladder("first", "a", 4, 0)
+    said = Turn("assistant", "a", {"verbosity": Rating(1), "complexity": Rating(3)})
+    whole, part = joined(rows, [Row((rows[0].turns[0], said), rows[0].id, rows[0].group)], "verbosity")
+    assert {name: one.value for name, one in whole.last.ratings.items()} == {"verbosity": 4, "complexity": 3}
+    assert part == rows[1]
 
 
 def test_one_of_each_prompt() -> None:

@@ -17,7 +17,7 @@ from tests.cli.conftest import Ran, mc
 
 __all__ = ["mc"]
 FLAGS = {
-    "rows": 12, "epochs": 1, "max-prompt": 24, "max-answer": 400, "bootstrap-prompts": 2, "refine-prompts": 3,
+    "ladders": 6, "epochs": 1, "max-prompt": 24, "max-answer": 400, "bootstrap-prompts": 2, "refine-prompts": 3,
     "samples": 2, "prompts": 3, "max-tokens": 8, "teacher-depth": 1, "examiner-depth": 2,
 }  # fmt: skip
 

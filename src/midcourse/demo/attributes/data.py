@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from midcourse.atomic import writing
 from midcourse.attributes.data import plain, split
-from midcourse.attributes.rows import Row, Turn, digest
+from midcourse.attributes.rows import Rating, Row, Turn, digest
 from midcourse.attributes.schema import Schema
 from midcourse.attributes.train.length import Tokens, fit
 from midcourse.demo.attributes.settings import AttributesDemoSettings
@@ -77,7 +77,10 @@ def first_of_each(rows: Sequence[Row], count: int, seed: int) -> list[Row]:
     return [first[group] for group in sorted(first, key=lambda group: digest(seed, group))[:count]]
 
 
-def beginnings(rows: Sequence[Row], shares: Sequence[float] = (0.05, 0.2, 0.5), least: int = 160) -> list[Row]:
+SHARES = (0.02, 0.1, 0.2, 0.35, 0.5, 0.75)  # of an answer that its beginnings have
+
+
+def beginnings(rows: Sequence[Row], shares: Sequence[float] = SHARES, least: int = 60) -> list[Row]:
     """Of each answer with at least `least` characters, its first sentences, up to about each of `shares` of it.
 
     What ends with a sentence is an answer, too, to the very same prompt, and only its length differs. Nobody has rated
@@ -100,43 +103,60 @@ def _nearest(places: Sequence[int], wanted: float) -> int:
     return min(places, key=lambda place: abs(place - wanted))
 
 
-def levelled(rows: Sequence[Row], schema: Schema, edge: float = 0.05) -> list[Row]:
-    """`rows` with each attribute's values moved, by one straight line, so that they use the whole scale.
+def levelled(rows: Sequence[Row], schema: Schema, name: str, edge: float = 0.15) -> list[Row]:
+    """`rows` with ratings of `name` alone, moved by one straight line so that they use its whole scale.
 
     A teacher that was fitted by least squares leans to the mean, and people hardly ever gave the highest values:
-    nothing would be learned of the ends of the dials. The value that a share `edge` of the rows is below becomes the
-    lowest, the one that as many are above the highest; what lies beyond is that end. So the dials ask for a place among
-    these rows.
+    nothing would be learned of the ends of the dial. The value that a share `edge` of the rows is below becomes the
+    lowest, the one that as many are above the highest; what lies beyond is that end. So the dial asks for a place among
+    these rows. Rows without such a rating are left out.
     """
-    lines: dict[str, tuple[float, float]] = {}
-    for one in schema.attributes:
-        values = sorted(row.last.ratings[one.name].value for row in rows if one.name in row.last.ratings)
-        if values:
-            low, high = (values[round(share * (len(values) - 1))] for share in (edge, 1 - edge))
-            slope = (one.maximum - one.minimum) / (high - low) if high > low else 1.0
-            lines[one.name] = slope, one.minimum - slope * low
-    found = []
+    one = schema[name]
+    rated = [row for row in rows if name in row.last.ratings]
+    values = sorted(row.last.ratings[name].value for row in rated)
+    if not values:
+        return []
+    low, high = (values[round(share * (len(values) - 1))] for share in (edge, 1 - edge))
+    slope = (one.maximum - one.minimum) / (high - low) if high > low else 1.0
+
+    def moved(rating: Rating) -> Rating:
+        value = one.minimum + slope * (rating.value - low)
+        return rating._replace(value=min(max(value, one.minimum), one.maximum))
+
+    return [_with(row, {name: moved(row.last.ratings[name])}) for row in rated]
+
+
+def ladders(rows: Sequence[Row], schema: Schema, name: str, count: int, seed: int) -> list[Row]:
+    """Of `rows`, the `count` answers whose beginnings have the most levels of `name`, one row of each level.
+
+    Such rows differ in nothing but how much is said, so that nothing but the dial tells them apart. Answers to other
+    prompts are preferred to more of one prompt's; by content.
+    """
+    rungs: dict[str, dict[float, Row]] = {}
     for row in rows:
-        ratings = {}
-        for name, rating in row.last.ratings.items():
-            slope, start = lines[name]
-            value = min(max(start + slope * rating.value, schema[name].minimum), schema[name].maximum)
-            ratings[name] = rating._replace(value=value)
-        found.append(replace(row, turns=(*row.turns[:-1], replace(row.last, ratings=ratings))))
-    return found
+        level = schema[name].snap(row.last.ratings[name].value)
+        rungs.setdefault(row.id.partition("~")[0], {}).setdefault(level, row)
+    order = sorted(rungs, key=lambda id: (-len(rungs[id]), digest(seed, id)))
+    nth: dict[str, int] = {}
+    place = {}
+    for id in order:
+        group = next(iter(rungs[id].values())).group
+        place[id] = nth[group] = nth.get(group, -1) + 1
+    chosen = sorted(order, key=lambda id: (-len(rungs[id]), place[id]))[:count]
+    return [rungs[id][level] for id in sorted(chosen) for level in sorted(rungs[id])]
 
 
-def even(rows: Sequence[Row], schema: Schema, name: str, most: int, seed: int) -> list[Row]:
-    """`rows`, but at most `most` of each level of the attribute `name`; by content."""
-    count: dict[float, int] = {}
-    chosen = set()
-    for row in sorted(rows, key=lambda row: digest(seed, row.messages)):
-        if name in row.last.ratings:
-            level = schema[name].snap(row.last.ratings[name].value)
-            count[level] = count.get(level, 0) + 1
-            if count[level] <= most:
-                chosen.add(row.id)
-    return [row for row in rows if row.id in chosen]
+def joined(rows: Sequence[Row], said: Sequence[Row], name: str) -> list[Row]:
+    """`rows` with what `said` says of the same answers beside `name`; nobody can say it of their beginnings."""
+    known = {row.id: row.last.ratings for row in said}
+    return [
+        _with(row, {**{key: one for key, one in known.get(row.id, {}).items() if key != name}, **row.last.ratings})
+        for row in rows
+    ]
+
+
+def _with(row: Row, ratings: Mapping[str, Rating]) -> Row:
+    return replace(row, turns=(*row.turns[:-1], replace(row.last, ratings=dict(ratings))))
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:

@@ -206,10 +206,14 @@ class _Demo:
         from midcourse.attributes.train.run import train
 
         settings = self.settings
-        said = [
-            row for part in ("rated", "unrated", "beginnings") for row in self._part(f"{part}-annotated", "replace")
-        ]
-        chosen = data.even(data.levelled(said, self.schema), self.schema, settings.dial, settings.rows, settings.seed)
+        parts = ("rated", "unrated", "beginnings")
+        said = [row for part in parts for row in self._part(f"{part}-annotated", "replace")]
+        rows = data.levelled(said, self.schema, settings.dial)
+        chosen = data.joined(
+            data.ladders(rows, self.schema, settings.dial, settings.ladders, settings.seed),
+            [row for part in parts[:2] for row in self._part(f"{part}-annotated")],
+            settings.dial,
+        )
         recipe = ConditionedRecipe(
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,
@@ -217,8 +221,7 @@ class _Demo:
             way=settings.way,
             drop_each=settings.drop_each,
             jitter=settings.jitter,
-            normalise="answer",
-            ending=1.0,
+            ending=settings.ending,
             max_length=settings.max_prompt + settings.max_answer + 128,
             seed=settings.seed,
             dtype="float32",

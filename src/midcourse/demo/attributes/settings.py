@@ -25,8 +25,8 @@ class AttributesDemoSettings(BaseModel):
     """Tokens of a prompt; a longer one loses its middle."""
     max_answer: int = Field(default=200, ge=16)
     """Answers with more tokens are left out."""
-    rows: int = Field(default=60, ge=2)
-    """How many answers of each level of `dial` train the dials, at most."""
+    ladders: int = Field(default=24, ge=2)
+    """How many answers train the dials, each with beginnings of it that have other levels of `dial`."""
     dial: str = "verbosity"
     """The attribute that is looked at most closely."""
     beside: str = "complexity"
@@ -36,12 +36,14 @@ class AttributesDemoSettings(BaseModel):
     """How many lower layers of the model the teacher has; 0: all."""
     examiner_depth: int = Field(default=20, ge=0)
     """The same of the examiner: another one, so that their mistakes are less alike."""
-    way: Way = "inline"
+    way: Way = "tokens"
     """How the model is told what is asked for."""
-    epochs: int = Field(default=2, ge=1)
+    epochs: int = Field(default=6, ge=1)
     """Epochs of the dials' training."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    learning_rate: float = Field(default=2e-3, gt=0)
     """Its peak learning rate."""
+    ending: float = Field(default=30.0, ge=0)
+    """How much more than others those tokens count in it that say whether an answer goes on."""
     batch: int = Field(default=4, ge=1)
     """Answers in a step of it."""
     drop_each: float = Field(default=0.2, ge=0, lt=1)
