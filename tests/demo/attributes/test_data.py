@@ -6,7 +6,7 @@ import pytest
 
 from midcourse.attributes.rows import Rating, Row, Turn, group_of
 from midcourse.attributes.schema import Schema
-from midcourse.demo.attributes.data import beginnings, first_of_each, joined, ladders, levelled, parts, short, unrated
+from midcourse.demo.attributes.data import beginnings, first_of_each, ladders, levelled, others, parts, short, unrated
 from midcourse.demo.attributes.settings import AttributesDemoSettings
 from midcourse.tokenizer import HFTokenizer
 from tests import tokenizers
@@ -89,12 +89,18 @@ def test_ladders_are_answers_with_many_levels_and_one_row_of_each() -> None:
     assert len(ladders(rows, SCHEMA, "verbosity", 9, 0)) == 10  # all there are: of two at the same level, one
 
 
-def test_what_else_is_said_of_an_answer_is_not_said_of_its_beginnings() -> None:
-    rows = _ladder("first", "a", 4, 0)
-    said = Turn("assistant", "a", {"verbosity": Rating(1), "complexity": Rating(3)})
-    whole, part = joined(rows, [Row((rows[0].turns[0], said), rows[0].id, rows[0].group)], "verbosity")
-    assert {name: one.value for name, one in whole.last.ratings.items()} == {"verbosity": 4, "complexity": 3}
-    assert part == rows[1]
+def test_other_dials_learn_from_answers_that_are_on_no_ladder() -> None:
+    rows = [*_ladder("first", "a", 4, 0), *(_row(f"p{number}", "b", number % 5) for number in range(6))]
+    said = [_row(f"p{number}", "b", 1) for number in range(6)]
+    said = [*_ladder("first", "a", 1), *said, _row("unrated by the teacher", "c", 1)]
+    for row in said:
+        row.last.ratings["complexity"] = Rating(3)  # type: ignore[index]
+    found = others(rows, said, rows[:2], 4, 0)
+    assert len(found) == 4
+    for row in found:
+        values = {name: one.value for name, one in row.last.ratings.items()}
+        assert values == {"verbosity": int(row.turns[0].content[1:]) % 5, "complexity": 3}
+    assert len(others(rows, said, rows[:2], 40, 0)) == 6
 
 
 def test_one_of_each_prompt() -> None:

@@ -146,13 +146,17 @@ def ladders(rows: Sequence[Row], schema: Schema, name: str, count: int, seed: in
     return [rungs[id][level] for id in sorted(chosen) for level in sorted(rungs[id])]
 
 
-def joined(rows: Sequence[Row], said: Sequence[Row], name: str) -> list[Row]:
-    """`rows` with what `said` says of the same answers beside `name`; nobody can say it of their beginnings."""
-    known = {row.id: row.last.ratings for row in said}
-    return [
-        _with(row, {**{key: one for key, one in known.get(row.id, {}).items() if key != name}, **row.last.ratings})
-        for row in rows
-    ]
+def others(rows: Sequence[Row], said: Sequence[Row], ladders: Sequence[Row], count: int, seed: int) -> list[Row]:
+    """`count` of the answers `said` that are on none of `ladders`, with their ratings of the dial as in `rows`; by
+    content.
+
+    Only they say something of the other dials. On a ladder nobody can: were its whole answer alone rated so, being
+    rated would mean being long.
+    """
+    used = {row.id.partition("~")[0] for row in ladders}
+    moved = {row.id: row.last.ratings for row in rows}
+    free = sorted((row for row in said if row.id not in used and row.id in moved), key=lambda row: digest(seed, row.id))
+    return [_with(row, {**row.last.ratings, **moved[row.id]}) for row in free[:count]]
 
 
 def _with(row: Row, ratings: Mapping[str, Rating]) -> Row:

@@ -209,11 +209,9 @@ class _Demo:
         parts = ("rated", "unrated", "beginnings")
         said = [row for part in parts for row in self._part(f"{part}-annotated", "replace")]
         rows = data.levelled(said, self.schema, settings.dial)
-        chosen = data.joined(
-            data.ladders(rows, self.schema, settings.dial, settings.ladders, settings.seed),
-            [row for part in parts[:2] for row in self._part(f"{part}-annotated")],
-            settings.dial,
-        )
+        steps = data.ladders(rows, self.schema, settings.dial, settings.ladders, settings.seed)
+        whole = [row for part in parts[:2] for row in self._part(f"{part}-annotated")]
+        chosen = [*steps, *data.others(rows, whole, steps, settings.whole, settings.seed)]
         recipe = ConditionedRecipe(
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,

@@ -27,6 +27,8 @@ class AttributesDemoSettings(BaseModel):
     """Answers with more tokens are left out."""
     ladders: int = Field(default=24, ge=2)
     """How many answers train the dials, each with beginnings of it that have other levels of `dial`."""
+    whole: int = Field(default=40, ge=0)
+    """How many other answers train them besides, with all their ratings."""
     dial: str = "verbosity"
     """The attribute that is looked at most closely."""
     beside: str = "complexity"
