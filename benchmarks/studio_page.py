@@ -39,7 +39,7 @@ QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "-
 SERVER = """
 import sys, time
 from midcourse.cli import main
-from midcourse.studio import seats
+from midcourse.engine import seats
 from midcourse.studio.live import trace
 notes = open(sys.argv.pop(1), "w", buffering=1)
 read, wrote = seats.Seats.read, trace.LiveTrace.wrote

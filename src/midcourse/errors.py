@@ -5,6 +5,7 @@
     ├── TrainingError             training cannot go on (the loss is not finite, the self-check failed)
     ├── ElsewhereError            another process of the same run has said what is wrong
     ├── EndpointError             a server behind an address (a judge, an engine) does not answer
+    ├── BusyError                 too many want something of the model; try again when it has less to do
     ├── Stopped                   exit 130: training was asked to stop, and can be resumed
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
@@ -48,6 +49,10 @@ class ElsewhereError(MidcourseError):
 
 class EndpointError(MidcourseError):
     """A server elsewhere does not answer. What came before stays."""
+
+
+class BusyError(MidcourseError):
+    """Something else has to end before."""
 
 
 class Stopped(MidcourseError):

@@ -16,6 +16,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from midcourse.studio import listen, server
 from midcourse.studio.services import Services
 from midcourse.studio.settings import StudioSettings
+from midcourse.web import listen as sockets
 from tests import tokenizers
 
 TOKEN = "the-token-of-the-tests"
@@ -55,7 +56,7 @@ class Running:
         self._ready = threading.Event()
 
     def __enter__(self) -> Self:
-        listening = listen.sockets(self.settings)
+        listening = sockets.sockets(self.settings)
         self.server = server.Server(listen.granted(self.settings, listening))
         self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
         self._thread.start()

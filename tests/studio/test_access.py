@@ -17,6 +17,7 @@ from midcourse.errors import UserError
 from midcourse.studio import access, listen
 from midcourse.studio.access import Access
 from midcourse.studio.settings import StudioSettings
+from midcourse.web import listen as sockets
 from tests.ran import Ran
 
 LONG = "long-enough-for-others"
@@ -33,17 +34,17 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @contextmanager
 def granted(**given: Any) -> Iterator[Access]:
     settings = StudioSettings(**{"port": 0} | given)
-    listening = listen.sockets(settings)
+    listening = sockets.sockets(settings)
     try:
         yield listen.granted(settings, listening)
     finally:
-        listen.close(listening)
+        sockets.close(listening)
 
 
 def test_by_default_only_this_machine_reaches_it() -> None:
-    listening = listen.sockets(StudioSettings(port=0))
+    listening = sockets.sockets(StudioSettings(port=0))
     assert [made.getsockname()[0] for made in listening] == ["127.0.0.1"]
-    listen.close(listening)
+    sockets.close(listening)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
@@ -80,8 +81,8 @@ def test_a_port_that_is_taken_is_one_clear_error(mc: Callable[..., Ran], tmp_pat
 
 
 def test_the_standard_port_can_be_left_away() -> None:
-    assert access.hosts(["127.0.0.1", "::1"], ["a.b"], 80) >= {"127.0.0.1", "[::1]", "a.b", "a.b:80"}
-    assert access.hosts(["127.0.0.1"], [], 81) == {"127.0.0.1:81"}
+    assert sockets.hosts(["127.0.0.1", "::1"], ["a.b"], 80) >= {"127.0.0.1", "[::1]", "a.b", "a.b:80"}
+    assert sockets.hosts(["127.0.0.1"], [], 81) == {"127.0.0.1:81"}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +98,7 @@ def test_the_standard_port_can_be_left_away() -> None:
 )
 def test_the_address_can_be_followed(given: dict[str, Any], shown: str) -> None:
     assert listen.url(StudioSettings(**given), 7) == shown
-    assert httpx.URL(shown).netloc.decode() in access.hosts(
+    assert httpx.URL(shown).netloc.decode() in sockets.hosts(
         ["127.0.0.1", "::1"], ["localhost", *given.get("allow_host", [])], 7
     )
 
@@ -156,20 +157,20 @@ def test_tokens_are_new_each_time_and_cookies_stay(state: Path) -> None:
         assert first.token != second.token
         assert len(first.token) >= 32
         assert first.key == second.key
-    again = Access("other", second.key, first.hosts, first.port)
+    again = Access("other", first.hosts, first.port, second.key)
     assert again.signed_here(first.signed())
     [kept] = state.rglob("studio.key")
     assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_cookie_is_for_one_port() -> None:
-    first = Access("a", b"key", frozenset(), 1)
-    assert not Access("a", b"key", frozenset(), 2).signed_here(first.signed())
+    first = Access("a", frozenset(), 1, b"key")
+    assert not Access("a", frozenset(), 2, b"key").signed_here(first.signed())
 
 
 def test_another_chosen_token_locks_everyone_out() -> None:
     with granted(token=LONG) as first, granted(token=LONG + "2") as second:
-        assert not Access(second.token, second.key, second.hosts, first.port).signed_here(first.signed())
+        assert not Access(second.token, second.hosts, first.port, second.key).signed_here(first.signed())
 
 
 def test_without_a_place_for_a_key_the_studio_still_starts(state: Path) -> None:
@@ -179,7 +180,7 @@ def test_without_a_place_for_a_key_the_studio_still_starts(state: Path) -> None:
 
 
 def test_an_old_ticket_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Access("a", b"key", frozenset(), 1)
+    found = Access("a", frozenset(), 1, b"key")
     monkeypatch.setattr(access, "TICKET", -1.0)
     assert not found.takes(found.ticket())
 

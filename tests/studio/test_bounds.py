@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from midcourse.studio import bounds
+from midcourse.studio.server import LARGE
+from midcourse.web import bounds
 from tests.studio.raw import dumps, read, request, send
 from tests.studio.running import TOKEN, Running
 
@@ -141,9 +142,9 @@ def test_a_body_without_a_length_is_not_kept(studio: Running) -> None:
 
 def test_imports_have_a_bound_of_their_own(studio: Running) -> None:
     for path, length, status in (
-        ("/api/import", bounds.LARGE["/api/import"] + 1, 413),
-        ("/api/traces", bounds.LARGE["/api/import"], 413),
-        ("/api/import/", bounds.LARGE["/api/import"], 413),
+        ("/api/import", LARGE["/api/import"] + 1, 413),
+        ("/api/traces", LARGE["/api/import"], 413),
+        ("/api/import/", LARGE["/api/import"], 413),
     ):
         answer = send(studio.port, request("POST", path, *heads(studio, JSON, f"Content-Length: {length}")))
         assert answer.status == status

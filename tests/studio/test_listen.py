@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import socket
 
-from midcourse.studio import listen
 from midcourse.studio.settings import StudioSettings
+from midcourse.web import listen
 
 
 def test_what_is_sent_does_not_wait_for_more() -> None:

@@ -12,7 +12,8 @@ import pytest
 from anyio import BrokenResourceError
 from starlette.types import Message, Receive, Scope, Send
 
-from midcourse.studio import log
+from midcourse.studio import errors
+from midcourse.web import log
 from tests.studio.running import Running
 
 STREAM = {"type": "http", "method": "GET", "path": "/api/events"}
@@ -30,7 +31,7 @@ def answered(app: Callable[[Scope, Receive, Send], Awaitable[None]], scope: dict
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(log.Logged(app)(scope, receive, send))
+    asyncio.run(log.Logged(app, errors.response)(scope, receive, send))
     return sent
 
 
@@ -68,7 +69,7 @@ def test_a_request_that_is_given_up_is_answered() -> None:
 
 
 def test_a_line_for_what_changes_or_fails(studio: Running, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "midcourse.studio"):
+    with caplog.at_level(logging.INFO, "midcourse.web"):
         studio.client.get("/api/preferences")
         studio.client.get("/api/nothing%0d%0aforged%1b[31m?token=secret")
         studio.client.put("/api/preferences", json={"author": "me"})

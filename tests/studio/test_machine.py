@@ -22,9 +22,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from midcourse.engine.desk import Desk
 from midcourse.errors import UserError
 from midcourse.store import Store
-from midcourse.studio.desk import Desk
 from midcourse.studio.errors import StaleError
 from midcourse.studio.live import Live, commands
 from midcourse.studio.live.feed import Listener

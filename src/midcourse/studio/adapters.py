@@ -18,10 +18,10 @@ from pathlib import Path
 
 from midcourse import adapters
 from midcourse.attributes.conditioning import Conditioning
+from midcourse.engine.desk import Desk
 from midcourse.errors import ConfigError, MidcourseError, ModelError
 from midcourse.learn.run.recipe import Recipe
 from midcourse.store import Store
-from midcourse.studio.desk import Desk
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
 from midcourse.studio.live import Live

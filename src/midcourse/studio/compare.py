@@ -20,12 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from midcourse.engine.desk import Desk
 from midcourse.engine.sampling import Sampling
+from midcourse.engine.seats import Seat
+from midcourse.engine.turns import Around, Gone
 from midcourse.errors import MidcourseError
-from midcourse.studio.desk import Desk
 from midcourse.studio.schemas.jobs import ComparedToken, ComparisonEvent
-from midcourse.studio.seats import Seat
-from midcourse.studio.turns import Around, Gone
 from midcourse.trace.display import Display
 
 Side = Literal["left", "right"]

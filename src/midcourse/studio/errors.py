@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from midcourse.errors import (
+    BusyError,
     ContextError,
     DiskError,
     MidcourseError,
@@ -33,7 +34,7 @@ class RefusedError(MidcourseError):
     """A request that cannot be served as things are; `status` and `code` say which kind."""
 
     status = 409
-    code = "busy"
+    code = "refused"
 
 
 class MissingError(RefusedError):
@@ -48,11 +49,8 @@ class StaleError(RefusedError):
     status, code = 409, "stale"
 
 
-class BusyError(RefusedError):
-    """Something else has to end before."""
-
-
 _KINDS: tuple[tuple[type[MidcourseError], int, str], ...] = (  # the first that fits
+    (BusyError, 409, "busy"),
     (SteerError, 400, "steer"),
     (ProblemsError, 422, "input"),
     (ModelError, 409, "model"),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
 import threading
 import webbrowser
 
-from midcourse.studio import listen, log, server
+from midcourse.studio import listen, server
 from midcourse.studio.alone import alone
 from midcourse.studio.services import Say
 from midcourse.studio.settings import StudioSettings
-
-INTERRUPTED = 130
+from midcourse.web import listen as sockets
+from midcourse.web import server as web
 
 
 def run(settings: StudioSettings, say: Say) -> int:
@@ -24,11 +22,11 @@ def run(settings: StudioSettings, say: Say) -> int:
     """
     os.environ.pop("MIDCOURSE_TOKEN", None)  # children have no need of it
     with alone(settings.store) as tell:
-        listening = listen.sockets(settings)
+        listening = sockets.sockets(settings)
         try:
             access = listen.granted(settings, listening)
         except BaseException:
-            listen.close(listening)
+            sockets.close(listening)
             raise
         tell(listen.url(settings, access.port))
         say(f"the studio: {listen.url(settings, access.port, access.token)}")
@@ -41,14 +39,13 @@ def run(settings: StudioSettings, say: Say) -> int:
                 threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some wait for their end
 
         serving = server.Server(access)
-        with serving.heard(), log.to_stderr([access.token]):
-            asyncio.run(server.serve(serving, settings, listening, say, ready))
-        code = INTERRUPTED if signal.SIGINT in serving.signals else 0
-        if serving.door.app is None:  # the thread that loads the model cannot be stopped, and has nothing to lose
-            sys.stderr.flush()
-            os._exit(code)
-        say("the studio has ended; everything is in the store")
-        return code
+        return web.run(
+            serving,
+            listening,
+            server.opened(serving, settings, say),
+            ready,
+            end=lambda: say("the studio has ended; everything is in the store"),
+        )
 
 
 def _has_display() -> bool:

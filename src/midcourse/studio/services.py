@@ -18,10 +18,10 @@ from midcourse.store import Store
 from midcourse.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
+    from midcourse.engine.desk import Desk
     from midcourse.models import Loaded
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.compare import Comparison
-    from midcourse.studio.desk import Desk
     from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live
     from midcourse.studio.proposals import Proposer
@@ -54,9 +54,9 @@ async def opened(
     Raises what opening the store and loading the model raise.
     """
     from midcourse import exchange, models
+    from midcourse.engine.desk import Desk
     from midcourse.studio import proposals
     from midcourse.studio.adapters import Adapters
-    from midcourse.studio.desk import Desk
     from midcourse.studio.jobs import folder
     from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live

@@ -23,12 +23,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from midcourse.errors import ConfigError, MidcourseError, StoreError, UserError
+from midcourse.errors import BusyError, ConfigError, MidcourseError, StoreError, UserError
 from midcourse.learn.run import checkpoints
 from midcourse.models import Loaded
 from midcourse.store import Store
 from midcourse.store.jobs import Job, State
-from midcourse.studio.errors import BusyError, MissingError
+from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs import folder, plan, views
 from midcourse.studio.jobs.material import steers
 from midcourse.studio.schemas.jobs import JobView, NewTraining

@@ -15,10 +15,10 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from midcourse import exchange
-from midcourse.errors import MidcourseError, UserError
+from midcourse.errors import BusyError, MidcourseError, UserError
 from midcourse.session import Session
 from midcourse.store import Store
-from midcourse.studio.errors import BusyError, MissingError
+from midcourse.studio.errors import MissingError
 from midcourse.studio.live import commands
 from midcourse.studio.live.feed import Feed, Listener
 from midcourse.studio.live.run import Run
@@ -29,7 +29,7 @@ from midcourse.trace import Trace
 from midcourse.trace.text import Tokenizer, to_text
 
 if TYPE_CHECKING:
-    from midcourse.studio.desk import Desk
+    from midcourse.engine.desk import Desk
 
 AT_ONCE = 16  # runs that write at a time
 WAITING = 64  # runs that wait to begin

@@ -17,12 +17,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from midcourse.engine.sampling import Sampling, Step
-from midcourse.errors import MidcourseError, StoreError
+from midcourse.engine.seats import Seat
+from midcourse.errors import BusyError, MidcourseError, StoreError
 from midcourse.session import Session, Stream
 from midcourse.session.live import Live as LiveSession
 from midcourse.session.notes import asked_for
 from midcourse.store.snippets import CHARACTERS, SIDE_TOKENS, of_messages
-from midcourse.studio.errors import BusyError, StaleError
+from midcourse.studio.errors import StaleError
 from midcourse.studio.live.feed import Event, Listener
 from midcourse.studio.live.run import Run
 from midcourse.studio.live.tokens import Tokens
@@ -38,7 +39,6 @@ from midcourse.studio.schemas.traces import (
     TraceRowView,
     TraceView,
 )
-from midcourse.studio.seats import Seat
 from midcourse.trace import Point, Trace
 from midcourse.trace.text import Tokenizer
 

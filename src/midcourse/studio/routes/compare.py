@@ -9,15 +9,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from midcourse.errors import UserError
+from midcourse.engine.turns import Around
+from midcourse.errors import BusyError, UserError
 from midcourse.store.snippets import of_messages
 from midcourse.studio.compare import Comparison, Prompt, Side
-from midcourse.studio.errors import BusyError
 from midcourse.studio.routes.preferences import get_preferences
 from midcourse.studio.schemas.dials import Asked
 from midcourse.studio.schemas.jobs import Name, NewComparison
 from midcourse.studio.services import Has
-from midcourse.studio.turns import Around
 from midcourse.trace import Message
 
 router = APIRouter(tags=["compare"])

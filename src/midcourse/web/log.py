@@ -15,16 +15,17 @@ from contextlib import contextmanager
 from anyio import BrokenResourceError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from midcourse.studio import errors
+from midcourse.web.refusal import Refuse
 
-log = logging.getLogger("midcourse.studio")
+log = logging.getLogger("midcourse.web")
 
 
 class Logged:
     """ASGI: a line for each request to `app` that is worth one."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, refuse: Refuse) -> None:
         self.app = app
+        self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -46,7 +47,7 @@ class Logged:
                 raise
         except asyncio.CancelledError:  # the server ends, and has waited long enough
             if not status:
-                await errors.response(503, "starting", "the studio is ending")(scope, receive, heard)
+                await self.refuse(503, "starting", "the server is ending")(scope, receive, heard)
         finally:
             if scope["method"] not in ("GET", "HEAD") or status >= 400:
                 path = scope["path"].encode("unicode_escape").decode()[:200]
@@ -68,10 +69,10 @@ class _Blotted(logging.Formatter):
 
 @contextmanager
 def to_stderr(secrets: Collection[str]) -> Iterator[None]:
-    """Write the studio's log, and what uvicorn warns of, to standard error for as long as this lasts."""
+    """Write our log, and what uvicorn warns of, to standard error for as long as this lasts."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Blotted(secrets))
-    levels = {"midcourse.studio": logging.INFO, "uvicorn.error": logging.WARNING, "asyncio": logging.WARNING}
+    levels = {"midcourse": logging.INFO, "uvicorn.error": logging.WARNING, "asyncio": logging.WARNING}
     before = {}
     for name, level in levels.items():
         logger = logging.getLogger(name)

@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from midcourse.engine import together
 from midcourse.engine.context import Context, Kind
-from midcourse.errors import MidcourseError, ModelError
-from midcourse.studio.errors import BusyError
-from midcourse.studio.seats import Seat, Seats
-from midcourse.studio.turns import Around, Gone, Part, Steps, Turn
+from midcourse.engine.seats import Seat, Seats
+from midcourse.engine.turns import Around, Gone, Part, Steps, Turn
+from midcourse.errors import BusyError, MidcourseError, ModelError
 
 if TYPE_CHECKING:
     from midcourse.models import Loaded
@@ -32,7 +31,7 @@ T = TypeVar("T")
 MOST_WAITING = 128  # turns in the queue
 LONGEST_MOMENT = 0.02
 PATIENCE = 60.0  # seconds that somebody waits who does not write
-log = logging.getLogger("midcourse.studio")
+log = logging.getLogger("midcourse.engine")
 
 
 class Desk:
@@ -57,7 +56,7 @@ class Desk:
 
     def start(self) -> Desk:
         """Take the model. Raises `ModelError` if somebody else has it."""
-        self._held.enter_context(self.loaded.owner("the studio"))
+        self._held.enter_context(self.loaded.owner("the desk"))
         self._open = True
         self._thread.start()
         return self
@@ -139,7 +138,7 @@ class Desk:
         turn.done.wait()
 
     def share(self, taken: int) -> None:
-        """Leave so many threads of the processor to others, who are at work beside the studio; 0 takes all back.
+        """Leave so many threads of the processor to others, who are at work beside it; 0 takes all back.
 
         More threads than processors is worse than few: each step of the model waits for the slowest of them.
         """
@@ -187,21 +186,28 @@ class Desk:
     def _chosen(self) -> list[Turn[Any]]:
         """Who is served next: the first, with all who wait for a token as well. None while others are about to ask.
 
-        Whoever has just got a token asks for the next one in a moment; a pass for one alone would let all wait.
+        Whoever has just got a token asks for the next one in a moment; a pass for one alone would let all wait. Those
+        around whose turns something else is switched have a pass of their own, when one of them is the first.
         """
         first = self._queue[0]
         if not _single(first):
             return [first]
+        around = _parts(first)[0].around
         singles: list[Turn[Any]] = []
         contexts: set[Context] = set()
         for turn in self._queue:
             its = {part.context for part in _parts(turn)}
-            if _single(turn) and not its & contexts and len(its) + len(contexts) <= together.MOST:
+            if (
+                _single(turn)
+                and _parts(turn)[0].around is around
+                and not its & contexts
+                and len(its) + len(contexts) <= together.MOST
+            ):
                 singles.append(turn)
                 contexts |= its
         now = time.monotonic()
-        asking = {turn.part.context for turn in self._queue if turn.part is not None}
-        if len(asking) < self.seats.writing() and len(contexts) < together.MOST and self._joins():
+        asking = {turn.part.context for turn in self._queue if turn.part is not None and turn.part.around is around}
+        if len(asking) < self.seats.writing(around) and len(contexts) < together.MOST and self._joins():
             self._until = self._until or now + self._moment
             if now < self._until:
                 self._changed.wait(self._until - now)
@@ -217,7 +223,7 @@ class Desk:
         self.passes += 1
         began = time.perf_counter()
         if len(parts) > 1 and _alike(parts) and self._joins():
-            around = parts[0].around  # of a turn for itself
+            around = parts[0].around
             try:
                 with around() if around else nullcontext():
                     together.read([part.context for part in parts], [part.tail for part in parts])
@@ -264,9 +270,9 @@ def _parts(turn: Turn[Any]) -> list[Part]:
 
 
 def _single(turn: Turn[Any]) -> bool:
-    """Whether it waits for a single token, with guidance for that of both contexts, and nothing is to be switched."""
+    """Whether it waits for a single token, with guidance for that of both contexts."""
     parts = _parts(turn)
-    return bool(parts) and all(part.around is None and part.follows and len(part.tail) == 1 for part in parts)
+    return bool(parts) and all(part.follows and len(part.tail) == 1 for part in parts)
 
 
 def _alike(parts: Sequence[Part]) -> bool:
@@ -280,4 +286,4 @@ def _told(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     if "out of memory" in text.lower() or "can't allocate memory" in text.lower() or isinstance(error, MemoryError):
         return "the model has run out of memory; shorten the conversation, or let fewer answers be written at a time"
-    return f"the model has failed ({type(error).__name__}: {text[:200]}); what it wrote is kept"
+    return f"the model has failed ({type(error).__name__}: {text[:200]})"

@@ -10,15 +10,14 @@ from contextlib import contextmanager
 
 import pytest
 
+from midcourse.engine import desk as desk_module
 from midcourse.engine.context import Reuse
+from midcourse.engine.desk import Desk
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
-from midcourse.errors import ModelError
-from midcourse.studio import desk as desk_module
-from midcourse.studio.desk import Desk
-from midcourse.studio.errors import BusyError
-from midcourse.studio.seats import Seat
-from midcourse.studio.turns import Gone, Part
+from midcourse.engine.seats import Seat
+from midcourse.engine.turns import Gone, Part
+from midcourse.errors import BusyError, ModelError
 from tests import tiny
 from tests.engine import helpers
 from tests.engine.helpers import END
@@ -134,6 +133,28 @@ def test_a_steer_feeds_the_correction_only_whoever_writes_in_between() -> None:
         assert told == [one.last_reuse] == [Reuse(34, 3)]
 
 
+def test_those_who_share_an_adapter_share_a_pass() -> None:
+    """Six write, three with each of two adapters: nobody has a pass alone for long, and every pass is switched once."""
+    with desk() as made:
+        turns: list[int] = []
+        arounds = [lambda n=n: _noted(turns, n) for n in range(2)]  # type: ignore[misc]
+        begun = threading.Barrier(6)
+
+        def run(n: int) -> None:
+            seat = made.seat(arounds[n % 2])
+            write(seat, tiny.ids(20, seed=n), 1, Sampling())
+            begun.wait()
+            write(seat, tiny.ids(20, seed=n), 30, Sampling())
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert len(turns) < 6 * 30 * 0.6  # one by one it would be 180
+        assert set(turns) == {0, 1}
+
+
 def test_what_is_read_ahead_is_told_as_read() -> None:
     with desk() as made:
         seat = made.seat()
@@ -214,7 +235,7 @@ def test_a_change_of_the_weights_is_between_two_turns() -> None:
         assert made.exclusive(lambda loaded: (loaded.changed(), threading.current_thread().name)[1]) == "desk"
         assert seat.context.slots == 0
         assert len(list(stream)) == 45
-        with pytest.raises(ModelError, match=r"busy \(the studio\)"), made.loaded.owner("training"):
+        with pytest.raises(ModelError, match=r"busy \(the desk\)"), made.loaded.owner("training"):
             pass
 
 

@@ -22,11 +22,11 @@ from midcourse.engine.cache import token_bytes
 from midcourse.engine.context import Context, Reuse
 from midcourse.engine.hf import next_step
 from midcourse.engine.sampling import Alternative, Sampling, Step, best, distribution, needed
-from midcourse.studio.errors import BusyError
-from midcourse.studio.turns import Around, Gone, Part, Steps
+from midcourse.engine.turns import Around, Gone, Part, Steps
+from midcourse.errors import BusyError
 
 if TYPE_CHECKING:
-    from midcourse.studio.desk import Desk
+    from midcourse.engine.desk import Desk
     from midcourse.tokenizer import HFTokenizer
 
 LOOKING = 30.0  # seconds after which nobody waits for alternatives any more
@@ -260,10 +260,10 @@ class Seats:
                 return
             min(idle, key=lambda seat: seat.used).drop()
 
-    def writing(self) -> int:
-        """How many seats are written at, and can be served with others."""
+    def writing(self, around: Around | None) -> int:
+        """How many seats are written at that can be served in one pass: all have the same around their turns."""
         with self._lock:
-            return sum(seat.writing and seat.around is None for seat in self._seats)
+            return sum(seat.writing and seat.around is around for seat in self._seats)
 
     def refresh(self) -> None:
         """Free what other weights have computed."""

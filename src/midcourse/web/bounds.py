@@ -7,6 +7,7 @@ nothing, or only a little now and then, is closed.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import h11
@@ -15,10 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from midcourse.studio import errors
+from midcourse.web.refusal import Refuse
 
 BODY = 16 * 2**20  # bytes
-LARGE = {"/api/import": 128 * 2**20}
 BODY_IN = 60.0  # seconds from the headers to the end of the body
 HEADERS_IN = 10.0  # seconds from a connection, or the first byte of a request, to the end of its headers
 HEADERS = 64 * 2**10  # bytes
@@ -26,23 +26,30 @@ CONNECTIONS = 256
 
 
 class Bounds:
-    """ASGI: answers requests whose body is too large, too slow, or no JSON. `leaving` is set when the server ends."""
+    """ASGI: answers requests whose body is too large, too slow, or no JSON. `leaving` is set when the server ends.
 
-    def __init__(self, app: ASGIApp, leaving: asyncio.Event) -> None:
+    `large` are paths that take more than `BODY`, with how many bytes.
+    """
+
+    def __init__(
+        self, app: ASGIApp, leaving: asyncio.Event, refuse: Refuse, large: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.leaving = leaving
+        self.refuse = refuse
+        self.large = large or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers, most = Headers(scope=scope), LARGE.get(scope["path"], BODY)
+        headers, most = Headers(scope=scope), self.large.get(scope["path"], BODY)
         if scope["method"] in ("POST", "PUT", "PATCH") and not _is_json(headers.getlist("content-type")):
-            refused = errors.response(415, "type", "the body should be JSON: Content-Type: application/json")
+            refused = self.refuse(415, "type", "the body should be JSON: Content-Type: application/json")
             await refused(scope, receive, send)
         elif int(headers.get("content-length", "0")) > most:  # h11 has checked that it is a number
-            await errors.response(413, "large", _too_large(most))(scope, receive, send)
+            await self.refuse(413, "large", _too_large(most))(scope, receive, send)
         else:
             await self.app(scope, _bounded(receive, most, self.leaving), send)
 
@@ -75,7 +82,7 @@ async def _unless(leaving: asyncio.Event, receive: Receive) -> Message:
     try:
         await asyncio.wait((ending, coming), return_when=asyncio.FIRST_COMPLETED)
         if not coming.done():
-            raise HTTPException(503, "the studio is ending")
+            raise HTTPException(503, "the server is ending")
         return coming.result()
     finally:
         ending.cancel()
