@@ -39,10 +39,10 @@ def test_it_costs_twice_the_answer() -> None:
     assert len(build([tree(PROMPT, SAID, END)])) == len(PROMPT) + 2 * len(SAID)
 
 
-@pytest.mark.parametrize("length", [False, True])
-def test_dense_is_the_prediction_for_each_beginning(tmp_path: Path, length: bool) -> None:
+@pytest.mark.parametrize(("length", "prompt"), [(False, False), (True, False), (True, True)])
+def test_dense_is_the_prediction_for_each_beginning(tmp_path: Path, length: bool, prompt: bool) -> None:
     loaded = models.load(str(sample.backbone(tmp_path)), dtype="float32")
-    head = Head(tiny.SHAPE["hidden_size"], 2, length=length)
+    head = Head(tiny.SHAPE["hidden_size"], 2, length=length, prompt=prompt)
     torch.nn.init.normal_(head.linear.weight)
     about = About(name="p", weights="frozen", depth=0, max_tokens=200, length=length, dense=False, deviation={})
     predictor = RegressionPredictor(loaded, head, sample.SCHEMA, about)

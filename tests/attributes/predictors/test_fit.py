@@ -71,7 +71,7 @@ def test_the_folder_is_the_predictor(fitted: FitResult) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # PEFT asks by an old name
 def test_it_loads_without_this_package(fitted: FitResult, base: Path) -> None:
-    """transformers, PEFT and a matrix product: hidden state at the last token and log length, times W, plus b."""
+    """transformers, PEFT and a matrix product: hidden state at the last token and log lengths, times W, plus b."""
     from peft import PeftModel
     from safetensors.torch import load_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -86,7 +86,8 @@ def test_it_loads_without_this_package(fitted: FitResult, base: Path) -> None:
             hidden = model(ids, output_hidden_states=True).hidden_states[-1][0, -1]
         prompt = tokenizer.apply_chat_template(conversation[:-1], tokenize=False, add_generation_prompt=True)
         answer = ids.shape[1] - len(tokenizer.encode(prompt, add_special_tokens=False))
-        seen = torch.cat([hidden, torch.tensor([float(answer)]).log()])
+        n, m = torch.tensor([float(answer), float(ids.shape[1] - answer)]).log()
+        seen = torch.cat([hidden, torch.stack([m, n * m, n])])
         values = head["weight"] @ seen + head["bias"]
         (wanted,) = fitted.predictor.predict([conversation])
         assert values.tolist() == pytest.approx(list(wanted.values.values()), abs=1e-4)
@@ -118,6 +119,18 @@ def test_the_head_alone(base: Path, tmp_path: Path) -> None:
     assert done.metrics["attributes"]["length"]["spearman"] > 0.8
 
 
+def test_a_folder_of_before_the_prompts_length_loads(base: Path, tmp_path: Path) -> None:
+    """`attributes.json` said nothing of it, and the head had one column less for each of the two."""
+    done = _fit(base, tmp_path, 60, epochs=0, prompt=False)
+    manifest = json.loads((tmp_path / "attributes.json").read_text())
+    assert manifest["predictor"].pop("prompt") is False
+    (tmp_path / "attributes.json").write_text(json.dumps(manifest))
+    again = load(str(tmp_path))
+    assert again.predict(CONVERSATIONS) == done.predictor.predict(CONVERSATIONS)
+    assert isinstance(again, RegressionPredictor)
+    assert again.head.linear.in_features == models.load(str(base)).model.config.hidden_size + 1
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1}, {"epochs": 1, "full": True}])
 def test_some_lower_layers_alone(base: Path, tmp_path: Path, options: dict[str, Any]) -> None:
     """They are the whole model's hidden states there, behind its norm; what is saved finds them again."""
@@ -132,7 +145,7 @@ def test_some_lower_layers_alone(base: Path, tmp_path: Path, options: dict[str, 
         with torch.no_grad():
             states = whole.model(torch.tensor([one.ids]), output_hidden_states=True).hidden_states
             end = whole.model.model.norm(states[2][0, -1:])
-            values = done.predictor.head(end, torch.tensor([one.length]))[0].tolist()
+            values = done.predictor.head(end, torch.tensor([one.tokens]))[0].tolist()
         assert values == pytest.approx(list(found[0].values.values()), abs=1e-4)
     with pytest.raises(ModelError, match="has 3 layers, and 9 are wanted"):
         _fit(base, tmp_path, depth=9, **options)

@@ -19,7 +19,7 @@ def test_it_is_one_linear_layer() -> None:
     with torch.no_grad():
         head.linear.weight.copy_(torch.tensor([[1.0, 2.0, 3.0], [0.0, -1.0, 0.5]]))
         head.linear.bias.copy_(torch.tensor([0.5, -0.5]))
-    found = head(torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([7]))
+    found = head(torch.tensor([[1.0, 0.0, 2.0]]), torch.tensor([[7, 3]]))
     assert found.tolist() == [[1 + 6 + 0.5, 1 - 0.5]]
 
 
@@ -27,7 +27,19 @@ def test_length_is_one_more_input_and_only_if_wanted() -> None:
     head = Head(2, 1, length=True)
     with torch.no_grad():
         head.linear.weight.copy_(torch.tensor([[0.0, 0.0, 2.0]]))
-    assert head(torch.zeros(1, 2), torch.tensor([10])).item() == pytest.approx(2 * math.log(10))
+    assert head(torch.zeros(1, 2), torch.tensor([[10, 3]])).item() == pytest.approx(2 * math.log(10))
+
+
+def test_the_prompts_length_is_two_more_and_only_beside_the_answers() -> None:
+    head = Head(2, 1, length=True, prompt=True)
+    assert head.free == (0, 1, 3)
+    with torch.no_grad():
+        head.linear.weight.copy_(torch.tensor([[0.0, 0.0, 2.0, 3.0, 5.0]]))
+    answer, prompt = math.log(10), math.log(7)
+    found = head(torch.zeros(1, 2), torch.tensor([[10, 7]])).item()
+    assert found == pytest.approx(2 * prompt + 3 * answer * prompt + 5 * answer)
+    without = Head(2, 1, prompt=True)
+    assert (without.prompt, without.free, without.linear.in_features) == (False, (0,), 2)
 
 
 def test_the_loss_is_the_masked_mean_of_squares() -> None:
@@ -64,5 +76,7 @@ def test_saved_and_loaded(tmp_path: Path) -> None:
     assert torch.equal(again.linear.weight, head.linear.weight)
     with pytest.raises(ModelError, match=r"head\.safetensors cannot be used"):
         Head.load(tmp_path, 5, 2, length=True)
+    with pytest.raises(ModelError, match=r"head\.safetensors cannot be used"):
+        Head.load(tmp_path, 4, 2, length=True, prompt=True)
     with pytest.raises(ModelError, match="cannot be used"):
         Head.load(tmp_path / "nowhere", 4, 2, length=True)

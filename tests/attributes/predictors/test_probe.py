@@ -16,11 +16,18 @@ def _data(count: int, wide: int, noise: float) -> tuple[torch.Tensor, torch.Tens
     return x_NF, y_N[:, None], [str(number // 2) for number in range(count)]
 
 
+def _answers(count: int, wide: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Hidden states of nothing, and numbers of tokens."""
+    generator = torch.Generator().manual_seed(seed)
+    hidden_ND = torch.randn(count, wide, generator=generator)
+    return hidden_ND, torch.randint(2, 900, (count, 2), generator=generator)
+
+
 def test_without_noise_it_finds_the_line() -> None:
     x_NF, labels_NA, groups = _data(400, 5, 0.0)
     head = Head(5, 1)
     assert probe.fit(head, x_NF, labels_NA, torch.ones(400), groups)[0] <= 0.1
-    error = (head(x_NF, torch.ones(400)) - labels_NA).abs().mean()
+    error = (head(x_NF, torch.ones(400, 2)) - labels_NA).abs().mean()
     assert error < 0.02 * labels_NA.std()
 
 
@@ -35,13 +42,36 @@ def test_more_columns_than_answers_is_the_same_as_less() -> None:
 
 def test_the_length_is_not_penalised() -> None:
     """Labels that follow from the length alone: nothing of it is lost, however strongly the rest is held down."""
-    generator = torch.Generator().manual_seed(1)
-    hidden_ND, length_N = torch.randn(90, 30, generator=generator), torch.randint(1, 300, (90,), generator=generator)
+    hidden_ND, tokens_N2 = _answers(90, 30, 1)
     head = Head(30, 1, length=True)
-    labels_NA = 1 + 0.5 * length_N.log()[:, None]
-    probe.fit(head, head.seen(hidden_ND, length_N), labels_NA, torch.ones(90), [str(number) for number in range(90)])
+    labels_NA = 1 + 0.5 * tokens_N2[:, :1].log()
+    probe.fit(head, head.seen(hidden_ND, tokens_N2), labels_NA, torch.ones(90), [str(number) for number in range(90)])
     assert head.linear.weight[0, -1].item() == pytest.approx(0.5, abs=1e-4)
     assert head.linear.bias.item() == pytest.approx(1, abs=1e-3)
+
+
+def test_each_attribute_has_the_lengths_that_it_needs() -> None:
+    """Labels that follow from: the answer's length; how long it is for its prompt, a long one wanting less; neither."""
+    hidden_ND, tokens_N2 = _answers(200, 6, 2)
+    answer_N, prompt_N = tokens_N2.log().unbind(1)
+    noise_N = 0.01 * torch.randn(200, generator=torch.Generator().manual_seed(4))
+    wanted = answer_N, (answer_N - 5) * (6 - prompt_N), hidden_ND[:, 0]
+    labels_NA = torch.stack([one_N + noise_N for one_N in wanted], 1)
+    head = Head(6, 3, length=True, prompt=True)
+    probe.fit(head, head.seen(hidden_ND, tokens_N2), labels_NA, torch.ones(200), [str(n) for n in range(200)])
+    lengths_A3 = head.linear.weight[:, 6:]
+    assert lengths_A3[0].tolist() == pytest.approx([0, 0, 1], abs=0.02)
+    assert lengths_A3[1].tolist() == pytest.approx([5, -1, 6], abs=0.05)
+    assert lengths_A3[2].tolist() == pytest.approx([0, 0, 0], abs=0.02)
+    assert float((head(hidden_ND, tokens_N2).detach() - labels_NA).abs().mean()) < 0.05
+
+
+def test_where_nothing_can_be_told_the_head_is_the_mean() -> None:
+    hidden_ND, tokens_N2 = _answers(120, 40, 3)
+    labels_NA = torch.randn(120, 1, generator=torch.Generator().manual_seed(5))
+    head = Head(40, 1, length=True, prompt=True)
+    probe.fit(head, head.seen(hidden_ND, tokens_N2), labels_NA, torch.ones(120), [str(n // 2) for n in range(120)])
+    assert float(head(hidden_ND, tokens_N2).detach().std()) < 0.35
 
 
 def test_of_penalties_that_are_as_good_the_largest_is_taken() -> None:

@@ -33,6 +33,11 @@ class Encoded:
     answer_cut: int = 0
 
     @property
+    def tokens(self) -> tuple[int, int]:
+        """How many tokens the whole answer has, its end included, and how many its whole prompt."""
+        return self.length, self.start + self.prompt_cut
+
+    @property
     def answer(self) -> tuple[int, ...]:
         """The answer's tokens that are there, and the end."""
         return self.ids[self.start :]
@@ -53,9 +58,10 @@ def encode(tokenizer: Tokenizer, conversation: Conversation, max_tokens: int) ->
     return Encoded(ids, kept_prompt, len(answer), len(prompt) - kept_prompt, len(answer) - kept_answer)
 
 
-def lengths(one: Encoded) -> list[int]:
-    """How long the answer is at each of its tokens that are there, with an end behind it; parallel to `answer[:-1]`."""
-    return [place + 1 for place in without_middle(list(range(1, one.length + 1)), len(one.answer))[:-1]]
+def tokens_along(one: Encoded) -> list[tuple[int, int]]:
+    """`tokens` at each token of the answer that is there, with an end behind it; parallel to `answer[:-1]`."""
+    places = without_middle(list(range(1, one.length + 1)), len(one.answer))[:-1]
+    return [(place + 1, one.tokens[1]) for place in places]
 
 
 def room(prompt: int, answer: int, max_tokens: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from midcourse import models
 from midcourse.attributes.manifest import FILE, Manifest
 from midcourse.attributes.predictors import along, backbone
-from midcourse.attributes.predictors.encoding import Encoded, encode, lengths, without_middle
+from midcourse.attributes.predictors.encoding import Encoded, encode, tokens_along, without_middle
 from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.predictors.predictor import Conversation, Dense, Prediction
 from midcourse.attributes.schema import Schema
@@ -41,6 +41,7 @@ class About(BaseModel):
     depth: int  # how many lower layers of the backbone there are; 0: all
     max_tokens: int
     length: bool  # whether the head sees the logarithm of the answer's tokens
+    prompt: bool = False  # whether it sees that of the prompt's beside it, and their product
     dense: bool  # whether it was trained at every token
     deviation: dict[str, float]  # of what a person gives from what it says, on held-out answers
 
@@ -78,7 +79,7 @@ class RegressionPredictor:
             models.attach(loaded, adapter)
         manifest.check(loaded.tokenizer.fingerprint, str(folder))
         schema = manifest.attributes
-        head = Head.load(folder, backbone.width(loaded), len(schema.names), length=about.length)
+        head = Head.load(folder, backbone.width(loaded), len(schema.names), length=about.length, prompt=about.prompt)
         return cls(loaded, head, schema, about)
 
     def encode(self, conversation: Conversation) -> Encoded:
@@ -98,8 +99,8 @@ class RegressionPredictor:
             hidden_BLD = backbone.hidden(self.loaded, [one.ids for one in some])
             last_B = torch.tensor([len(one.ids) - 1 for one in some], device=hidden_BLD.device)
             end_BD = hidden_BLD[torch.arange(len(some), device=hidden_BLD.device), last_B]
-            length_B = torch.tensor([one.length for one in some], device=hidden_BLD.device)
-            found_NA[batch] = self.head(end_BD, length_B).cpu()
+            tokens_B2 = torch.tensor([one.tokens for one in some], device=hidden_BLD.device)
+            found_NA[batch] = self.head(end_BD, tokens_B2).cpu()
         return found_NA
 
     def _prediction(self, values: Sequence[float]) -> Prediction:
@@ -114,8 +115,8 @@ class RegressionPredictor:
         """
         one = self.encode(conversation)
         hidden_LD = self._along(one)
-        length_L = torch.tensor(lengths(one), device=hidden_LD.device)
-        values_LA = self.head(hidden_LD, length_L).cpu()
+        tokens_L2 = torch.tensor(tokens_along(one), device=hidden_LD.device).view(-1, 2)
+        values_LA = self.head(hidden_LD, tokens_L2).cpu()
         ends = self._ends(conversation, one)
         columns: Any = values_LA.T.tolist()
         return Dense(ends, dict(zip(self.attributes.names, columns, strict=True)))

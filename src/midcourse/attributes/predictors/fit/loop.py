@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from midcourse.attributes.predictors.encoding import lengths
+from midcourse.attributes.predictors.encoding import tokens_along
 from midcourse.attributes.predictors.fit.samples import Table
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.fit.trunk import Tell, Trunk
@@ -108,25 +108,27 @@ class Loop:
         at_end = masked_mse(self.head(*self.trunk.end(hidden_BLD, batch)), labels_BA, weight_B)[0]
         if not self.settings.dense:
             return at_end
-        along = hidden_BLD.new_zeros((), dtype=torch.float32)
+        total = hidden_BLD.new_zeros((), dtype=torch.float32)
         for row, place in enumerate(batch):
             one = self.table.encoded[place]
             hidden_LD = hidden_BLD[row, one.start : len(one.ids) - 1]
             count = len(hidden_LD)
             if not count:
-                along = (
-                    along
+                total = (
+                    total
                     + masked_mse(
-                        self.head(hidden_BLD[row, one.start :][:1], torch.ones(1, device=self.device)),
+                        self.head(
+                            hidden_BLD[row, one.start :][:1], torch.tensor([(1, one.tokens[1])], device=self.device)
+                        ),
                         labels_BA[row : row + 1],
                         weight_B[row : row + 1],
                     )[0]
                 )
                 continue
-            length_L = torch.tensor(lengths(one), device=self.device)
+            tokens_L2 = torch.tensor(tokens_along(one), device=self.device)
             labels_LA, weight_L = labels_BA[row].expand(count, -1), (weight_B[row] / count).expand(count)
-            along = along + masked_mse(self.head(hidden_LD, length_L), labels_LA, weight_L)[0]
-        return (at_end + along) / 2
+            total = total + masked_mse(self.head(hidden_LD, tokens_L2), labels_LA, weight_L)[0]
+        return (at_end + total) / 2
 
     def _rate(self) -> float:
         """Which part of the learning rate this step has: it rises, then falls along a cosine."""

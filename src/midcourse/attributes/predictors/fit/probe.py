@@ -2,10 +2,11 @@
 
 It is where training starts from (linear probing, then fine-tuning: arXiv 2202.10054), and with `--epochs 0` it is the
 predictor. Each attribute has a penalty of its own, the largest that cross-validation over the prompts finds good.
-The mean is not penalised, and neither is the length where the head sees it; an attribute that cross-validation predicts
-better without the length does without. So a head that learns nothing else is the mean, or the line through the length.
+The mean is not penalised, and neither are the lengths where the head sees them; cross-validation chooses for each
+attribute whether it has none of them, the answer's, or the prompt's and their product as well. So a head that learns
+nothing else is the mean, a line through the length, or a line whose slope depends on how long the prompt is.
 
-Legend: N answers, F what the head sees, Z what of it is free, and 1, K folds, P penalties.
+Legend: N answers, F what the head sees, Z what of it is not penalised, and 1, K folds, P penalties.
 """
 
 from __future__ import annotations
@@ -32,33 +33,38 @@ def fit(head: Head, seen_NF: Tensor, labels_NA: Tensor, weight_N: Tensor, groups
             if not there_N.any():
                 continue
             part = (seen_NF[there_N].double(), labels_NA[there_N, place].double(), weight_N[there_N].double())
-            w_F, b, chosen[place] = _ridge(*part, fold_N[there_N], free=int(head.length))
+            w_F, b, chosen[place] = _ridge(*part, fold_N[there_N], head.free)
             head.linear.weight[place] = w_F.to(head.linear.weight)
             head.linear.bias[place] = b
     return chosen
 
 
-def _ridge(x_NF: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor, free: int) -> tuple[Tensor, float, float]:
-    """Weights, bias and the penalty that cross-validation chose. The last `free` columns are not penalised."""
+def _ridge(
+    x_NF: Tensor, y_N: Tensor, weight_N: Tensor, fold_N: Tensor, free: Sequence[int]
+) -> tuple[Tensor, float, float]:
+    """Weights, bias and the penalty that cross-validation chose.
+
+    The last columns, as many as the last of `free` says, are never penalised: they are taken, or left out. Of the
+    numbers in `free` the one is taken with which cross-validation loses least; the others have weights of zero.
+    """
     total = weight_N.sum()
     mean_F = (weight_N @ x_NF) / total
     spread_F = ((weight_N @ (x_NF - mean_F).square()) / total).sqrt()
     spread_F = torch.where(spread_F > 1e-9, spread_F, 1.0)
     x_NF = (x_NF - mean_F) / spread_F
-    length_NZ, x_NF = x_NF[:, x_NF.shape[1] - free :], x_NF[:, : x_NF.shape[1] - free]
-    one_N1 = torch.ones_like(y_N)[:, None]
-    best = len(PENALTIES) // 2
-    fixed_NZ = torch.cat([one_N1, length_NZ], 1)
+    wide = x_NF.shape[1] - free[-1]
+    sets = [torch.cat([torch.ones_like(y_N)[:, None], x_NF[:, x_NF.shape[1] - count :]], 1) for count in free]
+    x_NF = x_NF[:, :wide]
+    fixed_NZ, best = sets[0], len(PENALTIES) // 2
     if len(set(fold_N.tolist())) > 1:
-        without_KP = _losses(x_NF, one_N1, y_N, weight_N, fold_N)
-        with_KP = _losses(x_NF, fixed_NZ, y_N, weight_N, fold_N) if free else without_KP
-        helps = bool(with_KP.sum(0).min() < without_KP.sum(0).min())
-        fixed_NZ = fixed_NZ if helps else one_N1
-        best = _most(with_KP if helps else without_KP)
+        losses = [_losses(x_NF, one_NZ, y_N, weight_N, fold_N) for one_NZ in sets]
+        taken = min(range(len(sets)), key=lambda place: float(losses[place].sum(0).min()))
+        fixed_NZ, best = sets[taken], _most(losses[taken])
     w_PF, fixed_PZ = _solutions(x_NF, fixed_NZ, y_N, weight_N)
-    beside_Z = torch.zeros(free, dtype=torch.float64)
-    beside_Z[: fixed_NZ.shape[1] - 1] = fixed_PZ[best, 1:]
-    w_F = torch.cat([w_PF[best], beside_Z]) / spread_F
+    w_F = torch.zeros_like(mean_F)
+    w_F[:wide] = w_PF[best]
+    w_F[len(w_F) - (fixed_NZ.shape[1] - 1) :] = fixed_PZ[best, 1:]
+    w_F = w_F / spread_F
     return w_F, float(fixed_PZ[best, 0] - w_F @ mean_F), PENALTIES[best]
 
 

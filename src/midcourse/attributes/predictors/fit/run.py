@@ -144,7 +144,8 @@ class _Run:
             loaded.dtype = torch.float32
         at, notice = check(loaded, self.table.encoded, settings.layers if settings.epochs else 0)
         self.notices += [notice] if notice else []
-        head = Head(backbone.width(loaded), len(self.schema.names), length=settings.length).to(loaded.device)
+        head = Head(backbone.width(loaded), len(self.schema.names), length=settings.length, prompt=settings.prompt)
+        head = head.to(loaded.device)
         trunk = Trunk(loaded, self.table.encoded, at, settings.batch_tokens)
         if found is None:
             self._probe(head, trunk)
@@ -160,8 +161,8 @@ class _Run:
         return self._finish(head, loop)
 
     def _probe(self, head: Head, trunk: Trunk) -> None:
-        end_ND, length_N = trunk.ends(self.tell, "reading")
-        seen_NF = head.cpu().seen(end_ND, length_N)
+        end_ND, tokens_N2 = trunk.ends(self.tell, "reading")
+        seen_NF = head.cpu().seen(end_ND, tokens_N2)
         probe.fit(head, seen_NF, self.table.labels_NA, self.table.weight_N, self.table.groups)
         head.to(self.loaded.device)
 
@@ -189,7 +190,8 @@ class _Run:
             weights=weights,
             depth=settings.depth,
             max_tokens=self.max_tokens,
-            length=settings.length,
+            length=head.length,
+            prompt=head.prompt,
             dense=settings.dense,
             deviation={},
         )

@@ -60,7 +60,12 @@ class Table:
     @property
     def length_N(self) -> Tensor:
         """The whole answers' lengths in tokens, ends included."""
-        return torch.tensor([one.length for one in self.encoded])
+        return self.tokens_N2[:, 0]
+
+    @property
+    def tokens_N2(self) -> Tensor:
+        """The tokens of the whole answers, ends included, and of their whole prompts."""
+        return torch.tensor([one.tokens for one in self.encoded]).view(-1, 2)
 
     @property
     def cut(self) -> dict[str, int]:

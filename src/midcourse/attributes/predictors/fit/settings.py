@@ -49,6 +49,9 @@ class FitSettings(BaseModel):
     """Train at every token of an answer, too, so that the predictor can be read at each of them."""
     length: bool = True
     """Let the head see the logarithm of the answer's length in tokens beside the hidden state."""
+    prompt: bool = True
+    """Let the head see the logarithm of the prompt's length, too, and its product with that of the answer's; not
+    without `length`."""
     max_tokens: int = Field(default=1024, ge=16)
     """Longest conversation; a longer one loses the middle of its prompt, then of its answer, and is counted."""
     hold_out: float = Field(default=0.2, ge=0, lt=1)

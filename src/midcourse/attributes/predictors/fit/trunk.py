@@ -49,24 +49,24 @@ class Trunk:
         return torch.nn.utils.rnn.pad_sequence([self._kept[place] for place in places], batch_first=True)
 
     def end(self, hidden_BLD: Tensor, places: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """The hidden states at the answers' ends (B, D), and the answers' lengths."""
+        """The hidden states at the answers' ends (B, D), and the tokens of answers and prompts (B, 2)."""
         some = [self.encoded[place] for place in places]
         device = hidden_BLD.device
         last_B = torch.tensor([len(one.ids) - 1 for one in some], device=device)
         end_BD = hidden_BLD[torch.arange(len(some), device=device), last_B]
-        return end_BD, torch.tensor([one.length for one in some], device=device)
+        return end_BD, torch.tensor([one.tokens for one in some], device=device)
 
     @torch.no_grad()
     def ends(self, tell: Tell, what: str) -> tuple[Tensor, Tensor]:
-        """The same for all of them, (N, D) in float32 on the CPU, told as `what`."""
+        """The same for all of them, (N, D) and (N, 2), in float32 on the CPU, told as `what`."""
         found: dict[int, Tensor] = {}
         for batch in self.batches(range(len(self.encoded))):
             tell(what, len(found), len(self.encoded))
             end_BD, _ = self.end(self.hidden(batch), batch)
             found |= zip(batch, end_BD.float().cpu(), strict=True)
         tell(what, len(found), len(self.encoded))
-        lengths = torch.tensor([one.length for one in self.encoded])
-        return torch.stack([found[place] for place in range(len(self.encoded))]), lengths
+        tokens_N2 = torch.tensor([one.tokens for one in self.encoded])
+        return torch.stack([found[place] for place in range(len(self.encoded))]), tokens_N2
 
 
 def check(loaded: Loaded, encoded: Sequence[Encoded], layers: int) -> tuple[int, str | None]:
