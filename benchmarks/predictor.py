@@ -37,7 +37,6 @@ from midcourse.attributes.schema import Schema
 Metric = Callable[[torch.Tensor, torch.Tensor], float]
 
 WAYS = ("mean", "median", "length", "state", "state, length", "state, length, prompt")
-DRAWS = 2000
 
 
 def folds(groups: Sequence[str], count: int, seed: int) -> torch.Tensor:
@@ -77,7 +76,12 @@ def crossed(way: str, data: Table, hidden_ND: torch.Tensor, fold_N: torch.Tensor
 
 
 def difference(
-    metric: Metric, one_SN: torch.Tensor, other_SN: torch.Tensor, labels_N: torch.Tensor, groups: Sequence[str]
+    metric: Metric,
+    one_SN: torch.Tensor,
+    other_SN: torch.Tensor,
+    labels_N: torch.Tensor,
+    groups: Sequence[str],
+    draws: int,
 ) -> tuple[float, float, float]:
     """`metric` of predictions `one_SN` less that of `other_SN` (S divisions), and its 95 % interval.
 
@@ -96,9 +100,9 @@ def difference(
     generator = torch.Generator().manual_seed(0)
     drawn = sorted(
         less(torch.cat([every[number] for number in torch.randint(len(every), (len(every),), generator=generator)]))
-        for _ in range(DRAWS)
+        for _ in range(draws)
     )
-    return less(torch.arange(len(labels_N))), drawn[DRAWS // 40], drawn[-DRAWS // 40 - 1]
+    return less(torch.arange(len(labels_N))), drawn[draws // 40], drawn[-(draws // 40) - 1]
 
 
 def absolute(values_N: torch.Tensor, labels_N: torch.Tensor) -> float:
@@ -114,7 +118,7 @@ def rank(values_N: torch.Tensor, labels_N: torch.Tensor) -> float:
 
 
 def report(
-    data: Table, hidden_ND: torch.Tensor, names: Sequence[str], count: int, seeds: int
+    data: Table, hidden_ND: torch.Tensor, names: Sequence[str], count: int, seeds: int, draws: int
 ) -> dict[str, dict[str, list[Any]]]:
     """Print both tables; returns the metrics by attribute, way and division, and the differences."""
     divisions = [folds(data.groups, count, seed) for seed in range(seeds)]
@@ -139,7 +143,7 @@ def report(
             cells.append("{mae:.3f} · {rmse:.3f}".format(**mean) + f" · {order}")
         table_1.append(f"| {name} | " + " | ".join(cells) + " |")
         against = ((absolute, "mean"), (squared, "mean"), (rank, "length"))
-        less = [difference(metric, own[WAYS[-1]], own[other], labels_N, groups) for metric, other in against]
+        less = [difference(metric, own[WAYS[-1]], own[other], labels_N, groups, draws) for metric, other in against]
         result[name]["differences"] = less
         table_2.append(f"| {name} | " + " | ".join("{:+.3f} ({:+.3f} to {:+.3f})".format(*one) for one in less) + " |")
     print("\n".join([*table_1, "", *table_2]))
@@ -155,6 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--max-tokens", type=int, default=1024)
     parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=5, help="how often it is divided into folds anew")
+    parser.add_argument("--draws", type=int, default=2000, help="how often prompts are drawn again for the intervals")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
     schema = Schema.load(options.schema)
@@ -169,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     hidden_ND, _ = Trunk(loaded, data.encoded, 0, 4096).ends(tell, "reading")
     print(file=sys.stderr)
     print(f"{len(data.encoded)} answers to {len(set(data.groups))} prompts; cut: {data.cut}")
-    result = report(data, hidden_ND, schema.names, options.folds, options.seeds)
+    result = report(data, hidden_ND, schema.names, options.folds, options.seeds, options.draws)
     if options.out:
         options.out.write_text(json.dumps({"options": vars(options), "attributes": result}, indent=1, default=str))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmarks.predictor import folds, main
+from benchmarks.predictor import difference, folds, main, rank, squared
 
 from tests.attributes.predictors import sample
 from tests.cli.conftest import lines
@@ -33,10 +33,24 @@ def test_it_prints_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
         for row in sample.rows(60)
     ]
     data = lines(tmp_path / "rated.jsonl", *rated)
-    main(["--data", str(data), "--model", str(base), "--seeds", "1", "--out", str(tmp_path / "out.json")])
+    given = ["--data", str(data), "--model", str(base)]
+    main([*given, "--seeds", "1", "--draws", "40", "--out", str(tmp_path / "out.json")])
     said = capsys.readouterr().out
     assert "60 answers to 20 prompts" in said
     assert "| verbosity | " in said
     found = json.loads((tmp_path / "out.json").read_text())["attributes"]["verbosity"]
-    assert found["hidden state and length"][0]["mae"] < found["mean"][0]["mae"]
+    assert found["state, length, prompt"][0]["mae"] < found["mean"][0]["mae"]
     assert found["length"][0]["spearman"] > 0.9
+    less, low, high = found["differences"][0]
+    assert low < less < high < 0
+
+
+def test_a_difference_is_of_the_same_prompts() -> None:
+    """What is the same has none, however it is drawn; what is better everywhere is so in the whole interval."""
+    generator = torch.Generator().manual_seed(0)
+    labels_N = torch.randint(0, 5, (40,), generator=generator).double()
+    groups = [str(number // 2) for number in range(40)]
+    far_SN = labels_N + torch.randn(2, 40, generator=generator)
+    assert difference(rank, far_SN, far_SN, labels_N, groups, 80) == (0, 0, 0)
+    less, low, high = difference(squared, (far_SN + labels_N) / 2, far_SN, labels_N, groups, 80)
+    assert low < less < high < 0
