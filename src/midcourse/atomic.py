@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,8 @@ from midcourse.errors import DiskError
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[IO[str]]:
-    """A UTF-8 text file that takes the place of `path` when the block ends, and on disk then.
+def replacing(path: Path) -> Iterator[Path]:
+    """A place beside `path` for a file that takes the place of `path` when the block ends, and is on disk then.
 
     If the block raises, `path` is as it was. Missing parent folders are made. Raises `DiskError` where the disk is full
     or the place cannot be written.
@@ -26,9 +27,9 @@ def writing(path: Path) -> Iterator[IO[str]]:
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder, and should be a file")
         handle, part = _beside(path)
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            yield file
-            file.flush()
+        os.close(handle)
+        yield Path(part)
+        with open(part, "rb+") as file:
             os.fsync(file.fileno())
         os.chmod(part, 0o666 & ~_umask())
         os.replace(part, path)
@@ -40,6 +41,37 @@ def writing(path: Path) -> Iterator[IO[str]]:
     finally:
         if part:
             os.unlink(part)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[IO[str]]:
+    """A UTF-8 text file that takes the place of `path` when the block ends; see `replacing`."""
+    with replacing(path) as part, open(part, "w", encoding="utf-8", newline="\n") as file:
+        yield file
+
+
+@contextmanager
+def making(path: Path) -> Iterator[Path]:
+    """A new folder that is at `path` when the block ends, whole or, after an error, not at all.
+
+    Raises `DiskError` where something is there already that is no empty folder, and where nothing can be written.
+    """
+    part = None
+    try:
+        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+            raise DiskError(f"{path} is there already; nothing of it was changed: give the name of a new folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        with saving(path):
+            yield part
+            part.chmod(0o777 & ~_umask())
+            os.replace(part, path)
+        part = None
+    except OSError as error:
+        raise DiskError(f"{path} cannot be written: {_why(error)}; nothing was changed") from error
+    finally:
+        if part is not None:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def folder(path: Path) -> None:

@@ -12,6 +12,7 @@ from midcourse.cli.console import result, say
 from midcourse.cli.preview import preview
 from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.formats.settings import FormatName
+from midcourse.outgoing.settings import FormatName as Outgoing
 
 DEFAULT_STORE = "sqlite:///midcourse.db"
 Json = Annotated[bool, Parameter(negative="")]
@@ -109,7 +110,8 @@ def export(
     *,
     out: Path,
     store: str = DEFAULT_STORE,
-    format: Literal["native"] = "native",
+    format: Outgoing = "native",
+    accepted: Annotated[bool, Parameter(negative="")] = False,
     tag: str | None = None,
     steered: Annotated[bool | None, Parameter(negative="--not-steered")] = None,
     attribute: str | None = None,
@@ -120,16 +122,18 @@ def export(
     serves: str | None = None,
     json: Json = False,
 ) -> int:
-    """Write a store's traces to a file that `import` reads back to the same traces.
+    """Write a store's steers for Midcourse, which reads them back to the same traces, or for another trainer.
 
     Parameters
     ----------
     out
-        The file to write; it is there whole or not at all.
+        The file to write, or the folder for `llama-factory` and `datasets`; it is there whole or not at all.
     store
         SQLAlchemy URL of the store, or an SQLite file.
     format
-        `native`: JSONL with text, exact ids and branches.
+        `native` is JSONL with text, exact ids and branches; `docs/formats.md` shows the others and what they lose.
+    accepted
+        Also train the model's own tokens that were let stand: `trl-sft`, `axolotl`, `ms-swift`, `datasets`.
     tag
         Only traces with this tag.
     steered
@@ -150,14 +154,34 @@ def export(
         Print the result as JSON.
     """
     from midcourse import exchange
+    from midcourse.outgoing.settings import KINDS
     from midcourse.store import Store
     from midcourse.trace.files import write
 
-    assert format == "native"
     outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text, serves)
+    if format == "native":
+        if accepted:
+            raise UserError("--accepted says nothing to native, which holds everything")
+        with Store.open(store, create=False) as opened:
+            written = write(out, outgoing.traces(opened), exchange.tokenizers())
+        result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
+        return 0
+    from midcourse.outgoing.write import write as write_rows
+
     with Store.open(store, create=False) as opened:
-        written = write(out, outgoing.traces(opened), exchange.tokenizers())
-    result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
+        tally = write_rows(format, out, outgoing.traces(opened), exchange.tokenizers(), accepted=accepted)
+    for line in tally.lines():
+        say(line)
+    kind = KINDS[format]
+    if kind.takes:
+        say(f"{kind.title}: {kind.takes.replace('FILE', str(out)).replace('FOLDER', str(out))}")
+    counts = {"traces": tally.traces, "steers": tally.steers, "rows": tally.rows}
+    lost = {"left_out": dict(+tally.left), "not_said": dict(+tally.unsaid), "notes": dict(+tally.notes)}
+    result(
+        {**counts, "file": str(out), **lost},
+        f"{tally.rows:,} rows of {tally.steers:,} steers in {tally.traces:,} traces: {out}",
+        as_json=json,
+    )
     return 0
 
 

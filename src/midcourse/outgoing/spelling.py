@@ -1,0 +1,90 @@
+"""Ids as text of which a peer's tokenizer makes the same ids: peers read text, and tokenize it in their own way.
+
+Two ways matter. Axolotl, LLaMA-Factory and ms-swift tokenize every piece by itself and add nothing (`alone`); TRL
+tokenizes all of it at once and lets the tokenizer add what it adds (`whole`). Special tokens are written out, and read
+back as special tokens by both.
+
+Invariant: `pieces(ids)`, each tokenized alone and joined, are `ids`, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from midcourse.tokenizer import HFTokenizer
+from midcourse.trace.text import to_bytes, unfinished
+
+
+class Spelling:
+    """The text of a tokenizer's ids, as peers read it."""
+
+    def __init__(self, tok: HFTokenizer) -> None:
+        self.tok = tok
+        self.end: str = tok.tokenizer.eos_token or ""
+
+    def alone(self, text: str) -> list[int]:
+        """What a peer makes of a piece that it tokenizes by itself."""
+        ids: list[int] = self.tok.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return ids
+
+    def whole(self, text: str) -> list[int]:
+        """What a peer makes of a text to which the tokenizer adds what it adds, such as a beginning."""
+        ids: list[int] = self.tok.tokenizer(text, verbose=False)["input_ids"]
+        return ids
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text."""
+        parts = [self.tok.token_bytes(token) or self._special(token) for token in ids]
+        return b"".join(parts).decode(errors="replace")
+
+    def exact(self, ids: Sequence[int]) -> str | None:
+        """A text of which `alone` makes `ids`, if there is one.
+
+        Where a tokenizer writes a space before whatever it is given, the text has one less.
+        """
+        text = self.text(ids)
+        for said in (text, text.removeprefix(" ")):
+            if self.alone(said) == list(ids):
+                return said
+        return None
+
+    def pieces(self, ids: Sequence[int]) -> list[str] | None:
+        """Texts of which `alone` makes `ids` one after another, as few as halving finds; None if there are none."""
+        return self._pieces(self._atoms(ids))
+
+    def _pieces(self, atoms: Sequence[list[int]]) -> list[str] | None:
+        found = self.exact([token for atom in atoms for token in atom])
+        if found is not None:
+            return [found]
+        for cut in sorted(range(1, len(atoms)), key=lambda place: abs(2 * place - len(atoms))):
+            if self.exact(atoms[cut]) is not None:  # a piece can begin here: not every tokenizer begins inside a word
+                before = self._pieces(atoms[:cut])
+                after = self._pieces(atoms[cut:]) if before is not None else None
+                return before + after if before is not None and after is not None else None
+        return None
+
+    def _atoms(self, ids: Sequence[int]) -> list[list[int]]:
+        """`ids` in the smallest parts that are whole characters."""
+        atoms: list[list[int]] = []
+        held: list[int] = []
+        for token in ids:
+            held.append(token)
+            if not unfinished(to_bytes(self.tok, held)):
+                atoms.append(held)
+                held = []
+        return [*atoms, held] if held else atoms
+
+    def begun(self, ids: Sequence[int]) -> str:
+        """The text of `ids`, from the prompt on, for a tokenizer that is asked for the whole: without what it adds."""
+        return self.text(ids[len(self._added) :] if list(ids[: len(self._added)]) == self._added else ids)
+
+    @cached_property
+    def _added(self) -> list[int]:
+        """What the tokenizer puts before a text."""
+        alone, whole = self.alone("a"), self.whole("a")
+        return next((whole[:n] for n in range(len(whole)) if whole[n : n + len(alone)] == alone), [])
+
+    def _special(self, token: int) -> bytes:
+        said = self.tok.tokenizer.convert_ids_to_tokens(token)
+        return said.encode() if isinstance(said, str) else "\ufffd".encode()
