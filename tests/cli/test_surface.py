@@ -17,8 +17,8 @@ RELIED_ON = {
     "score": "--model --adapter --traces --out --rows --json",
     "measure": "--model --adapter --traces --out --check --json",
     "import": "--store --model --adapter --skip-invalid --dry-run --json",
-    "export": "--store --format --accepted --tag --steered --attribute --model --steer-tag --author --text --serves --out "
-    "--json",
+    "export": "--store --format --accepted --tag --steered --attribute --model --steer-tag --author --text --serves "
+    "--out --json",
     "steer": "--model --adapter --store --system --prompt --seed --temperature --attribute --guidance",
     "list": "--store --text --tag --author --kind --aside --abandoned --trace-tag --model --serves --json",
     "verify": "--store --json",
