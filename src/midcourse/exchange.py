@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 from midcourse.errors import InputErrors, ModelError, Problem, StoreError
@@ -30,9 +31,7 @@ def reader(model: str, adapter: str | None = None) -> HFTokenizer:
 
     Raises `ModelError`.
     """
-    from midcourse.models import load_tokenizer
-
-    tokenizer = load_tokenizer(model, adapter)
+    tokenizer = _tokenizer(model, adapter)
     try:
         tokenizer.prompt([{"role": "user", "content": "?"}])
     except ModelError as error:
@@ -45,10 +44,19 @@ def tokenizers() -> Callable[[Trace], HFTokenizer]:
 
     Only for a command's own user: a trace's model is whatever somebody has written into a file. See `known`.
     """
+    loaded = cache(_tokenizer)
+    return lambda trace: loaded(trace.model)
+
+
+def _tokenizer(model: str, adapter: str | None = None) -> HFTokenizer:
+    """Of a model by its name, or of a GGUF file."""
+    if model.endswith(".gguf"):
+        from midcourse import gguf_file
+
+        return gguf_file.tokenizer(Path(model))
     from midcourse.models import load_tokenizer
 
-    loaded = cache(load_tokenizer)
-    return lambda trace: loaded(trace.model)
+    return load_tokenizer(model, None if adapter is not None and adapter.endswith(".gguf") else adapter)
 
 
 def know(store: Store, model: str) -> None:

@@ -93,7 +93,7 @@ class Owning(OpenAIEngine):
 
 def serve(*, ascii: bool, ends: bool, slots: int = 3) -> Embedded:
     """A real llama.cpp server with the tiny model."""
-    settings = ServerSettings(threads=1, keys="f32")
+    settings = ServerSettings(threads=1, kv_type="f32")
     return Embedded(gguf(ascii, ends), settings, slots=slots, trained=ggufs.CONTEXT)
 
 

@@ -337,4 +337,4 @@ def test_it_says_what_it_is(bed: Bed) -> None:
     assert engine.source
     assert engine.model_name
     assert engine.tokenizer.fingerprint == bed.loaded.tokenizer.fingerprint
-    assert all(line == line.strip() and line for line in engine.abilities.missing())
+    assert all(line == line.strip() and line for line in engine.abilities.missing().values())

@@ -122,6 +122,18 @@ def test_equal_margins_can_be_drawn() -> None:
     assert sum(figure.data[0]["y"]) == len(result.cases)
 
 
+def test_margins_alike_and_far_from_zero_can_be_drawn() -> None:
+    """The bins reach from the margins to 0, and are no more for that."""
+    result = sample.measurement()
+    for case in result.cases:
+        case.before = Taken(chosen_logp=-1, rejected_logp=[-1000])
+        case.after = None
+    figure = figures.margins(result)
+    assert figure is not None
+    assert sum(figure.data[0]["y"]) == len(result.cases)
+    assert len(figure.data[0]["x"]) < 1000
+
+
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_text_has_enough_contrast(scheme: int) -> None:
     """WCAG 2.2, 1.4.3: at least 4.5 : 1."""

@@ -25,7 +25,7 @@ from midcourse.trace.text import to_text
 from midcourse.trace.tree import Message
 
 if TYPE_CHECKING:
-    from midcourse.engine.hf import TransformersEngine
+    from midcourse.engine.contract import Engine
 
 CHUNK = 64  # samples drawn at a time, about
 
@@ -50,7 +50,7 @@ class Sample:
 
 
 def draw(
-    engine: TransformersEngine,
+    engine: Engine,
     requests: Sequence[Request],
     path: Path,
     *,
@@ -96,7 +96,7 @@ def draw(
 
 
 def _chunk(
-    engine: TransformersEngine,
+    engine: Engine,
     requests: Sequence[Request],
     some: range,
     count: int,
@@ -119,7 +119,7 @@ def _chunk(
     ]
 
 
-def _prompt(engine: TransformersEngine, request: Request) -> list[int]:
+def _prompt(engine: Engine, request: Request) -> list[int]:
     return engine.tokenizer.prompt(list(request.messages), request.values)
 
 

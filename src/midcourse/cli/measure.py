@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from midcourse import config as configuration
 from midcourse.atomic import folder
 from midcourse.cli.console import bars, result, say
+from midcourse.cli.engines import Engines, checked, writers
 from midcourse.cli.sources import load_traces
 from midcourse.measure.settings import MeasureSettings
 
@@ -27,8 +28,11 @@ def measure(
     skip_invalid: Flag = False,
     json: Flag = False,
     settings: Annotated[MeasureSettings | None, Parameter(name="*")] = None,
+    engine: Engines = None,
 ) -> int:
     """Measure a model, with an adapter before and after, on held-out answers.
+
+    Another --engine writes the answers; margins and drift are read from --model here.
 
     Parameters
     ----------
@@ -50,6 +54,7 @@ def measure(
         Print the measurement as JSON.
     """
     resolved = configuration.resolve(MeasureSettings, settings, config)
+    engines = checked(engine, adapter)
     found = load_traces(traces, model, adapter, skip_invalid=skip_invalid)
     from midcourse import models
     from midcourse.measure import report
@@ -61,8 +66,11 @@ def measure(
     loaded = models.load(model, adapter=adapter, dtype="float32")
     say(loaded.summary())
     folder(out)
-    with bars() as progress:
-        measured = run(loaded, found, check=checker, settings=resolved, progress=progress)
+    with writers(engines, loaded.tokenizer, model, adapter) as others, bars() as progress:
+        for writer in others.values():
+            for trace in found:
+                writer.tokenizer.prompt(trace.messages)  # an endpoint that is sent conversations has to know them
+        measured = run(loaded, found, check=checker, settings=resolved, progress=progress, writers=others)
     measured.write(out / "measure.json")
     report.write(measured, out / "report.html", report.training_metrics(adapter))
     lines = [headline(measured)]

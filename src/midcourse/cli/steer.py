@@ -10,6 +10,7 @@ import codecs
 import getpass
 import math
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -17,6 +18,7 @@ from cyclopts.validators import Number
 
 from midcourse.cli.console import result, say
 from midcourse.cli.dials import ask_for, still
+from midcourse.cli.engines import Engines, checked, opened
 from midcourse.errors import ConfigError, SteerError, UserError
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ def steer(
     guidance: float = 1.0,
     max_tokens: Annotated[int, Parameter(validator=Number(gte=1))] = 512,
     json: Annotated[bool, Parameter(negative="")] = False,
+    engine: Engines = None,
 ) -> int:
     """Write with a model and correct it in mid-sentence, in the terminal; every steer is kept in a store.
 
@@ -65,7 +68,7 @@ def steer(
     store
         SQLAlchemy URL of the store, or an SQLite file; made if it is not there.
     model
-        A Hugging Face id, a folder, or `bundled`.
+        A Hugging Face id, a folder, `bundled`, or for llama.cpp a GGUF file.
     adapter
         The adapter to write with.
     system
@@ -97,34 +100,34 @@ def steer(
     json
         Print the trace's id and counts as JSON at the end.
     """
-    from midcourse import models
     from midcourse.attributes.asking import asked, guided, spoken
-    from midcourse.engine.hf import TransformersEngine
-    from midcourse.engine.sampling import Sampling
+    from midcourse.engine.choice import Sampling
     from midcourse.exchange import know, reader
     from midcourse.session import Session
     from midcourse.store import Store
     from midcourse.trace.text import to_text
 
     author = author or getpass.getuser()
-    told = reader(model, adapter).conditioning
+    engines = checked(engine, adapter)
+    tokenizer = reader(model, adapter)
+    told = tokenizer.conditioning
     values = asked(attribute, told, adapter or model)
     if trace and values:
         raise UserError("what was asked of a trace stays; in there, :ask begins another one")
     guidance = guidance if trace else guided(guidance, values)
     sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed, guidance=guidance)
-    with Store.open(store) as opened:
-        before = opened.get(opened.id_of(trace)) if trace else None
-        loaded = models.load(model, adapter=adapter)
-        know(opened, model)
-        engine = TransformersEngine(loaded)
-        say(loaded.summary())
+    with ExitStack() as stack:
+        kept = stack.enter_context(Store.open(store))
+        before = kept.get(kept.id_of(trace)) if trace else None
+        writer = stack.enter_context(opened(engines, tokenizer, model, adapter, drawn=temperature > 0))
+        know(kept, model)
 
         def save(grown: object) -> None:
-            opened.save(grown, lambda ids: to_text(engine.tokenizer, ids))  # type: ignore[arg-type]
+            kept.save(grown, lambda ids: to_text(tokenizer, ids))  # type: ignore[arg-type]
 
         if before is not None:
-            session = Session(before, engine, save, sampling=sampling, author=author)
+            writer.tokenizer.prompt(before.messages)  # an endpoint that is sent conversations has to know this one
+            session = Session(before, writer, save, sampling=sampling, author=author)
             say(session.text())
             session = _loop(session, max_tokens, write=False)
         else:
@@ -135,7 +138,7 @@ def steer(
             if values:
                 say(f"asked for {spoken(values)}")
             session = Session.start(
-                messages, engine, save, system=system, sampling=sampling, author=author, attributes=values
+                messages, writer, save, system=system, sampling=sampling, author=author, attributes=values
             )
             session = _loop(session, max_tokens, write=True)
     value = {"trace": session.trace.id, "steers": len(session.trace.steers), "store": store}

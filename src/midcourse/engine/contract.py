@@ -80,18 +80,18 @@ class Abilities:
     adapter: bool = True
     """It can write with an adapter."""
 
-    def missing(self) -> list[str]:
-        """What it cannot do, a line each, in words for a person."""
+    def missing(self) -> dict[str, str]:
+        """What it cannot do, by ability, in words for a person."""
         lines = {
-            "exact_ids": "no token ids: answers go through their text, every byte of it, and are tokenized here",
-            "logprobs": "no log-probabilities: nothing says how sure the model was, and :pick has nothing to show",
+            "exact_ids": "not all ids are said: answers go through their text, and are tokenized here",
+            "logprobs": "no log-probabilities: nothing says how sure the model was, or what else it thought of",
             "rolls_back": "what it has read cannot be cut back: after a steer it reads the whole context again",
             "guides": "no guidance",
             "resumes_alike": "a drawn answer that is stopped and resumed goes on otherwise than it would have",
             "filters": "no top-k and no min-p",
             "adapter": "no adapters",
         }
-        return [line for name, line in lines.items() if getattr(self, name) is False]
+        return {name: line for name, line in lines.items() if getattr(self, name) is False}
 
 
 class Writer(Protocol):

@@ -110,7 +110,8 @@ def margins(result: Measurement) -> Figure | None:
         return None
     everything = sorted(m for _, values in known for m in values)
     low, high = (everything[round(share * (len(everything) - 1))] for share in (0.01, 0.99))
-    width = _nice(max(high - low, 1e-6) / 36)
+    whole = max(high, 0) - min(low, 0)  # one margin, or several alike, may be far from the line at 0
+    width = _nice(max(high - low, whole / 10, 1e-6) / 36)
     first, last = math.floor(min(low, 0) / width) - 1, math.floor(max(high, 0) / width) + 1
     centres = [(bin_ + 0.5) * width for bin_ in range(first, last + 1)]
     data: list[Json] = []

@@ -11,12 +11,13 @@ import contextlib
 import platform
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 import midcourse
+from midcourse.engine.contract import BatchWriter
 from midcourse.engine.hf import TransformersEngine
 from midcourse.errors import UserError
 from midcourse.measure import display, drift, effort, margins, replay
@@ -43,12 +44,14 @@ def measure(
     before: Sequence[Written] | None = None,
     after: Sequence[Written] | None = None,
     progress: Progress | None = None,
+    writers: Mapping[str, BatchWriter] | None = None,
 ) -> Measurement:
     """Measure `loaded` on held-out `traces`.
 
     `check` judges answers (default: exact match with the trace's own). `before` and `after` are what `answers()` gave
-    for the same traces and settings, if that is already known. Raises `UserError` when there is nothing to measure,
-    and `ContextError` when a trace is longer than the model's context.
+    for the same traces and settings, if that is already known. `writers` are other engines that write, for "before" and
+    "after", in the same tokens; margins and drift are read from `loaded` in any case. Raises `UserError` when there is
+    nothing to measure, and `ContextError` when a trace is longer than the model's context.
     """
     settings = settings or MeasureSettings()
     if not traces:
@@ -60,10 +63,10 @@ def measure(
     asked = _asked(traces, settings)
     forks = replay.forks(traces, settings.replays, settings.seed)
 
-    def write(what: str) -> list[Written]:
+    def write(what: str, writer: BatchWriter) -> list[Written]:
         say(what, 0, len(asked))
         mine = [traces[n] for n in asked]
-        return effort.answer_all(engine, mine, check, settings, lambda done: say(what, done, len(asked)))
+        return effort.answer_all(writer, mine, check, settings, lambda done: say(what, done, len(asked)))
 
     sides: list[Side] = []
     scores: list[dict[tuple[int, int], SteerScore]] = []
@@ -71,12 +74,13 @@ def measure(
     written: list[list[Written]] = []
     unrelated: list[drift.Text] = []
     for name, known in (("before", before), ("after", after))[: 2 if loaded.has_adapter else 1]:
+        writer = (writers or {}).get(name, engine)
         with loaded.without_adapter() if name == "before" else contextlib.nullcontext():
             with clock("answers"):
-                written.append(list(known) if known is not None else write(f"answers, {name}"))
+                written.append(list(known) if known is not None else write(f"answers, {name}", writer))
             with clock("replay"):
                 say(f"replay, {name}", 0, 1)
-                wrote.append(replay.replay(engine, forks))
+                wrote.append(replay.replay(writer, forks))
             with clock("margins"):
                 say(f"margins, {name}", 0, 1)
                 scores.append(margins.margins(loaded, traces, rows=settings.rows))

@@ -12,6 +12,7 @@ from cyclopts.validators import Number
 
 from midcourse.atomic import possible, writing
 from midcourse.cli.console import bars, result, say
+from midcourse.cli.engines import Engines, checked, opened
 from midcourse.errors import UserError
 
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ def generate(
     seed: int = 0,
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
+    engine: Engines = None,
 ) -> int:
     """Write answers for which attributes are asked, many at a time.
 
     Parameters
     ----------
     model
-        A Hugging Face id, a folder, or `bundled`.
+        A Hugging Face id, a folder, `bundled`, or for llama.cpp a GGUF file.
     adapter
         The adapter that has learned to be told attributes.
     prompt
@@ -84,7 +86,9 @@ def generate(
     from midcourse.attributes.asking import asked, guided
     from midcourse.exchange import reader
 
-    told = reader(model, adapter).conditioning
+    engines = checked(engine, adapter)
+    tokenizer = reader(model, adapter)
+    told = tokenizer.conditioning
     values = asked(attribute, told, adapter or model)
     found = [files.Prompt(files.asking(text, values)) for text in prompt or []]
     found += files.read(prompts, told, values) if prompts is not None else []
@@ -95,25 +99,24 @@ def generate(
     if out is not None:
         possible(out.parent)
 
-    from midcourse import models  # what is heavy comes when the input is known to be good
-    from midcourse.attributes.drawing import draw
-    from midcourse.engine.hf import TransformersEngine
-    from midcourse.engine.sampling import Sampling
-    from midcourse.learn.run.record import fingerprint
+    from midcourse.attributes.drawing import draw  # what is heavy comes when the input is known to be good
+    from midcourse.engine.choice import Sampling
 
     sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed, guidance=guidance)
-    loaded = models.load(model, adapter=adapter)
-    say(loaded.summary())
-    with TemporaryDirectory() as place, bars() as tell:
+    with (
+        TemporaryDirectory() as place,
+        opened(engines, tokenizer, model, adapter, many=True) as writer,
+        bars() as tell,
+    ):
         journal = Path(place) / "drawn" if out is None else out.with_name(f".{out.name}.drawn")
         samples = draw(
-            TransformersEngine(loaded),
+            writer,
             [one.request for one in found],
             journal,
             count=count,
             sampling=sampling,
             max_tokens=max_tokens,
-            source=fingerprint(loaded.model),
+            source=writer.source,
             report=lambda done, total: tell("answers", done, total),
         )
     rows = [_row(found[one.request], one, guidance) for one in samples]

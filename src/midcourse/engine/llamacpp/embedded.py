@@ -30,7 +30,7 @@ class ServerSettings(BaseModel):
     threads: int | None = Field(default=None, ge=1)
     """Threads; by default OMP_NUM_THREADS, or as many as there are processors. Other work on the same processors makes
     more than one of them very slow, as they wait for each other at every step."""
-    keys: Literal["f16", "f32", "q8_0"] = "f16"
+    kv_type: Literal["f16", "f32", "q8_0"] = "f16"
     """In what the keys and values of what was read are kept."""
 
 
@@ -52,9 +52,9 @@ class Embedded:
         params.n_ctx = (settings.context or min(trained, LONGEST)) * slots
         params.n_parallel = slots
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads or _threads()
-        kept = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{settings.keys.upper()}")
+        kept = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{settings.kv_type.upper()}")
         params.cache_type_k = params.cache_type_v = kept
-        if settings.keys == "f32":  # whoever wants that wants it exact
+        if settings.kv_type == "f32":  # whoever wants that wants it exact
             params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
         params.api_keys = [self.key.get_secret_value()]
         params.port = 0
@@ -64,7 +64,7 @@ class Embedded:
         params.warmup = False
         params.verbosity = -1
         if adapter is not None:
-            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0, "", "")]
+            params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]
         try:
             self._server: Any = xllamacpp.Server(params)
         except RuntimeError:
