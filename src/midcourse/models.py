@@ -382,13 +382,19 @@ def _dtype(name: DType, device: torch.device) -> torch.dtype:
 
 def context_length(name: str) -> int:
     """How many tokens a model sees, known without loading its weights. Raises `ModelError`."""
+    return _context_length(configuration(name))
+
+
+def configuration(name: str) -> PretrainedConfig:
+    """A model's configuration, without its weights. Raises `ModelError`."""
     where = resolve(name)
     from transformers import AutoConfig
 
     try:
-        return _context_length(AutoConfig.from_pretrained(where, trust_remote_code=False))
+        found: PretrainedConfig = AutoConfig.from_pretrained(where, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(_why_not(where, name, error)) from error
+    return found
 
 
 def _context_length(config: PretrainedConfig) -> int:

@@ -96,6 +96,10 @@ class HFTokenizer:
         said = self.conditioning.messages(messages, asked, system=self._takes_system())
         return self._parse(self._render(said, add_generation_prompt=True) + self.conditioning.after(asked))
 
+    def rendered(self, messages: Sequence[Message], *, answer: bool) -> str:
+        """The conversation as the chat template writes it, ready for an `answer` or not. Raises `ModelError`."""
+        return self._render(messages, add_generation_prompt=answer)
+
     def _takes_system(self) -> bool:
         """Whether the chat template writes system messages: some refuse them, and some leave them out."""
         if self._system is None:
