@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from midcourse.tokenizer import HFTokenizer
 
 
+ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ALL_LINEAR = "all-linear"  # PEFT's name for every linear layer but the head
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from midcourse.errors import DiskError
+from midcourse.errors import DiskError, UserError
+from midcourse.lock import lock
+
+HELD = ".held"  # locked by whoever makes a folder
 
 
 @contextmanager
@@ -91,6 +95,48 @@ def possible(path: Path) -> None:
         raise DiskError(f"{path} cannot be written: {there} is a file")
     if not os.access(there, os.W_OK | os.X_OK):
         raise DiskError(f"{path} cannot be written: nothing may be written to {there}")
+
+
+@contextmanager
+def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
+    """An empty folder beside `path` that takes its place when the block ends, and is on disk then.
+
+    If the block raises, or the process is killed, `path` is as it was; what a killed one has left goes when the next
+    one begins. Raises `UserError` where `path` is there already and is not to be replaced, `DiskError` where nothing
+    can be written.
+    """
+    if path.exists() and not replace and (path.is_file() or any(path.iterdir())):
+        raise UserError(f"{path} is there already; give another place, or --overwrite")
+    with saving(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path)
+        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.part-"))
+    try:
+        with (part / HELD).open("wb") as held:
+            lock(held)
+            made = part / path.name
+            made.mkdir()
+            with saving(path):
+                yield made
+                for file in made.rglob("*"):
+                    if file.is_file():
+                        file.chmod(0o666 & ~_umask())
+                        with file.open("rb") as stream:
+                            os.fsync(stream.fileno())
+                if path.exists():
+                    path.replace(part / "old")
+                made.replace(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes have left of making `path`; those that still make it hold a lock."""
+    for part in path.parent.glob(f".{glob.escape(path.name)}.part-*"):
+        with suppress(OSError):
+            with (part / HELD).open("ab") as held:
+                lock(held)
+            shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager

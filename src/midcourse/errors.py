@@ -6,6 +6,7 @@
     ├── ElsewhereError            another process of the same run has said what is wrong
     ├── EndpointError             a server behind an address (a judge, an engine) does not answer
     ├── BusyError                 too many want something of the model; try again when it has less to do
+    ├── HubError                  the Hugging Face hub does not take, or does not answer, what is pushed
     ├── Stopped                   exit 130: training was asked to stop, and can be resumed
     └── UserError                 exit 2: bad usage or input; nothing was changed
         ├── SteerError            an empty or impossible steer
@@ -53,6 +54,10 @@ class EndpointError(MidcourseError):
 
 class BusyError(MidcourseError):
     """Something else has to end before."""
+
+
+class HubError(MidcourseError):
+    """The Hugging Face hub does not take what is pushed, or does not answer."""
 
 
 class Stopped(MidcourseError):

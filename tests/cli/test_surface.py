@@ -19,6 +19,8 @@ RELIED_ON = {
     "import": "--store --model --adapter --skip-invalid --dry-run --json",
     "export": "--store --format --accepted --tag --steered --attribute --model --steer-tag --author --text --serves "
     "--out --json",
+    "export-model": "--to --out --model --adapter --type --name --base --license --measured --ollama-base --json",
+    "push": "--public --message --json",
     "steer": "--model --adapter --store --system --prompt --seed --temperature --attribute --guidance "
     "--engine --gguf --endpoint --endpoint-model --api-key-file --threads --context --timeout --retries",
     "list": "--store --text --tag --author --kind --aside --abandoned --trace-tag --model --serves --json",

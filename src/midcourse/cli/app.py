@@ -86,6 +86,18 @@ COMMANDS = (
         "`import` reads it back to the same traces, exact ids and branches included.",
     ),
     (
+        "export-model",
+        "midcourse.cli.release:export_model",
+        "Write a trained model for other programs: PEFT, whole weights, GGUF, Ollama.",
+        "Every form comes in a folder with a model card. `docs/models.md` describes them.",
+    ),
+    (
+        "push",
+        "midcourse.cli.release:push",
+        "Put what `export-model` wrote on the Hugging Face hub.",
+        "A new repository is private. Cut off and begun again, it goes on where it was.",
+    ),
+    (
         "list",
         "midcourse.cli.data:list_",
         "Show a store's steers.",

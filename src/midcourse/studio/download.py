@@ -11,47 +11,24 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from midcourse.release import facts
+from midcourse.release.card import card
 from midcourse.studio.schemas.jobs import AdapterView
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-BUNDLED = "HuggingFaceTB/SmolLM2-135M-Instruct"  # under which name others have the bundled model
 PART = 1 << 18  # bytes that are read at a time
-CARD = """\
----
-base_model: {base}
-library_name: peft
----
-
-# {name}
-
-A LoRA adapter for **{base}**, trained with Midcourse on {steers}: corrections at the very tokens where the model went
-off track.{objective}
-
-With Midcourse:
-
-```sh
-midcourse steer --model {model} --adapter {name}
-```
-
-With transformers and peft:
-
-```python
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("{base}"), "{name}")
-tokenizer = AutoTokenizer.from_pretrained("{base}")
-```
-"""
 
 
 def zipped(view: AdapterView, folder: Path, model: str) -> Iterator[bytes]:
     """The bytes of the zip, in parts; everything is in a folder of the adapter's name."""
-    base = BUNDLED if model == "bundled" else Path(model).name if Path(model).is_dir() else model
-    config = json.loads((folder / CONFIG).read_text(encoding="utf-8")) | {"base_model_name_or_path": base}
+    known = facts.gather(model, folder, base=None, measured=None)
+    if known.metrics is None:
+        known = known._replace(metrics={"steers": view.steers, "settings": {"objective": view.objective}})
+    assert known.settings is not None
+    config = known.settings | {"base_model_name_or_path": known.base}
     written = _Written()
     with zipfile.ZipFile(written, "w") as zip:
-        zip.writestr(f"{view.name}/README.md", card(view, base, model))
+        zip.writestr(f"{view.name}/README.md", card("adapter", view.name, known))
         zip.writestr(f"{view.name}/{CONFIG}", json.dumps(config, indent=2) + "\n")
         with (
             (folder / WEIGHTS).open("rb") as weights,
@@ -61,14 +38,6 @@ def zipped(view: AdapterView, folder: Path, model: str) -> Iterator[bytes]:
                 inside.write(part)
                 yield written.take()
     yield written.take()
-
-
-def card(view: AdapterView, base: str, model: str) -> str:
-    """The README of an adapter."""
-    steers = "steers" if view.steers is None else f"{view.steers:,} steers"
-    objective = "" if view.objective is None else f" The objective was `{view.objective}`."
-    shown = "bundled" if model == "bundled" else base
-    return CARD.format(base=base, name=view.name, steers=steers, objective=objective, model=shown)
 
 
 class _Written(io.RawIOBase):

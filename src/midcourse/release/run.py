@@ -1,0 +1,154 @@
+"""A model written in the form that somebody asked for, into a folder with its card.
+
+Invariant: the folder is there whole or not at all, and what cannot be written is said before weights are loaded, where
+names and settings tell.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from midcourse import adapters, models
+from midcourse.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from midcourse.atomic import new_folder
+from midcourse.attributes.manifest import FILE as MANIFEST
+from midcourse.errors import UserError
+from midcourse.models import Loaded
+from midcourse.release import facts, merging, vllm
+from midcourse.release.card import Form, card
+from midcourse.release.facts import Facts
+from midcourse.release.gguf.tensors import Type
+
+Progress = Callable[[str, int, int], None]
+TYPES: dict[str, Type] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+NUMBERS: dict[Type, merging.Numbers] = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+TOKENIZER = re.compile(
+    r"tokenizer.*\.json|.*\.model|special_tokens_map\.json|chat_template\.jinja|vocab\..*|merges\.txt"
+)
+
+
+class Request(NamedTuple):
+    """What is wanted. `type` None is what the weights are; `base` is the name under which others have the model."""
+
+    form: Form
+    out: Path
+    model: str = "bundled"
+    adapter: str | None = None
+    name: str | None = None
+    type: Type | None = None
+    base: str | None = None
+    license: str | None = None
+    measured: Path | None = None
+    ollama_base: str | None = None
+    overwrite: bool = False
+
+
+class Released(NamedTuple):
+    """The files in the folder, commands that use them, and what somebody should know."""
+
+    files: list[str]
+    commands: list[str]
+    notices: list[str]
+
+
+def release(request: Request, progress: Progress) -> Released:
+    """Write what was asked for. Raises `ModelError`, `UserError`, `DiskError`; then there is nothing."""
+    folder = None if request.adapter is None else adapters.folder(request.adapter)
+    _sensible(request)
+    name = request.name or (folder or request.out).resolve().name
+    known = facts.gather(request.model, folder, base=request.base, measured=request.measured)
+    with new_folder(request.out, replace=request.overwrite) as part:
+        if request.form == "adapter":
+            assert folder is not None
+            done = _adapter(request, folder, name, known, part)
+        elif request.form == "merged":
+            done = _merged(request, part)
+        else:
+            done = _gguf(request, folder, name, part, progress)
+        ggufs = tuple(sorted(path.name for path in part.glob("*.gguf")))
+        written = card(request.form, name, known, license=request.license, files=ggufs)
+        (part / "README.md").write_text(written, encoding="utf-8")
+        files = sorted(path.name for path in part.iterdir())
+    notices = list(done.notices)
+    if request.base is None and Path(request.model).expanduser().is_dir():
+        notices.append(
+            f"the card calls the model {known.base!r}, after its folder; --base says under which name others have it"
+        )
+    if known.measured is None:
+        notices.append("the card says that nothing was measured; --measured names a measure.json")
+    return Released(files, done.commands, notices)
+
+
+def _sensible(request: Request) -> None:
+    if request.adapter is None and request.form in ("adapter", "gguf-adapter"):
+        raise UserError(f"--to {request.form} writes an adapter: give one as --adapter")
+    if request.ollama_base is not None and (request.form != "ollama" or request.adapter is None):
+        raise UserError("--ollama-base is the model that an --adapter is added to with --to ollama")
+    if request.type is not None and request.form == "adapter":
+        raise UserError("--type is for weights that are written anew; --to adapter copies them as they are")
+    if request.type == "q8_0" and request.form == "merged":
+        raise UserError("--type q8_0 is a type of GGUF; --to merged writes f32, f16 or bf16")
+
+
+def _adapter(request: Request, folder: Path, name: str, known: Facts, part: Path) -> Released:
+    """The adapter's own files. The configuration is the same but for the name of the model."""
+    assert known.settings is not None
+    config = known.settings | {"base_model_name_or_path": known.base}
+    (part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    kept = [path for path in folder.iterdir() if path.name in (ADAPTER_WEIGHTS, MANIFEST) or _of_tokenizer(path)]
+    for path in kept:
+        shutil.copyfile(path, part / path.name)
+    if (why := vllm.why_not(known.settings)) is not None:
+        return Released([], [], [f"{why}: --to merged writes what it serves"])
+    served = known.base if request.model == "bundled" or request.base else request.model
+    return Released([], [vllm.command(served, known.settings, name, str(request.out))], [])
+
+
+def _of_tokenizer(path: Path) -> bool:
+    return path.is_file() and TOKENIZER.fullmatch(path.name) is not None
+
+
+def _loaded(request: Request, numbers: merging.Numbers) -> Loaded:
+    return merging.merged(models.load(request.model, adapter=request.adapter, dtype=numbers, device="cpu"))
+
+
+def _merged(request: Request, part: Path) -> Released:
+    numbers = NUMBERS[request.type] if request.type else merging.numbers_of(request.model)
+    models.save(_loaded(request, numbers), part)
+    return Released([], [f"vllm serve {request.out}"], [])
+
+
+def _gguf(request: Request, folder: Path | None, name: str, part: Path, progress: Progress) -> Released:
+    """GGUF files, and for Ollama a Modelfile beside them."""
+    from midcourse.release import ollama
+    from midcourse.release.gguf import adapter, architecture, model
+
+    config = models.configuration(request.model)
+    numbers = merging.numbers_of(request.model)
+    type = request.type or TYPES[numbers]
+    file = re.sub(r"[^\w.-]+", "-", name)
+    if request.form == "gguf-adapter" or request.ollama_base is not None:
+        assert folder is not None
+        type = request.type or "f32"
+        target = part / f"{file}-lora-{type}.gguf"
+        adapter.write(target, folder, config.get_text_config(), type, name=name, progress=progress)
+        notices = []
+        commands = [f"llama-server --model BASE.gguf --lora {request.out / target.name} --jinja"]
+    else:
+        architecture.find(config.get_text_config(), request.model)  # before weights are loaded
+        target = part / f"{file}-{type}.gguf"
+        loaded = _loaded(request, "float32" if type in ("f32", "q8_0") else NUMBERS[type])
+        notices = model.write(target, loaded, type, name=name, progress=progress)
+        commands = [f"llama-server --model {request.out / target.name} --jinja"]
+    if request.form != "ollama":
+        return Released([], commands, notices)
+    weights = request.ollama_base or f"./{target.name}"
+    beside = f"./{target.name}" if request.ollama_base else None
+    text, more = ollama.modelfile(models.load_tokenizer(request.model, request.adapter), weights, beside)
+    (part / "Modelfile").write_text(text, encoding="utf-8")
+    return Released([], [f"ollama create {file.lower()} -f {request.out / 'Modelfile'}"], [*notices, *more])
