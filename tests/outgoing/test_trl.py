@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 import torch
 from datasets import Dataset, disable_progress_bars, load_dataset
 from transformers import LlamaConfig, LlamaForCausalLM
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, KTOConfig, SFTConfig, SFTTrainer
 
 from midcourse.outgoing.write import write
 from midcourse.trace import Trace
@@ -56,23 +57,22 @@ def rows(batch: dict[str, torch.Tensor], mask: str) -> Iterator[samples.Masked]:
         yield values(ids[kept]), [bool(one) for one in trained[kept]]
 
 
-class ByIds(DPOTrainer):  # as docs/formats.md has it
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        return dataset
+@pytest.fixture(scope="module")
+def by_ids() -> dict[str, Any]:
+    """The trainers that docs/formats.md shows."""
+    page = Path(__file__).parent.parent.parent / "docs" / "formats.md"
+    (code,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(code, shown)
+    return shown
 
 
-class MarksByIds(KTOTrainer):
-    def _prepare_dataset(self, dataset: Dataset, *_: Any) -> Dataset:
-        ids = dataset["completion_ids"]
-        return dataset.add_column("KL_completion_ids", [ids[-1], *ids[:-1]])
-
-
-def test_dpo_by_ids(found: list[Trace], tmp_path: Path) -> None:
+def test_dpo_by_ids(by_ids: dict[str, Any], found: list[Trace], tmp_path: Path) -> None:
     """The batch is what was meant, and so is the loss: -log σ(β[Δ(chosen) − Δ(rejected)]) of these tokens alone."""
     data = exported("trl-preference", found, tmp_path)
     args = DPOConfig(output_dir=str(tmp_path), beta=0.3, max_length=None, **COMMON)
     model, reference = a_model(), a_model(seed=1)
-    trainer = ByIds(model, reference, args, train_dataset=data, processing_class=TOK.tokenizer)
+    trainer = by_ids["DPOByIds"](model, reference, args, train_dataset=data, processing_class=TOK.tokenizer)
     batch = trainer.data_collator(list(trainer.train_dataset))
     made = list(rows(batch, "completion_mask"))
     meant = samples.both(found)
@@ -122,10 +122,10 @@ def test_sft_takes_labels_as_they_are(found: list[Trace], tmp_path: Path) -> Non
     assert made == samples.whole(found)
 
 
-def test_kto_by_ids(found: list[Trace], tmp_path: Path) -> None:
+def test_kto_by_ids(by_ids: dict[str, Any], found: list[Trace], tmp_path: Path) -> None:
     data = exported("kto", found, tmp_path)
     args = KTOConfig(output_dir=str(tmp_path), max_length=None, **COMMON)
-    trainer = MarksByIds(a_model(), a_model(), args, train_dataset=data, processing_class=TOK.tokenizer)
+    trainer = by_ids["KTOByIds"](a_model(), a_model(), args, train_dataset=data, processing_class=TOK.tokenizer)
     lines = [json.loads(line) for line in (tmp_path / "kto.jsonl").read_text(encoding="utf-8").splitlines()]
     assert len(trainer.train_dataset) == len(lines)
     batch = trainer.data_collator(list(trainer.train_dataset))

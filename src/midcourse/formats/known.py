@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from midcourse.formats import edited_chat, lm_studio, native, open_webui, pairs, sillytavern
+from midcourse.formats import edited_chat, exported, lm_studio, native, open_webui, pairs, sillytavern
 
 FORMATS: dict[str, ModuleType] = {
+    "exported": exported,
     "native": native,
     "edited-chat": edited_chat,
     "pairs": pairs,

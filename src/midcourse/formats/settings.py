@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FormatName = Literal["auto", "native", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio"]
+FormatName = Literal["auto", "native", "exported", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio"]
 
 
 class Reading(BaseModel):

@@ -10,10 +10,12 @@ Invariant: `pieces(ids)`, each tokenized alone and joined, are `ids`, or None.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace.text import to_bytes, unfinished
+
+RECENT = 512  # texts whose ids are kept: several rows are about the same steer
 
 
 class Spelling:
@@ -22,16 +24,15 @@ class Spelling:
     def __init__(self, tok: HFTokenizer) -> None:
         self.tok = tok
         self.end: str = tok.tokenizer.eos_token or ""
+        self._ids = lru_cache(RECENT)(self._made)
 
     def alone(self, text: str) -> list[int]:
         """What a peer makes of a piece that it tokenizes by itself."""
-        ids: list[int] = self.tok.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return ids
+        return self._ids(text, False)
 
     def whole(self, text: str) -> list[int]:
         """What a peer makes of a text to which the tokenizer adds what it adds, such as a beginning."""
-        ids: list[int] = self.tok.tokenizer(text, verbose=False)["input_ids"]
-        return ids
+        return self._ids(text, True)
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text."""
@@ -84,6 +85,13 @@ class Spelling:
         """What the tokenizer puts before a text."""
         alone, whole = self.alone("a"), self.whole("a")
         return next((whole[:n] for n in range(len(whole)) if whole[n : n + len(alone)] == alone), [])
+
+    def _made(self, text: str, add: bool) -> list[int]:
+        backend = getattr(self.tok.tokenizer, "backend_tokenizer", None)
+        if backend is not None:  # several times as fast as the tokenizer's own call
+            return list(backend.encode(text, add_special_tokens=add).ids)
+        ids: list[int] = self.tok.tokenizer(text, add_special_tokens=add, verbose=False)["input_ids"]
+        return ids
 
     def _special(self, token: int) -> bytes:
         said = self.tok.tokenizer.convert_ids_to_tokens(token)
