@@ -83,18 +83,35 @@ class HFTokenizer:
         """The exact bytes of a token in the middle of a text; none for special tokens and unknown ids."""
         return self._table[token]
 
-    def prompt(self, messages: Sequence[Message], attributes: Values | None = None) -> list[int]:
+    def prompt(
+        self, messages: Sequence[Message], attributes: Values | None = None, *, add_generation_prompt: bool = True
+    ) -> list[int]:
         """The ids of the conversation, ready for an answer. Special tokens in it are parsed, as everywhere else.
 
         `attributes` are what is asked of the answer; a model that has not learned to be told any sees nothing of them.
+        Without `add_generation_prompt` the template does not begin an answer.
         Raises `ModelError` when there is no chat template or it refuses the conversation, `ConfigError` for attributes
         that this model has not, and for values outside their range.
         """
         if not attributes or self.conditioning is None:
-            return self._parse(self._render(messages, add_generation_prompt=True))
+            return self._parse(self._render(messages, add_generation_prompt=add_generation_prompt))
         asked = self.conditioning.attributes.check(attributes, "attributes")
         said = self.conditioning.messages(messages, asked, system=self._takes_system())
-        return self._parse(self._render(said, add_generation_prompt=True) + self.conditioning.after(asked))
+        rendered = self._render(said, add_generation_prompt=add_generation_prompt)
+        return self._parse(rendered + (self.conditioning.after(asked) if add_generation_prompt else ""))
+
+    def whole(self, text: str, *, begin: bool = True) -> list[int]:
+        """The ids of a whole text, special tokens in it parsed.
+
+        Where the tokenizer begins every text with a token, these `begin` with it, once.
+        """
+        ids, first = self._parse(text), self._first()
+        return ids if first is None or not begin or ids[:1] == [first] else [first, *ids]
+
+    def named(self, token: int) -> str:
+        """What a token is called: its text, U+FFFD for a part of a character, or the name of one without text."""
+        part = self.token_bytes(token)
+        return part.decode(errors="replace") if part else str(self.tokenizer.convert_ids_to_tokens(token))
 
     def rendered(self, messages: Sequence[Message], *, answer: bool) -> str:
         """The conversation as the chat template writes it, ready for an `answer` or not. Raises `ModelError`."""
@@ -125,6 +142,12 @@ class HFTokenizer:
         except (TemplateError, TypeError, KeyError, ValueError) as error:
             raise ModelError(f"the model's chat template refuses this conversation: {error}") from error
         return rendered
+
+    def _first(self) -> int | None:
+        """The token with which the tokenizer begins every text, if there is one."""
+        bos = self.tokenizer.bos_token_id
+        ids = self.tokenizer("").input_ids
+        return bos if bos is not None and list(ids[:1]) == [bos] else None
 
     def _parse(self, rendered: str) -> list[int]:
         backend = getattr(self.tokenizer, "backend_tokenizer", None)

@@ -26,6 +26,7 @@ RELIED_ON = {
     "list": "--store --text --tag --author --kind --aside --abandoned --trace-tag --model --serves --json",
     "verify": "--store --json",
     "demo": "--seed --rounds --output --json",
+    "serve": "--model --adapter --host --port --allow-host --api-key --api-key-file --config",
     "studio": "--model --store --adapter --host --port --no-browser --token --config",
 }
 

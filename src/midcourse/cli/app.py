@@ -55,6 +55,13 @@ COMMANDS = (
         "`docs/studio.md` describes it.",
     ),
     (
+        "serve",
+        "midcourse.cli.serve:serve",
+        "Serve a model and its adapters to every client of OpenAI's API.",
+        "Many requests share each pass of the model; an adapter is chosen as a model by its name. Ctrl-C ends it. "
+        "`docs/serve.md` describes it.",
+    ),
+    (
         "train",
         "midcourse.cli.learn:train",
         "Train a model on the steers of a file or a store, and on nothing else.",

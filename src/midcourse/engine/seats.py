@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ class Seat:
         cancel: threading.Event | None = None,
         top: int = 10,
         neutral: Sequence[int] | None = None,
-    ) -> Iterator[Step]:
+    ) -> Generator[Step, None, None]:
         """Write on after `ids`, as `TransformersEngine.stream` does; each token is a turn at the desk."""
         self.context.check(ids, room=1)
         if (neutral := needed(sampling, neutral)) is not None:
