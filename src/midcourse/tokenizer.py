@@ -83,6 +83,19 @@ class HFTokenizer:
         """The exact bytes of a token in the middle of a text; none for special tokens and unknown ids."""
         return self._table[token]
 
+    def spelled(self, ids: Sequence[int]) -> str:
+        """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text.
+
+        Raises `IndexError` for what is no token.
+        """
+        parts = []
+        for token in ids:
+            if not 0 <= token < len(self.tokenizer):
+                raise IndexError(token)
+            said = self.token_bytes(token)
+            parts.append(said or str(self.tokenizer.convert_ids_to_tokens(token)).encode())
+        return b"".join(parts).decode(errors="replace")
+
     def prompt(
         self, messages: Sequence[Message], attributes: Values | None = None, *, add_generation_prompt: bool = True
     ) -> list[int]:

@@ -8,7 +8,25 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from midcourse.formats import edited_chat, exported, lm_studio, native, open_webui, pairs, sillytavern
+from midcourse.formats import (
+    edited_chat,
+    exported,
+    input_output,
+    kto,
+    labels,
+    lm_studio,
+    native,
+    open_webui,
+    pairs,
+    pivotal,
+    preference,
+    prm800k,
+    rlhf_v,
+    sillytavern,
+    step_dpo,
+    swift,
+    train_detail,
+)  # fmt: skip
 
 FORMATS: dict[str, ModuleType] = {
     "exported": exported,
@@ -18,4 +36,14 @@ FORMATS: dict[str, ModuleType] = {
     "open-webui": open_webui,
     "sillytavern": sillytavern,
     "lm-studio": lm_studio,
+    "step-dpo": step_dpo,
+    "pivotal": pivotal,
+    "prm800k": prm800k,
+    "rlhf-v": rlhf_v,
+    "ms-swift": swift,
+    "preference": preference,
+    "kto": kto,
+    "input-output": input_output,
+    "labels": labels,
+    "train-detail": train_detail,
 }

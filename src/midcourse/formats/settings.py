@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-FormatName = Literal["auto", "native", "exported", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio"]
+FormatName = Literal[
+    "auto", "native", "exported", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio", "step-dpo",
+    "pivotal", "prm800k", "rlhf-v", "ms-swift", "preference", "kto", "input-output", "labels", "train-detail",
+]  # fmt: skip
 
 
 class Reading(BaseModel):
