@@ -125,4 +125,4 @@ def test_problems_of_an_array_say_which_one(tmp_path: Path) -> None:
 
 def test_an_unknown_format_is_said(tmp_path: Path) -> None:
     (said,) = problems(written(tmp_path / "a.jsonl", {"x": 1}, {"x": 2}))
-    assert said.startswith(":1: is of no format that is known (it has x); give --format, one of native, ")
+    assert said.startswith(":1: is of no format that is known (it has x); give --format, one of exported, native, ")
