@@ -11,7 +11,7 @@ from midcourse.outgoing.tally import Tally
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 from midcourse.trace.files import read
-from midcourse.trace.tree import ROOT, Run
+from midcourse.trace.tree import Run
 from tests.tokenizers import get
 from tests.traces import a_trace
 
@@ -29,12 +29,14 @@ def traces(tok: HFTokenizer) -> list[Trace]:
 
 
 def abandoned(tok: HFTokenizer) -> Trace:
-    """One correction, then back, and another one at the same place, with tokens that nobody else would write."""
+    """One correction, then back, and another one at the same place, after tokens that the tokenizer would not write."""
     trace = a_trace(tok)
-    wrong = trace.grow([token for char in "the words" for token in tok.encode(char)], "model")
+    begun = [token for char in "the" for token in tok.encode(char)]
+    wrong = trace.grow([*begun, *tok.encode(" words of it")], "model")
+    at = trace.at(trace.end_of(wrong.id), len(begun))
     for text in (" one", " three"):
         trace.move(trace.end_of(wrong.id))
-        trace.steer(ROOT, tok.encode(text), [Run(wrong.id, 0, 3)])
+        trace.steer(at, tok.encode(text), [Run(wrong.id, len(begun), len(wrong.ids))])
     return trace
 
 

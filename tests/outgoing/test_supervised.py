@@ -82,5 +82,5 @@ def test_an_abandoned_branch_has_a_row_of_its_own() -> None:
     tally = Tally()
     trace = samples.abandoned(TOK)
     found = list(paths(trace, tally))
-    assert [TOK.tokenizer.decode(path.ids[len(trace.prompt) :]) for path in found] == [" three", " one"]
+    assert [TOK.tokenizer.decode(path.ids[len(trace.prompt) :]) for path in found] == ["the three", "the one"]
     assert tally.unsaid["a rejected run"] == 2

@@ -9,7 +9,7 @@ Invariant: `pieces(ids)`, each tokenized alone and joined, are `ids`, or None.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 
 from midcourse.tokenizer import HFTokenizer
@@ -40,15 +40,23 @@ class Spelling:
         return b"".join(parts).decode(errors="replace")
 
     def exact(self, ids: Sequence[int]) -> str | None:
-        """A text of which `alone` makes `ids`, if there is one.
+        """A text of which `alone` makes `ids`, if there is one."""
+        return next((said for said in self._texts(ids) if self.alone(said) == list(ids)), None)
 
-        Where a tokenizer writes a space before whatever it is given, the text has one less.
-        """
+    def _texts(self, ids: Sequence[int]) -> Iterator[str]:
+        """What may give `ids`: their text, and where tokenizers write a space of their own, the text without those."""
         text = self.text(ids)
-        for said in (text, text.removeprefix(" ")):
-            if self.alone(said) == list(ids):
-                return said
-        return None
+        yield text
+        if text.startswith(" "):
+            yield text[1:]
+        parts, special = list[bytes](), True
+        for token in ids:
+            found = self.tok.token_bytes(token)
+            parts.append((found.removeprefix(b" ") if special else found) or self._special(token) * (not found))
+            special = not found
+        tight = b"".join(parts).decode(errors="replace")
+        if tight not in (text, text.removeprefix(" ")):
+            yield tight
 
     def pieces(self, ids: Sequence[int]) -> list[str] | None:
         """Texts of which `alone` makes `ids` one after another, as few as halving finds; None if there are none."""
@@ -78,7 +86,8 @@ class Spelling:
 
     def begun(self, ids: Sequence[int]) -> str:
         """The text of `ids`, from the prompt on, for a tokenizer that is asked for the whole: without what it adds."""
-        return self.text(ids[len(self._added) :] if list(ids[: len(self._added)]) == self._added else ids)
+        rest = ids[len(self._added) :] if list(ids[: len(self._added)]) == self._added else ids
+        return next((said for said in self._texts(rest) if self.whole(said) == list(ids)), self.text(rest))
 
     @cached_property
     def _added(self) -> list[int]:
