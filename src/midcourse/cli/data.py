@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 from rich.table import Table
 
-from midcourse.cli.console import result, say
+from midcourse.cli.console import bars, result, say
 from midcourse.cli.preview import preview
 from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.formats.settings import FormatName
 from midcourse.outgoing.settings import FormatName as Outgoing
+
+if TYPE_CHECKING:
+    from midcourse.trace import Trace
 
 DEFAULT_STORE = "sqlite:///midcourse.db"
 Json = Annotated[bool, Parameter(negative="")]
@@ -168,8 +172,21 @@ def export(
         return 0
     from midcourse.outgoing.write import write as write_rows
 
-    with Store.open(store, create=False) as opened:
-        tally = write_rows(format, out, outgoing.traces(opened), exchange.tokenizers(), accepted=accepted)
+    with Store.open(store, create=False) as opened, bars() as tell:
+        traces, steers = outgoing.where
+        origins = opened.origins(traces, steers)
+        if len({tokenizer for _, tokenizer in origins}) > 1:
+            models = ", ".join(sorted({name for name, _ in origins}))
+            raise UserError(f"these are tokens of several models ({models}), and {format} takes one: give --model")
+        total = 0 if any(part is not None for part in outgoing) else opened.count().traces
+
+        def going() -> Iterator[Trace]:
+            for number, trace in enumerate(outgoing.traces(opened), 1):
+                yield trace
+                if total:
+                    tell("traces", number, total)
+
+        tally = write_rows(format, out, going(), exchange.tokenizers(), accepted=accepted)
     for line in tally.lines():
         say(line)
     kind = KINDS[format]
