@@ -90,8 +90,8 @@ COMMANDS = (
         "export",
         "midcourse.cli.data:export",
         "Write a store's steers to a file, for Midcourse or another trainer.",
-        "`native` is read back to the same traces, exact ids and branches included. Other formats hold exactly the tokens "
-        "that Midcourse would train on, and what they cannot say is counted; `docs/formats.md` shows them.",
+        "`native` is read back to the same traces, exact ids and branches included. Other formats hold exactly the "
+        "tokens that Midcourse would train on, and what they cannot say is counted; `docs/formats.md` shows them.",
     ),
     (
         "export-model",
