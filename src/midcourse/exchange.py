@@ -98,19 +98,15 @@ def take(
     when all is known to be good is it written, in batches: who is interrupted does the same again, and what is there
     already is known. `tell` hears how many traces have been written.
     """
-    clashing = dict.fromkeys(store.clashing(trace for trace, _, _ in incoming))
-    problems = [
-        Problem(where, f"the id {trace.id!r} is that of another trace in the store", line, "id")
-        for trace, where, line in (incoming if clashing else ())
-        if trace.id in clashing
-    ]
+    problems = list(_clashing(store, incoming))
     if problems and not skip_invalid:
         raise InputErrors(problems)
+    refused = {(problem.where, problem.line) for problem in problems}
     new = known = 0
     grown: list[str] = []
     newest: deque[str] = deque(maxlen=SHOWN)
-    following = (trace for trace, _, _ in incoming if trace.id not in clashing)
-    while batch := list(islice(following, BATCH)):
+    good = (incoming.trace(laid) for laid in incoming.laid() if (laid.where, laid.line) not in refused)
+    while batch := list(islice(good, BATCH)):
         taken = store.take(batch, lambda ids: to_text(tokenizer, ids))
         if taken.clashing:
             raise StoreError(f"{store.name}: the trace {taken.clashing[0]!r} was changed meanwhile; import again")
@@ -119,6 +115,19 @@ def take(
         newest.extend(taken.new)
         tell(new + known + len(grown))
     return Stored(new, known, grown, list(newest), problems)
+
+
+def _clashing(store: Store, incoming: Incoming) -> Iterator[Problem]:
+    """A problem for each trace that contradicts the stored one of the same id."""
+    laid = incoming.laid()
+    while batch := list(islice(laid, BATCH)):
+        known = store.known([one.id for one in batch])
+        there = [(one, incoming.trace(one)) for one in batch if one.id in known]
+        clashing = set(store.clashing(trace for _, trace in there))
+        for one, _ in there:
+            if one.id in clashing:
+                message = f"the id {one.id!r} is that of another trace in the store"
+                yield Problem(one.where, message, one.line, "id")
 
 
 # ---- out ---------------------------------------------------------------------------------------------------------

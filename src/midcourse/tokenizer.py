@@ -12,7 +12,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from midcourse.errors import ModelError, SteerError
@@ -43,6 +43,9 @@ class HFTokenizer:
         self._system: bool | None = None  # whether the chat template writes a system message; None: not tried yet
         self._codec = codec(tokenizer)
         self._table = self._codec.table
+        # The exact bytes of a token in the middle of a text; none for special tokens and unknown ids. An attribute, for
+        # it is called for every token of everything.
+        self.token_bytes: Callable[[int], bytes] = self._table.__getitem__
         self.size: int = max(len(tokenizer), max(self._table, default=-1) + 1)
         self.fingerprint: str = _fingerprint(self._codec.identity, tokenizer)
         ends = getattr(ends, "eos_token_id", ends)
@@ -78,10 +81,6 @@ class HFTokenizer:
         if found != text.encode():
             raise SteerError(f"the tokenizer cannot express {_lost(self, text)} exactly")
         return ids
-
-    def token_bytes(self, token: int) -> bytes:
-        """The exact bytes of a token in the middle of a text; none for special tokens and unknown ids."""
-        return self._table[token]
 
     def spelled(self, ids: Sequence[int]) -> str:
         """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text.

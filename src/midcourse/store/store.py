@@ -149,6 +149,11 @@ class Store:
                 connection.rollback()
         return taken
 
+    def known(self, ids: Sequence[str]) -> set[str]:
+        """Those of these ids that are stored; at most a few thousand at once."""
+        with self._database.reading() as connection:
+            return set(connection.execute(select(traces.c.id).where(traces.c.id.in_(ids))).scalars())
+
     def clashing(self, new: Iterable[Trace]) -> Iterator[str]:
         """The ids of those of these traces that contradict the stored trace of the same id. Nothing is written."""
         for batch in _batches(new):

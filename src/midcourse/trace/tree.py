@@ -147,17 +147,24 @@ class Trace:
 
     def depth(self, point: Point) -> int:
         """How many answer tokens lead to `point`."""
-        return sum(length for _, length in self.path(point))
+        span_id, depth = point
+        while span_id is not None:
+            span = self.spans[span_id]
+            span_id = span.parent
+            depth += span.fork
+        return depth
 
     def at(self, point: Point, depth: int) -> Point:
         """The place on the path to `point` after `depth` answer tokens."""
-        for span, length in self.path(point):
-            if 0 < depth <= length:
-                return Point(span.id, depth)
-            depth -= length
-        if depth > 0:
-            raise SteerError(f"the path is {depth} tokens shorter than the place asked for")
-        return ROOT
+        span_id, length = point
+        before = self.depth(point) - length
+        if depth > before + length:
+            raise SteerError(f"the path is {depth - before - length} tokens shorter than the place asked for")
+        while span_id is not None and depth <= before:
+            span = self.spans[span_id]
+            span_id, length = span.parent, span.fork
+            before -= length
+        return ROOT if span_id is None else Point(span_id, depth - before)
 
     def end_of(self, span: int) -> Point:
         """The place after the last token of `span`."""
@@ -165,13 +172,18 @@ class Trace:
 
     def run_ids(self, run: Run) -> list[int]:
         """The ids of a run."""
-        ids: list[int] = []
-        depth = 0
-        for span, length in self.path(self.end_of(run.span)):
-            if run.start < depth + length and depth < run.stop:
-                ids += span.ids[max(run.start - depth, 0) : min(run.stop - depth, length)]
-            depth += length
-        return ids
+        span = self.spans[run.span]
+        length = len(span.ids)
+        before = self.depth(Point(run.span, length)) - length
+        parts: list[tuple[int, ...]] = []
+        while True:
+            if before < run.stop:
+                parts.append(span.ids[max(run.start - before, 0) : min(run.stop - before, length)])
+            if before <= run.start or span.parent is None:
+                break
+            length, span = span.fork, self.spans[span.parent]
+            before -= length
+        return [token for part in reversed(parts) for token in part]
 
     def context(self, steer: Steer) -> list[int]:
         """All ids that precede the steer's runs: the prompt and the answer up to the fork."""
@@ -238,9 +250,10 @@ class Trace:
         """
         depth = self.depth(at)
         sides = [self.run_ids(run) for run in rejected]
-        context = self.answer(at)
         for run in rejected:
-            if run.start != depth or self.answer(self.end_of(run.span))[:depth] != context:
+            end = self.end_of(run.span)
+            same = run.start == depth <= self.depth(end)
+            if not same or (self.at(end, depth) != at and self.answer(end)[:depth] != self.answer(at)):
                 raise SteerError("a rejected run does not follow the same context as the correction")
         if chosen is not None and not chosen:
             raise SteerError('nothing is chosen; give a correction, end the answer ("end": true), or only mark it')
