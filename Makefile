@@ -66,6 +66,7 @@ bench: model ## the benchmarks that the docs quote; FULL=1 for the whole grid of
 	$(BIN)/python benchmarks/decode.py
 	$(BIN)/python benchmarks/store.py
 	$(BIN)/python -m benchmarks.edits
+	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python benchmarks/studio_resume.py
 	$(BIN)/python benchmarks/studio_page.py
 	$(BIN)/python -m benchmarks.proposals

@@ -1,28 +1,25 @@
 """Data into a store and out of it, for whoever asks: the command line or the studio.
 
-Invariants: nothing is stored before all of it is known to be good, and every problem is told together, with its line,
-also where a line contradicts what is stored. What goes out is read back to the same traces.
+Invariants: what comes in comes in whole or not at all, and every problem is told together, with its line, also where a
+line contradicts what is stored. What goes out is read back to the same traces.
 """
 
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from midcourse.errors import InputErrors, ModelError, Problem, StoreError
-from midcourse.incoming import SHOWN, Incoming
-from midcourse.store import SteersWhere, Store, TracesWhere
+from midcourse.errors import InputErrors, ModelError, Problem
+from midcourse.incoming import Incoming
+from midcourse.store import SteersWhere, Store, Taken, TracesWhere
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 from midcourse.trace.text import to_text
 
 Format = Literal["native"]
-BATCH = 512  # traces in a transaction
 _MODELS = "models/"  # keys of the drawer
 
 
@@ -73,14 +70,10 @@ def known(store: Store) -> set[str]:
 # ---- in ----------------------------------------------------------------------------------------------------------
 
 
-class Stored(NamedTuple):
-    """What came of an import: how many traces were new or known already, ids of those that had grown, and of the last
-    that were new; and what was left out because it contradicts the store."""
+class Came(NamedTuple):
+    """What came of an import: ids by what happened to them, and what was left out because it contradicts the store."""
 
-    new: int
-    known: int
-    grown: list[str]
-    newest: list[str]
+    taken: Taken
     problems: list[Problem]
 
 
@@ -91,43 +84,28 @@ def take(
     *,
     skip_invalid: bool,
     tell: Callable[[int], None] = lambda _: None,
-) -> Stored:
+) -> Came:
     """Store what was gathered: all of it, or with `skip_invalid` all that is not refused.
 
-    Raises `InputErrors`, storing nothing, with every line whose trace contradicts the stored one of the same id. Only
-    when all is known to be good is it written, in batches: who is interrupted does the same again, and what is there
-    already is known. `tell` hears how many traces have been written.
+    Raises `InputErrors`, storing nothing, with every line whose trace contradicts the stored one of the same id. `tell`
+    hears how many traces are on their way to the store; they are in it when this returns.
     """
-    problems = list(_clashing(store, incoming))
+
+    def counted() -> Iterator[Trace]:
+        for number, trace in enumerate(incoming):
+            tell(number)
+            yield trace
+
+    taken = store.take(counted(), lambda ids: to_text(tokenizer, ids), skip_clashing=skip_invalid)
+    clashing = set(taken.clashing)
+    problems = [
+        Problem(laid.where, f"the id {laid.id!r} is that of another trace in the store", laid.line, "id")
+        for laid in (incoming.laid() if clashing else ())
+        if laid.id in clashing
+    ]
     if problems and not skip_invalid:
         raise InputErrors(problems)
-    refused = {(problem.where, problem.line) for problem in problems}
-    new = known = 0
-    grown: list[str] = []
-    newest: deque[str] = deque(maxlen=SHOWN)
-    good = (incoming.trace(laid) for laid in incoming.laid() if (laid.where, laid.line) not in refused)
-    while batch := list(islice(good, BATCH)):
-        taken = store.take(batch, lambda ids: to_text(tokenizer, ids))
-        if taken.clashing:
-            raise StoreError(f"{store.name}: the trace {taken.clashing[0]!r} was changed meanwhile; import again")
-        new, known = new + len(taken.new), known + len(taken.known)
-        grown += taken.grown
-        newest.extend(taken.new)
-        tell(new + known + len(grown))
-    return Stored(new, known, grown, list(newest), problems)
-
-
-def _clashing(store: Store, incoming: Incoming) -> Iterator[Problem]:
-    """A problem for each trace that contradicts the stored one of the same id."""
-    laid = incoming.laid()
-    while batch := list(islice(laid, BATCH)):
-        known = store.known([one.id for one in batch])
-        there = [(one, incoming.trace(one)) for one in batch if one.id in known]
-        clashing = set(store.clashing(trace for _, trace in there))
-        for one, _ in there:
-            if one.id in clashing:
-                message = f"the id {one.id!r} is that of another trace in the store"
-                yield Problem(one.where, message, one.line, "id")
+    return Came(taken, problems)
 
 
 # ---- out ---------------------------------------------------------------------------------------------------------

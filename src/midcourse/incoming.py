@@ -1,7 +1,8 @@
 """What is on its way into a store: read and checked, and laid aside until all that is wrong with it is known.
 
-Representation: traces in a temporary file without a name, each behind a header with its id, its input and its line;
-memory holds two numbers for each, by which an id that comes again with something else is found.
+Representation: traces in a temporary file without a name (a small one stays in memory), each behind a header with its
+id, its input and its line. Memory holds two numbers for each, by which an id that comes again with something else is
+found.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from midcourse.trace.tree import Span, Steer, Trace
 
 SHOWN = 200  # problems, and notices
 EXAMPLES = 3  # traces that are kept to be shown
+KEPT = 32 << 20  # bytes that stay in memory; more go into a file
 _HEADER = struct.Struct("<IQIQ")  # which input, the line, and how many bytes the id and the trace have
 
 
@@ -47,7 +49,7 @@ class Incoming:
         self._lies: dict[int, int] = {}  # by the hash of an id, where its header lies in the file
         self._wheres: list[str] = []
         self._end = 0
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `__exit__`
+        self._file = tempfile.SpooledTemporaryFile(KEPT)  # noqa: SIM115 - closed by `__exit__`
 
     def __enter__(self) -> Self:
         return self
@@ -115,7 +117,11 @@ class Incoming:
             self._file.seek(self._end)
             self._file.write(_HEADER.pack(len(self._wheres) - 1, line, len(id), len(packed)) + id + packed)
         except OSError as error:
-            raise DiskError(f"{tempfile.gettempdir()} has no room for what is read: {error.strerror}") from error
+            where = tempfile.gettempdir()
+            raise DiskError(
+                f"{where} cannot be written: {error.strerror}; what is imported lies aside there until all of it has "
+                "been read: make room, or set TMPDIR to another folder; nothing was stored"
+            ) from error
         self._end += _HEADER.size + len(id) + len(packed)
 
     def _laid(self, at: int) -> Laid:

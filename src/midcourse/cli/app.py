@@ -83,8 +83,8 @@ COMMANDS = (
     (
         "import",
         "midcourse.cli.data:import_",
-        "Take steered answers from files into a store.",
-        "All of them, or none. The same line twice is one trace. `docs/format.md` describes the files.",
+        "Take corrections from files into a store: our own format, or that of another tool.",
+        "All of them, or none. The same line twice is one trace. `docs/formats.md` shows every format.",
     ),
     (
         "export",

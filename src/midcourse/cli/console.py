@@ -40,28 +40,35 @@ def say(what: RenderableType) -> None:
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for each thing that is done, called with what it is, how much is done and how much there is.
+def bars() -> Iterator[Callable[[str, int, int | None], None]]:
+    """A progress bar for each thing that is done, called with what it is, how much is done and how much there is, if
+    that is known.
 
     What is done stays on the screen with its time.
     """
     columns = (TextColumn("{task.description:<36}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_stderr) as progress:
-        tasks: dict[str, TaskID] = {}
+    progress = Progress(*columns, console=_stderr)
+    tasks: dict[str, TaskID] = {}
 
-        def tell(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                finish()
-                tasks[what] = progress.add_task(what)
-            progress.update(tasks[what], completed=done, total=total)
+    def tell(what: str, done: int, total: int | None) -> None:
+        if what not in tasks:
+            progress.start()  # not before there is something to show
+            finish()
+            tasks[what] = progress.add_task(what)
+        progress.update(tasks[what], completed=done, total=total)
 
-        def finish() -> None:
-            for task in progress.tasks:
-                progress.update(task.id, completed=task.total)
-                progress.stop_task(task.id)
+    def finish() -> None:
+        for task in progress.tasks:
+            done = task.completed if task.total is None else task.total
+            progress.update(task.id, completed=done, total=done)
+            progress.stop_task(task.id)
 
+    try:
         yield tell
         finish()
+    finally:
+        if tasks:
+            progress.stop()
 
 
 def result(value: dict[str, Any], lines: RenderableType | None = None, *, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -16,8 +16,10 @@ from midcourse.formats.settings import FormatName
 from midcourse.outgoing.settings import FormatName as Outgoing
 
 if TYPE_CHECKING:
+    from midcourse.formats import Came
     from midcourse.trace import Trace
 
+MANY = 2000  # objects, from which on progress is shown
 DEFAULT_STORE = "sqlite:///midcourse.db"
 Json = Annotated[bool, Parameter(negative="")]
 
@@ -36,7 +38,7 @@ def import_(
     dry_run: Annotated[bool, Parameter(negative="")] = False,
     json: Json = False,
 ) -> int:
-    """Take corrections from files into a store. Nothing is stored before all of it is known to be good.
+    """Take corrections from files into a store: all of them, or none.
 
     Parameters
     ----------
@@ -74,32 +76,44 @@ def import_(
         raise UserError("there is no file to import; give one or more, or - for standard input")
     reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap, system=system)
     tokenizer = exchange.reader(model, adapter)
-    found = formats.read(formats.inputs(files, original), tokenizer, reading, model=model)
-    with gather(found, skip_invalid=skip_invalid) as incoming:
+    with bars() as tell:
+        found = formats.read(formats.inputs(files, original), tokenizer, reading, model=model)
+        incoming = gather(_counted(found, tell), skip_invalid=skip_invalid)
+    with incoming:
         for text in [*incoming.told(), *map(str, incoming.listed())]:
             say(text)
-        counts = {"traces": incoming.traces, "steers": incoming.steers, "skipped": incoming.wrong}
         if dry_run:
-            value = {**counts, "formats": incoming.formats}
-            result(value, preview(incoming, tokenizer), as_json=json)
+            counts = {"traces": incoming.traces, "steers": incoming.steers, "skipped": incoming.wrong}
+            result({**counts, "formats": incoming.formats}, preview(incoming, tokenizer), as_json=json)
             return 0
-        with Store.open(store) as opened:
+        with Store.open(store) as opened, bars() as tell:
             exchange.know(opened, model)
-            came = exchange.take(opened, incoming, tokenizer, skip_invalid=skip_invalid)
+
+            def stored(count: int) -> None:
+                if count >= MANY and count % 100 == 0:
+                    tell("storing", count, incoming.traces)
+
+            came = exchange.take(opened, incoming, tokenizer, skip_invalid=skip_invalid, tell=stored)
     for problem in came.problems:
         say(str(problem))
+    new, known, grown = (len(ids) for ids in came.taken[:3])
     skipped = incoming.wrong + len(came.problems)
-    value = {
-        "new": came.new, "known": came.known, "grown": len(came.grown), "steers": incoming.steers,
-        "skipped": skipped, "formats": incoming.formats,
-    }  # fmt: skip
+    value = {"new": new, "known": known, "grown": grown, "steers": incoming.steers, "skipped": skipped}
     result(
-        value,
-        f"{came.new} new traces in {store}, {came.known} known already; {incoming.steers} steers"
+        {**value, "formats": incoming.formats},
+        f"{new} new traces in {store}, {known} known already; {incoming.steers} steers"
         + (f"; {skipped} problems skipped" if skipped else ""),
         as_json=json,
     )
     return 0
+
+
+def _counted(found: Iterable[Came], tell: Callable[[str, int, int | None], None]) -> Iterator[Came]:
+    """The same, told of when there is much of it."""
+    for number, came in enumerate(found):
+        if number >= MANY and number % 100 == 0:
+            tell("reading", number, None)
+        yield came
 
 
 def _names(given: list[str]) -> dict[str, str]:

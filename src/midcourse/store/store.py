@@ -149,21 +149,6 @@ class Store:
                 connection.rollback()
         return taken
 
-    def known(self, ids: Sequence[str]) -> set[str]:
-        """Those of these ids that are stored; at most a few thousand at once."""
-        with self._database.reading() as connection:
-            return set(connection.execute(select(traces.c.id).where(traces.c.id.in_(ids))).scalars())
-
-    def clashing(self, new: Iterable[Trace]) -> Iterator[str]:
-        """The ids of those of these traces that contradict the stored trace of the same id. Nothing is written."""
-        for batch in _batches(new):
-            with self._database.reading() as connection:
-                rows = writing.find(connection, [trace.id for trace in batch], lock=False)
-                for trace in batch:
-                    row = rows.get(trace.id)
-                    if row is not None and writing.compared(connection, self.name, row, trace)[0] == "clashing":
-                        yield trace.id
-
     def save(self, trace: Trace, decode: Decode | None = None) -> None:
         """Store what is new in a trace: spans, steers, where its head is. On disk when this returns.
 

@@ -67,10 +67,9 @@ class Stored:
         return (self.spans_digest, self.steers_digest) == (row["spans_digest"], row["steers_digest"])
 
 
-def find(connection: Connection, ids: Sequence[str], *, lock: bool = True) -> dict[str, RowMapping]:
-    """The rows of those of these traces that are stored, locked until the transaction ends if they will be written."""
-    query = select(traces).where(traces.c.id.in_(ids)).order_by(traces.c.seq)
-    rows = connection.execute(query.with_for_update() if lock else query)
+def find(connection: Connection, ids: Sequence[str]) -> dict[str, RowMapping]:
+    """The rows of those of these traces that are stored, locked until the transaction ends."""
+    rows = connection.execute(select(traces).where(traces.c.id.in_(ids)).order_by(traces.c.seq).with_for_update())
     return {row["id"]: row for row in rows.mappings()}
 
 
@@ -106,27 +105,18 @@ def goes_on(
 
     `clashing` if they contradict each other, and nothing was written then.
     """
-    came, stored = compared(connection, name, row, trace)
-    if came == "grown":
-        assert stored is not None
-        append(connection, name, row, Stored.of(row, stored), trace, decode)
-    return came
-
-
-def compared(
-    connection: Connection, name: str, row: RowMapping, trace: Trace
-) -> tuple[Literal["known", "grown", "clashing"], Trace | None]:
-    """How `trace` stands to the stored trace of `row`, as `goes_on` says; the stored one, if it had to be read."""
     if (len(trace.spans), len(trace.steers)) == (row["spans"], row["steers"]) and _same(row, trace):
-        return "known", None
+        return "known"
     [stored] = read(connection, name, [row])
     fewer = min(len(stored.spans), len(trace.spans)), min(len(stored.steers), len(trace.steers))
     alike = stored.spans[: fewer[0]] == trace.spans[: fewer[0]]
     alike = alike and list(map(_said, stored.steers[: fewer[1]])) == list(map(_said, trace.steers[: fewer[1]]))
     if not alike or origin_row(trace)["origin"] != row["origin"]:
-        return "clashing", stored
-    further = len(trace.spans) > len(stored.spans) or len(trace.steers) > len(stored.steers)
-    return ("grown" if further else "known"), stored
+        return "clashing"
+    if len(trace.spans) <= len(stored.spans) and len(trace.steers) <= len(stored.steers):
+        return "known"
+    append(connection, name, row, Stored.of(row, stored), trace, decode)
+    return "grown"
 
 
 def append(

@@ -41,14 +41,14 @@ def import_file(services: Has, file: Import) -> Imported:
     raw = list(BytesIO(file.text.encode(errors="surrogatepass")))  # as a file has lines
     found = read([Input(file.name, objects(file.name, raw))], tokenizer, model=model)
     with gather(found, skip_invalid=file.skip_invalid) as incoming:
-        taken = exchange.take(services.store, incoming, tokenizer, skip_invalid=file.skip_invalid)
-        problems, notices = [*incoming.listed(), *taken.problems], incoming.told()
+        taken, more = exchange.take(services.store, incoming, tokenizer, skip_invalid=file.skip_invalid)
+        problems, notices = [*incoming.listed(), *more], incoming.told()
     services.live.reload(taken.grown)
-    for row in services.store.traces(ids=[*taken.newest, *taken.grown][-TOLD:], limit=TOLD).rows[::-1]:
+    for row in services.store.traces(ids=[*taken.new, *taken.grown][-TOLD:], limit=TOLD).rows[::-1]:
         services.live.feed.publish("row", row_view(row, services.live))
     return Imported(
-        new=taken.new,
-        known=taken.known,
+        new=len(taken.new),
+        known=len(taken.known),
         grown=len(taken.grown),
         lines=sum(1 for line in raw if line.strip()),
         problems=[errors.problem(problem) for problem in problems],
