@@ -6,7 +6,17 @@ import pytest
 
 from midcourse.attributes.rows import Rating, Row, Turn, group_of
 from midcourse.attributes.schema import Schema
-from midcourse.demo.attributes.data import beginnings, first_of_each, ladders, levelled, others, parts, short, unrated
+from midcourse.demo.attributes.data import (
+    alike,
+    beginnings,
+    first_of_each,
+    ladders,
+    levelled,
+    others,
+    parts,
+    short,
+    unrated,
+)
 from midcourse.demo.attributes.settings import AttributesDemoSettings
 from midcourse.tokenizer import HFTokenizer
 from tests import tokenizers
@@ -87,6 +97,19 @@ def test_ladders_are_answers_with_many_levels_and_one_row_of_each() -> None:
     assert len(found) == 6
     assert all(len({row.last.ratings["verbosity"].value for row in found if row.id.startswith(id)}) == 3 for id in "fs")
     assert len(ladders(rows, SCHEMA, "verbosity", 9, 0)) == 10  # all there are: of two at the same level, one
+
+
+def test_what_a_cut_hardly_changes_is_said_of_whole_ladders_or_not_at_all() -> None:
+    rows = [row for number in range(20) for row in _ladder(f"p{number}", "a", 4, 2, 0)]
+    said = [_row(f"p{number}", "a", 1) for number in range(20)]
+    for row in said:
+        row.last.ratings["complexity"] = Rating(int(row.turns[0].content[1:]) % 5)  # type: ignore[index]
+    found = alike(rows, said, "complexity", 0)
+    assert [row.id for row in found] == [row.id for row in rows]
+    values = [{row.last.values.get("complexity") for row in found[place : place + 3]} for place in range(0, 60, 3)]
+    assert all(one in ({None}, {number % 5}) for number, one in enumerate(values))
+    assert 5 < values.count({None}) < 15
+    assert [row.last.values["verbosity"] for row in found[:3]] == [4, 2, 0]
 
 
 def test_other_dials_learn_from_answers_that_are_on_no_ladder() -> None:

@@ -146,6 +146,21 @@ def ladders(rows: Sequence[Row], schema: Schema, name: str, count: int, seed: in
     return [rungs[id][level] for id in sorted(chosen) for level in sorted(rungs[id])]
 
 
+def alike(ladders: Sequence[Row], said: Sequence[Row], name: str, seed: int) -> list[Row]:
+    """`ladders`, where on half of them each row has the rating `name` that `said` gives the whole answer; by content.
+
+    For what a cut hardly changes, such as how much one has to know to write it. So that dial is met together with all
+    levels of the other one, and neither is read for the other.
+    """
+    known = {row.id: row.last.ratings[name] for row in said if name in row.last.ratings}
+    found = []
+    for row in ladders:
+        whole = row.id.partition("~")[0]
+        there = whole in known and int(digest(seed, whole, name), 16) % 2 == 0
+        found.append(_with(row, {**row.last.ratings, name: known[whole]}) if there else row)
+    return found
+
+
 def others(rows: Sequence[Row], said: Sequence[Row], ladders: Sequence[Row], count: int, seed: int) -> list[Row]:
     """`count` of the answers `said` that are on none of `ladders`, with their ratings of the dial as in `rows`; by
     content.

@@ -19,11 +19,13 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from midcourse import models
+from midcourse.adapters import ALL_LINEAR
 from midcourse.atomic import writing
 from midcourse.attributes.data import rows as read
 from midcourse.attributes.data.settings import Predicted, Reading
@@ -211,8 +213,13 @@ class _Demo:
         rows = data.levelled(said, self.schema, settings.dial)
         steps = data.ladders(rows, self.schema, settings.dial, settings.ladders, settings.seed)
         whole = [row for part in parts[:2] for row in self._part(f"{part}-annotated")]
-        chosen = [*steps, *data.others(rows, whole, steps, settings.whole, settings.seed)]
+        chosen = [
+            *data.alike(steps, whole, settings.beside, settings.seed),
+            *data.others(rows, whole, steps, settings.whole, settings.seed),
+        ]
+        loaded = models.load(self.model, dtype="float32")
         recipe = ConditionedRecipe(
+            lora_targets=upper(loaded, settings.upper),
             epochs=settings.epochs,
             learning_rate=settings.learning_rate,
             batch=settings.batch,
@@ -227,7 +234,7 @@ class _Demo:
             keep_checkpoints=1,
         )
         done = train(
-            models.load(self.model, dtype="float32"),
+            loaded,
             chosen,
             self.schema,
             recipe,
@@ -348,3 +355,11 @@ class _Demo:
                 self.say(f"{name}: {progress.phase}", progress.step, progress.steps)
 
         return report
+
+
+def upper(loaded: Loaded, share: float) -> list[str]:
+    """The linear layers in the upper `share` of the model's blocks; all of them where blocks are not numbered."""
+    blocks = [name for name, one in loaded.model.named_modules() if type(one).__name__ in ("Linear", "Conv1D")]
+    found = [(int(match[1]), match[0]) for name in blocks if (match := re.search(r"\b[a-z]+\.(\d+)\..+", name))]
+    count = max((number for number, _ in found), default=-1) + 1
+    return [name for number, name in found if number >= count * (1 - share)] or [ALL_LINEAR]

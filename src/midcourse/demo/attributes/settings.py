@@ -44,11 +44,13 @@ class AttributesDemoSettings(BaseModel):
     """Epochs of the dials' training."""
     learning_rate: float = Field(default=2e-3, gt=0)
     """Its peak learning rate."""
+    upper: float = Field(default=0.5, gt=0, le=1)
+    """Which share of the model's blocks gets an adapter in it, from the top: the lower ones cost a backward pass."""
     ending: float = Field(default=30.0, ge=0)
     """How much more than others those tokens count in it that say whether an answer goes on."""
     batch: int = Field(default=4, ge=1)
     """Answers in a step of it."""
-    drop_each: float = Field(default=0.2, ge=0, lt=1)
+    drop_each: float = Field(default=0.1, ge=0, lt=1)
     """How often each attribute is left out of what is asked in it."""
     jitter: float = Field(default=0.0, ge=0, le=2)
     """Noise on the values in it, in steps of their scale."""
