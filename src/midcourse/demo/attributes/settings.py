@@ -25,7 +25,7 @@ class AttributesDemoSettings(BaseModel):
     """Tokens of a prompt; a longer one loses its middle."""
     max_answer: int = Field(default=200, ge=16)
     """Answers with more tokens are left out."""
-    ladders: int = Field(default=24, ge=2)
+    ladders: int = Field(default=32, ge=2)
     """How many answers train the dials, each with beginnings of it that have other levels of `dial`."""
     whole: int = Field(default=40, ge=0)
     """How many other answers train them besides, with all their ratings."""
@@ -63,7 +63,7 @@ class AttributesDemoSettings(BaseModel):
 
     guidance: float = Field(default=2.5, ge=0, le=20)
     """The strength of guidance that is compared with none."""
-    prompts: int = Field(default=12, ge=2)
+    prompts: int = Field(default=20, ge=2)
     """How many held-out prompts are answered at each setting."""
     max_tokens: int = Field(default=256, ge=8)
     """The longest answer."""
