@@ -80,6 +80,8 @@ _STYLES = (
     ("--muted", "dash", "square"),
     ("--rejected", "dot", "diamond"),
     ("--third", "dashdot", "x"),
+    ("--ink", "longdash", "triangle-up"),
+    ("--accent", "longdashdot", "star"),
 )
 
 

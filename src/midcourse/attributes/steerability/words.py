@@ -49,12 +49,12 @@ def row(curve: Curve) -> list[str]:
         f"{name} {low.asked:g} … {high.asked:g}" + (f", {beside(curve)}" if curve.held else ""),
         f"{curve.guidance:g}",
         _plain(curve.monotone),
-        f"{number(curve.slope.value, 2)} ± {number(curve.slope.error, 2)}",
+        f"{number(curve.slope.value, 2)} ± {number(curve.slope.error, 2)}",
         " → ".join(number(level.obtained[name].value, 2) for level in curve.levels),
         _plain(curve.miscalibration),
         _plain(curve.side_effects),
         " → ".join(number(level.tokens.value, 0) for level in curve.levels),
-        f"{number(curve.longer, 1)} ×" if curve.longer is not None else DASH,
+        f"{number(curve.longer, 1)} ×" if curve.longer is not None else DASH,
     ]
 
 
