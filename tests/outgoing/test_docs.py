@@ -49,7 +49,7 @@ def test_the_first_row_is_what_the_page_says(format: str, tok: HFTokenizer, tmp_
     for key, value in said.items():
         assert like(row[key], value), (key, row[key])
     unsaid = row.keys() - said.keys()
-    assert format == "parquet" or unsaid <= {"trace", "steer", "steers", "conversation", "prompt_tokens"}
+    assert format == "parquet" or unsaid <= {"trace", "steer", "steers", "conversation", "before", "prompt_tokens"}
 
 
 def like(made: Any, said: Any) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from midcourse.outgoing.origin import of_path
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.supervised import paths
 from midcourse.outgoing.tally import Tally
@@ -31,4 +32,4 @@ def segments(trace: Trace, spell: Spelling, tally: Tally, *, accepted: bool = Fa
             tally.left[BYTES] += 1
             tally.steers -= len(path.steers)
             continue
-        yield {"segments": found, "trace": trace.id, "conversation": trace.messages}
+        yield {"segments": found, **of_path(path)}

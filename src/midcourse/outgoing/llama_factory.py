@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from midcourse.outgoing.origin import of_pair
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.supervised import pairs
 from midcourse.outgoing.tally import Tally
@@ -40,7 +41,5 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "conversations": turns,
             "chosen": {"from": "gpt", "value": chosen},
             "rejected": {"from": "gpt", "value": rejected},
-            "trace": trace.id,
-            "steer": pair.steer.id,
-            "conversation": trace.messages,
+            **of_pair(pair, spell),
         }

@@ -36,8 +36,7 @@ class Spelling:
 
     def text(self, ids: Sequence[int]) -> str:
         """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text."""
-        parts = [self.tok.token_bytes(token) or self._special(token) for token in ids]
-        return b"".join(parts).decode(errors="replace")
+        return self.tok.spelled(ids)
 
     def exact(self, ids: Sequence[int]) -> str | None:
         """A text of which `alone` makes `ids`, if there is one."""
@@ -52,7 +51,9 @@ class Spelling:
         parts, special = list[bytes](), True
         for token in ids:
             found = self.tok.token_bytes(token)
-            parts.append((found.removeprefix(b" ") if special else found) or self._special(token) * (not found))
+            parts.append(
+                (found.removeprefix(b" ") if special else found) or self.tok.spelled([token]).encode() * (not found)
+            )
             special = not found
         tight = b"".join(parts).decode(errors="replace")
         if tight not in (text, text.removeprefix(" ")):
@@ -101,7 +102,3 @@ class Spelling:
             return list(backend.encode(text, add_special_tokens=add).ids)
         ids: list[int] = self.tok.tokenizer(text, add_special_tokens=add, verbose=False)["input_ids"]
         return ids
-
-    def _special(self, token: int) -> bytes:
-        said = self.tok.tokenizer.convert_ids_to_tokens(token)
-        return said.encode() if isinstance(said, str) else "\ufffd".encode()

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from midcourse.outgoing.origin import of_pair, of_path
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.supervised import pairs, paths
 from midcourse.outgoing.tally import Tally
@@ -26,7 +27,7 @@ def sft(trace: Trace, spell: Spelling, tally: Tally, *, accepted: bool = False) 
     """`messages`: a row for each answer, and for each branch that has steers."""
     for path in paths(trace, tally, accepted=accepted):
         messages = _messages(list(path.runs()), bool(trace.prompt), spell, tally)
-        yield {"messages": messages, "add_eos": False, "trace": trace.id, "conversation": trace.messages}
+        yield {"messages": messages, "add_eos": False, **of_path(path)}
 
 
 def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str, Any]]:
@@ -40,9 +41,7 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "rejected_messages": both[1],
             "add_eos": False,
             "rejected_add_eos": False,
-            "trace": trace.id,
-            "steer": pair.steer.id,
-            "conversation": trace.messages,
+            **of_pair(pair, spell),
         }
 
 

@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any
 
 from midcourse.errors import UserError
-from midcourse.learn.items import weight
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.tally import Tally
 from midcourse.trace.export import dump
+from midcourse.trace.text import to_text
 from midcourse.trace.tree import Message, Trace
 
 BATCH = 2000
@@ -37,7 +37,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     },
     "steers": {
         "trace": "text", "steer": "token", "kind": "text", "prompt": "text", "before": "text", "chosen": "text",
-        "rejected": _TEXTS, "end": "bool", "reason": "text", "tags": _TEXTS, "serves": _TEXTS, "weight": "number",
+        "rejected": _TEXTS, "end": "bool", "rejected_ends": ["bool"],
+        "reason": "text", "tags": _TEXTS, "serves": _TEXTS, "weight": "number",
         "aside": "bool", "accepted": "bool", "author": "text", "created": "text", "source": "text", "model": "text",
         "attributes": "text", "conversation": "messages",
         "context_ids": _IDS, "chosen_ids": _IDS, "rejected_ids": [_IDS],
@@ -102,7 +103,7 @@ def steers(path: Path, spelt: Iterable[tuple[Trace, Spelling]], tally: Tally) ->
 
 
 def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str, Any]]:
-    """All that is known of each steer. `accepted`: the final answer has it; `attributes` is JSON."""
+    """All that is known of each steer. `accepted`: the final answer has it; `attributes` is JSON; ends are no text."""
     prompt, on_path = spell.text(trace.prompt), trace.on_path()
     for steer in trace.steers:
         tally.steers += 1
@@ -115,13 +116,14 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "kind": steer.kind,
             "prompt": prompt,
             "before": spell.text(context[len(trace.prompt) :]),
-            "chosen": None if chosen is None else spell.text(chosen),
-            "rejected": [spell.text(ids) for ids in rejected],
+            "chosen": None if chosen is None else to_text(spell.tok, chosen),
+            "rejected": [to_text(spell.tok, ids) for ids in rejected],
             "end": steer.ends,
+            "rejected_ends": [ids[-1] in trace.end_ids for ids in rejected],
             "reason": steer.reason,
             "tags": [*trace.tags, *steer.tags],
             "serves": steer.serves,
-            "weight": weight(trace, steer),
+            "weight": steer.weight * trace.weight,
             "aside": steer.aside,
             "accepted": on_path[steer.id],
             "author": steer.author or trace.author,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from midcourse.outgoing.origin import of_pair, of_path
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.supervised import Pair, pairs, paths, sides
 from midcourse.outgoing.tally import Tally
@@ -32,7 +33,7 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "prompt_ids": pair.context,
             "chosen_ids": pair.chosen,
             "rejected_ids": pair.rejected,
-            **of(pair, spell),
+            **of_pair(pair, spell),
         }
 
 
@@ -48,7 +49,7 @@ def kto(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str, Any]]
             "label": bool(pair.chosen),
             "prompt_ids": pair.context,
             "completion_ids": ids,
-            **of(pair, spell),
+            **of_pair(pair, spell),
         }
 
 
@@ -58,17 +59,9 @@ def sft(trace: Trace, _: Spelling, tally: Tally, *, accepted: bool = False) -> I
         yield {
             "input_ids": path.ids,
             "labels": [token if one else IGNORED for token, one in zip(path.ids, path.trained, strict=True)],
-            "trace": trace.id,
-            "steers": [steer.id for steer in path.steers],
             "prompt_tokens": len(trace.prompt),
-            "conversation": trace.messages,
+            **of_path(path),
         }
-
-
-def of(pair: Pair, spell: Spelling) -> dict[str, Any]:
-    """Where a row comes from, and its context without a template: conversation, and answer `before` the fork."""
-    before = spell.text(pair.context[len(pair.trace.prompt) :])
-    return {"trace": pair.trace.id, "steer": pair.steer.id, "conversation": pair.trace.messages, "before": before}
 
 
 def _check(
