@@ -44,7 +44,7 @@ studio: model ## steer the bundled model in the browser; ARGS="--port 9000" and 
 	$(BIN)/midcourse studio $(ARGS)
 
 test: model system page ## all tests, in JOBS processes of one thread each
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 40
 
 lint: setup page ## formatting, lint, types, import rules
 	$(BIN)/ruff format --check .

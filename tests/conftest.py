@@ -37,6 +37,13 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long go first, so that no process is left with one while the others have nothing to do."""
+    long = {"acceptance", "browser", "cluster", "demo"}
+    slow = {item.path for item in items if item.get_closest_marker("slow") or item.path.parent.name in long}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def bundled_path() -> Path:
     """The folder of the bundled model; downloaded and converted by the first test that needs it."""

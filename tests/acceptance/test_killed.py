@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -111,3 +112,29 @@ def test_a_training(model: Path, cards: Path, uninterrupted: Path, tmp_path: Pat
     for name, value in one.items():
         assert torch.equal(value, two[name]), name
     assert (output / "metrics.json").exists()
+
+
+def test_a_training_of_dials(model: Path, tmp_path: Path) -> None:
+    """The same of `attributes train`, with special tokens: what is asked for in an epoch is drawn anew, and alike."""
+    data = tmp_path / "rated.jsonl"
+    values = ({"verbosity": number % 5, "helpfulness": 4 - number % 5} for number in range(8))
+    answers = (
+        {"role": "assistant", "content": "a word. " * (1 + number), "attributes": next(values)} for number in range(8)
+    )
+    asked = {"role": "user", "content": "Say something."}
+    data.write_text("".join(json.dumps({"messages": [asked, answer]}) + "\n" for answer in answers))
+
+    def command(output: Path) -> list[object]:
+        ways = ["--way", "tokens", "--ending", 5, "--batch", 2, "--epochs", 3, "--lora-rank", 64]
+        settings = ["--dtype", "float32", "--checkpoint-every", 2, "--keep-checkpoints", 4]
+        return ["attributes", "train", "--model", model, "--data", data, "--output", output, *ways, *settings]
+
+    whole, output = tmp_path / "whole", tmp_path / "out"
+    assert child.run(*command(whole)).code == 0
+    assert any(kill(command(output), output, "after checkpoint 8") for _ in range(5))
+    assert not (output / "attributes.json").exists()
+    resumed = child.run(*command(output), "--resume")
+    assert resumed.code == 0, resumed.err
+    assert "resuming after" in resumed.err
+    for name in ("adapter_model.safetensors", "attributes.json", "tokenizer.json"):
+        assert (output / name).read_bytes() == (whole / name).read_bytes(), name
