@@ -112,6 +112,15 @@ def test_gguf_and_ollama(mc: Callable[..., Ran], base: Path, lora: Path, tmp_pat
     assert ran.code == 0
     with llama(tmp_path / "plain" / "A-model-f32.gguf", tmp_path / "apart" / "cards-lora-f32.gguf") as server:
         assert server.write([5, 6, 7], 3)
+    used = next(line for line in ran.out.splitlines() if "midcourse steer" in line).split()
+    assert used == [
+        "midcourse",
+        "steer",
+        "--engine",
+        "llama.cpp",
+        "--model",
+        str(tmp_path / "plain" / "A-model-f32.gguf"),
+    ]
     card = (tmp_path / "plain" / "README.md").read_text()
     assert "This was not measured." in card
     assert "llama-server --model A-model-f32.gguf --jinja" in card

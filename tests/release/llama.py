@@ -1,57 +1,47 @@
-"""llama.cpp itself, in this process: what it makes of a GGUF file."""
+"""llama.cpp itself, in this process: what it makes of a GGUF file, in float32 throughout."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx
-import xllamacpp
+from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
+from midcourse.remote import Remote
+
+CONTEXT = 256
 
 
 class Llama:
-    """A server that holds one model, in float32 wherever llama.cpp can."""
+    """A server that holds one model."""
 
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=url, timeout=120)
+    def __init__(self, remote: Remote) -> None:
+        self._remote = remote
 
     def encode(self, text: str) -> list[int]:
         """The ids of a text, without special tokens."""
-        return self._ask("/tokenize", content=text, add_special=False, parse_special=False)["tokens"]
+        asked = {"content": text, "add_special": False, "parse_special": False}
+        ids: list[int] = self._remote.post("/tokenize", asked)["tokens"]
+        return ids
 
     def prompt(self, messages: Sequence[dict[str, str]]) -> str:
         """A conversation by the chat template in the file."""
-        return self._ask("/apply-template", messages=list(messages))["prompt"]
+        text: str = self._remote.post("/apply-template", {"messages": list(messages)})["prompt"]
+        return text
 
     def write(self, ids: Sequence[int], count: int) -> list[int]:
         """The likeliest ids after `ids`, until the answer ends."""
-        wanted = {"prompt": list(ids), "n_predict": count, "temperature": 0, "top_k": 1, "return_tokens": True}
-        return self._ask("/completion", **wanted, cache_prompt=False)["tokens"]
-
-    def props(self) -> dict[str, Any]:
-        return self._http.get("/props").raise_for_status().json()
-
-    def _ask(self, path: str, **body: Any) -> dict[str, Any]:
-        return self._http.post(path, json=body).raise_for_status().json()
+        asked = {"prompt": list(ids), "n_predict": count, "temperature": 0, "top_k": 1, "return_tokens": True}
+        found: list[int] = self._remote.post("/completion", asked | {"cache_prompt": False})["tokens"]
+        return found
 
 
 @contextmanager
 def llama(gguf: Path, lora: Path | None = None) -> Iterator[Llama]:
-    params = xllamacpp.CommonParams()
-    params.model.path = str(gguf)
-    params.n_ctx, params.n_parallel, params.port = 256, 1, 0
-    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
-    params.cache_type_k = params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
-    params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
-    params.cache_ram_mib, params.fit_params, params.ui, params.warmup, params.verbosity = 0, False, False, False, -1
-    if lora is not None:
-        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(lora), 1.0)]
-    server = xllamacpp.Server(params)
-    found = Llama(server.listening_address)
+    server = Embedded(gguf, ServerSettings(context=CONTEXT, threads=1, kv_type="f32"), adapter=lora, trained=CONTEXT)
+    remote = Remote(server.url, key=server.key)
     try:
-        yield found
+        yield Llama(remote)
     finally:
-        found._http.close()
-        del server
+        remote.close()
+        server.close()

@@ -16,7 +16,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 SHAPE: dict[str, Any] = {
     "hidden_size": 64,
     "intermediate_size": 96,
-    "num_hidden_layers": 6,
+    "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,
     "max_position_embeddings": 256,
@@ -41,7 +41,7 @@ KINDS: dict[str, tuple[str, dict[str, Any], str]] = {  # a class of transformers
     "qwen3": ("Qwen3", {"head_dim": 32}, "qwen2"),
     "gemma": ("Gemma", {"head_dim": 16}, "metaspace-never"),
     "gemma2": ("Gemma2", {**HEAD, "sliding_window": 16, "attn_implementation": "eager"}, "metaspace-never"),
-    "gemma3": ("Gemma3", {**HEAD, "sliding_window": 16}, "metaspace-never"),
+    "gemma3": ("Gemma3", {**HEAD, "sliding_window": 16, "num_hidden_layers": 6}, "metaspace-never"),
 }
 SPLITS = {
     "smollm": [pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(add_prefix_space=False)],

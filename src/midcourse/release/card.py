@@ -93,6 +93,7 @@ def _use(form: Form, name: str, facts: Facts, files: tuple[str, ...]) -> Iterato
             *_resized(facts, name, base),
         ]
         yield "\n".join(["```python", *code, "```"])
+        yield f"```sh\nmidcourse steer --model {shlex.quote(base)} --adapter {shlex.quote(name)}\n```"
         assert facts.settings is not None
         if (why := vllm.why_not(facts.settings)) is None:
             served = ["vLLM serves it beside its model:", "", "```sh"]

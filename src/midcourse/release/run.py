@@ -117,6 +117,11 @@ def _loaded(request: Request, numbers: merging.Numbers) -> Loaded:
     return merging.merged(models.load(request.model, adapter=request.adapter, dtype=numbers, device="cpu"))
 
 
+def _engine_model(request: Request) -> str:
+    """What the llama.cpp engine is given beside an adapter: a GGUF file, which the bundled model has."""
+    return "bundled" if request.model == "bundled" else "BASE.gguf"
+
+
 def _merged(request: Request, part: Path) -> Released:
     numbers = NUMBERS[request.type] if request.type else merging.numbers_of(request.model)
     models.save(_loaded(request, numbers), part)
@@ -138,13 +143,16 @@ def _gguf(request: Request, folder: Path | None, name: str, part: Path, progress
         target = part / f"{file}-lora-{type}.gguf"
         adapter.write(target, folder, config.get_text_config(), type, name=name, progress=progress)
         notices = []
-        commands = [f"llama-server --model BASE.gguf --lora {request.out / target.name} --jinja"]
+        lora = request.out / target.name
+        commands = [f"llama-server --model BASE.gguf --lora {lora} --jinja"]
+        commands.append(f"midcourse steer --engine llama.cpp --model {_engine_model(request)} --adapter {lora}")
     else:
         architecture.find(config.get_text_config(), request.model)  # before weights are loaded
         target = part / f"{file}-{type}.gguf"
         loaded = _loaded(request, "float32" if type in ("f32", "q8_0") else NUMBERS[type])
         notices = model.write(target, loaded, type, name=name, progress=progress)
         commands = [f"llama-server --model {request.out / target.name} --jinja"]
+        commands.append(f"midcourse steer --engine llama.cpp --model {request.out / target.name}")
     if request.form != "ollama":
         return Released([], commands, notices)
     weights = request.ollama_base or f"./{target.name}"
