@@ -163,7 +163,11 @@ def test_a_window_that_llama_cpp_has_not_is_where_the_context_ends(tmp_path: Pat
         ("llama", {"hidden_act": "gelu"}, "the activation is 'gelu' and should be 'silu'"),
         ("llama", {"rope_parameters": small.ROPE | {"rope_type": "yarn", "factor": 2.0}}, "scaled by the rule 'yarn'"),
         ("gemma2", {"query_pre_attn_scalar": 8}, "attention is scaled by 8"),
-        ("gemma3", {"layer_types": ["full_attention"] * 6, "num_hidden_layers": 6}, "not every 6th layer sees everything"),
+        (
+            "gemma3",
+            {"layer_types": ["full_attention"] * 6, "num_hidden_layers": 6},
+            "not every 6th layer sees",
+        ),
     ],
 )
 def test_what_llama_cpp_computes_otherwise_is_refused(kind: str, changed: dict[str, object], why: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import models
 from midcourse.errors import ModelError
+from midcourse.hub import first_line
 
 if TYPE_CHECKING:
     import torch
@@ -28,8 +29,30 @@ def numbers_of(name: str) -> Numbers:
     return found if found in ("bfloat16", "float16") else "float32"  # type: ignore[return-value]
 
 
+def load(model: str, adapter: str | None, numbers: Numbers) -> Loaded:
+    """A model with its adapter, to be merged; weights that were saved in few bits are numbers again.
+
+    Raises `ModelError`.
+    """
+    if getattr(models.configuration(model), "quantization_config", None) is None:
+        return models.load(model, adapter=adapter, dtype=numbers, device="cpu")
+    loaded = models.load(model, dtype=numbers, device="cpu")
+    try:
+        loaded.model.dequantize()
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        raise ModelError(
+            f"the weights of {model} are in few bits and cannot be made numbers again ({first_line(error)}); give "
+            "--model the original that they were made from"
+        ) from error
+    loaded.model.to(loaded.dtype)
+    loaded.model._weight_conversions = None  # transformers would turn them back when it saves, and cannot
+    if adapter is not None:
+        models.attach(loaded, adapter)
+    return loaded
+
+
 def merged(loaded: Loaded) -> Loaded:
-    """The same `loaded`, whose model is plain: without an adapter, and its weights in numbers, not in few bits.
+    """The same `loaded`, whose model is plain: its adapter, if it has one, in its weights.
 
     Raises `ModelError` where the adapter cannot be added, or the sum does not answer as the two did.
     """
@@ -42,7 +65,6 @@ def merged(loaded: Loaded) -> Loaded:
             loaded.model = _added(loaded)
             loaded.model.requires_grad_(False)
             loaded.adapter = None
-        _plain_numbers(loaded.model)
         loaded.changed()
         _agree(before, _logits(loaded, probe), str(loaded.dtype).removeprefix("torch."))
     return loaded
@@ -71,25 +93,11 @@ def _merge_layer(layer: Any) -> None:
     base = layer.get_base_layer()
     weight = getattr(base, "weight", None)
     if weight is None or weight.dtype not in (torch.bfloat16, torch.float16):
-        layer.merge(safe_merge=True)  # float32 already, or in few bits, where PEFT does it
+        layer.merge(safe_merge=True)
         return
     numbers, weight.data = weight.dtype, weight.data.float()
     layer.merge(safe_merge=True)
     base.weight.data = base.weight.data.to(numbers)
-
-
-def _plain_numbers(model: Any) -> None:
-    """Weights that were saved in few bits become numbers, and the configuration says nothing of it any more."""
-    if getattr(model.config, "quantization_config", None) is None:
-        return
-    try:
-        model.dequantize()
-    except (AttributeError, NotImplementedError, ValueError) as error:
-        raise ModelError(
-            f"the weights of this model are in few bits and cannot be made numbers again ({error}); give --model the "
-            "original that they were made from"
-        ) from error
-    del model.config.quantization_config
 
 
 def _probe(loaded: Loaded) -> torch.Tensor:

@@ -114,7 +114,7 @@ def _of_tokenizer(path: Path) -> bool:
 
 
 def _loaded(request: Request, numbers: merging.Numbers) -> Loaded:
-    return merging.merged(models.load(request.model, adapter=request.adapter, dtype=numbers, device="cpu"))
+    return merging.merged(merging.load(request.model, request.adapter, numbers))
 
 
 def _engine_model(request: Request) -> str:
