@@ -83,17 +83,16 @@ class HFTokenizer:
         return ids
 
     def spelled(self, ids: Sequence[int]) -> str:
-        """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text.
+        """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text."""
+        return self._spelt(ids).decode(errors="replace")
 
-        Raises `IndexError` for what is no token.
-        """
-        parts = []
-        for token in ids:
-            if not 0 <= token < len(self.tokenizer):
-                raise IndexError(token)
-            said = self.token_bytes(token)
-            parts.append(said or str(self.tokenizer.convert_ids_to_tokens(token)).encode())
-        return b"".join(parts).decode(errors="replace")
+    def written(self, ids: Sequence[int]) -> str:
+        """The same with surrogates for bytes that are no text, so that places in it are places in the bytes."""
+        return self._spelt(ids).decode(errors="surrogateescape")
+
+    def _spelt(self, ids: Sequence[int]) -> bytes:
+        names = self.tokenizer.convert_ids_to_tokens
+        return b"".join(self.token_bytes(token) or str(names(token) or "").encode() for token in ids)
 
     def prompt(
         self, messages: Sequence[Message], attributes: Values | None = None, *, add_generation_prompt: bool = True

@@ -78,7 +78,7 @@ def test_a_pair_inside_a_text(tmp_path: Path) -> None:
     (trace,) = [trace for one in found for trace in one.traces]
     assert trace.messages == ASKED
     assert len(trace.steers) == 1
-    assert "without it" in found[-1].notices[0]
+    assert "pictures are left out" in found[-1].notices[0]
 
 
 GOOD, BAD = "yes, it is so", "yes, it was so"
@@ -134,7 +134,7 @@ def test_earlier_turns_and_a_system_prompt(tmp_path: Path) -> None:
 def test_marks_of_answers(tmp_path: Path) -> None:
     marked = {"prompt": "?", "completion": "no", "label": False}
     assert _one(tmp_path, marked)["output"] == [{"rejected": "no"}]
-    assert _one(tmp_path, {**marked, "label": True})["output"] == ["no"]
+    assert _one(tmp_path, {**marked, "label": True})["output"] == [{"chosen": "no", "end": True}]
     said = [{"role": "assistant", "content": "no"}]
     assert _one(tmp_path, {**marked, "prompt": ASKED, "completion": said})["output"] == [{"rejected": "no"}]
     assert _one(tmp_path, {"messages": [*ASKED, *said], "kto_tag": False})["output"] == [{"rejected": "no"}]
@@ -183,18 +183,18 @@ def test_without_marks_the_request_is_what_comes_before(tmp_path: Path) -> None:
     found = came(written(tmp_path / "a.jsonl", _segments((False, "?"), (True, "a"), (False, " b"))))
     (trace,) = [trace for one in found for trace in one.traces]
     assert trace.messages == ASKED
-    assert "without the marks" in found[-1].notices[0]
+    assert "no marks of a chat template" in found[-1].notices[0]
 
 
 def test_parts_of_messages(tmp_path: Path) -> None:
     def output(**answer: Any) -> Any:
         return _one(tmp_path, {"messages": [*ASKED, {"role": "assistant", **answer}]})["output"]
 
-    detail = [{"begin_offset": 0, "end_offset": 0, "train": True}, {"begin_offset": 2, "end_offset": 2}]
-    assert output(content="a b", train_detail=detail) == [{"chosen": "a"}, {"chosen": " b"}]  # a token
+    detail = [{"begin_offset": 0, "end_offset": 0, "train": True}, {"begin_offset": 2, "end_offset": 2, "train": True}]
+    assert output(content="a b", train_detail=detail) == [{"chosen": "a"}, {"chosen": " b", "end": True}]  # a token
     assert output(content="a b", train=True) == [{"chosen": "a b", "end": True}]
-    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": " b", "train": True, "weight": 3}]
-    assert output(content=parts) == ["a", {"chosen": " b", "weight": 3}]
+    parts = [{"type": "text", "text": "a", "weight": 0}, {"type": "text", "text": " b"}]
+    assert output(content=parts) == ["a", {"chosen": " b", "end": True}]
     said = {"conversations": [{"from": "human", "value": "?"}, {"from": "gpt", "value": "a", "train": True}]}
     assert _one(tmp_path, said) == {"messages": ASKED, "output": [{"chosen": "a", "end": True}]}
 
@@ -204,7 +204,7 @@ TOKEN = {"pivot_context": "a", "pivot_token": "b", "query": "?", "is_positive": 
 
 
 def _detail(*offsets: tuple[int, int]) -> dict[str, Any]:
-    detail = [{"begin_offset": begin, "end_offset": end} for begin, end in offsets]
+    detail = [{"begin_offset": begin, "end_offset": end, "train": True} for begin, end in offsets]
     return {"messages": [*ASKED, *_said("ab", train_detail=detail)]}
 
 
@@ -212,25 +212,29 @@ def _detail(*offsets: tuple[int, int]) -> dict[str, Any]:
     ("raw", "wrong"),
     [
         ({**STEP, "rejected": None}, "rejected: is missing"),
-        (STEP, "chosen: is the same as rejected"),
         ({**TOKEN, "pivot_token": 3}, "pivot_token: should be a text, not a number"),
         ({**TOKEN, "is_positive": "no"}, "is_positive: should be true or false"),
-        (_steps(_step(("a", 2), chosen=0)), "steps[0].completions[0].rating: is 2"),
-        (_steps(_step(("a", 1), chosen=4)), "steps[0].chosen_completion: is 4, and there are 1 completions"),
-        ({"text": '{"question": "?", "rejected": ', "image": None}, "text: is no JSON"),
-        ({"chosen": "a", "rejected": "b"}, "there is no request"),
-        ({"prompt": "?", "chosen": ASKED, "rejected": "b"}, "chosen: should end with an answer of the assistant"),
+        (_steps(_step(("a", 2), chosen=0)), "steps[0].completions[0].rating: should be -1, 0 or 1, not 2"),
+        (_steps(_step(("a", 1), chosen=4)), "steps[0].chosen_completion: should be one of the 1 completions"),
+        ({"text": '{"question": "?", "rejected": ', "image": None}, "text: is not JSON"),
+        ({"chosen": "a", "rejected": "b"}, "chosen: has no prompt"),
+        ({"prompt": "?", "chosen": ASKED, "rejected": "b"}, "chosen[0].role: should be assistant"),
         ({"prompt": "?", "completion": "", "label": False}, "completion: is empty"),
-        ({"messages": ASKED, "label": True}, "messages: should end with the answer that is marked"),
+        ({"messages": ASKED, "label": True}, "messages: ends without an answer"),
         ({"segments": [{"text": "a"}]}, "segments[0].label: is missing"),
-        (_segments((True, TEMPLATED)), "segments: trains nothing that is an answer"),
         (_detail((1, 2)), "train_detail[0]: goes from 1 to 2; the content has the characters 0 to 1"),
         (_detail((0, 1), (1, 1)), "train_detail: has parts that overlap"),
-        ({"messages": [*ASKED, *_said("ab", loss=1)]}, "messages[1].loss: should be true or false"),
-        ({"messages": [*ASKED, *_said("ab")], "rejected_messages": []}, "rejected_messages: has no answer"),
-        ({"input_ids": [1, 2], "labels": [1]}, "labels: has 1 entries for 2 ids"),
-        ({"input_ids": [1, 2], "labels": [-100, 1]}, "labels[1]: is 1, and the id there is 2: labels are not shifted"),
-        ({"input_ids": [1, 10**9], "labels": [-100, -100]}, "input_ids[1]: is 1000000000, which is no token"),
+        ({"messages": [*ASKED, *_said("ab", loss="no")]}, "messages[1].loss: should be true or false"),
+        (
+            {"messages": [*ASKED, *_said("ab")], "rejected_messages": []},
+            "rejected_messages: should be a list of messages",
+        ),
+        ({"input_ids": [1, 2], "labels": [1]}, "labels: has 1 entries for 2 input_ids"),
+        ({"input_ids": [1, 2], "labels": [-100, 1]}, "labels[1]: should be -100 or the token itself, 2, not 1"),
+        (
+            {"input_ids": [1, 10**9], "labels": [-100, -100]},
+            "input_ids[1]: should be a token of the model",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, raw: dict[str, Any], wrong: str) -> None:

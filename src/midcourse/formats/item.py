@@ -81,9 +81,10 @@ class Item:
     def about(self) -> dict[str, Any]:
         """What the object says of itself as every native line may: its id, tags, author and so on.
 
-        Ids are often numbers elsewhere; here they are texts.
+        Ids are often numbers elsewhere; here they are texts. A `model` there is a name of somebody's ("gpt-4"), and the
+        tokens are those of the model that is imported for.
         """
-        said = {name: self.raw[name] for name in ABOUT if self.raw.get(name) is not None}
+        said = {name: self.raw[name] for name in ABOUT if name != "model" and self.raw.get(name) is not None}
         if isinstance(said.get("id"), int):
             said["id"] = str(said["id"])
         return said

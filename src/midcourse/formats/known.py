@@ -9,11 +9,11 @@ from __future__ import annotations
 from types import ModuleType
 
 from midcourse.formats import (
+    axolotl,
     edited_chat,
     exported,
-    input_output,
     kto,
-    labels,
+    llama_factory,
     lm_studio,
     native,
     open_webui,
@@ -25,8 +25,8 @@ from midcourse.formats import (
     sillytavern,
     step_dpo,
     swift,
-    train_detail,
-)  # fmt: skip
+    trl_sft,
+)
 
 FORMATS: dict[str, ModuleType] = {
     "exported": exported,
@@ -40,10 +40,10 @@ FORMATS: dict[str, ModuleType] = {
     "pivotal": pivotal,
     "prm800k": prm800k,
     "rlhf-v": rlhf_v,
+    "axolotl": axolotl,
     "ms-swift": swift,
-    "preference": preference,
+    "llama-factory": llama_factory,
     "kto": kto,
-    "input-output": input_output,
-    "labels": labels,
-    "train-detail": train_detail,
+    "trl-sft": trl_sft,
+    "preference": preference,
 }

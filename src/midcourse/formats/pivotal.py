@@ -1,65 +1,95 @@
-"""Pivotal tokens (Phi-4, arXiv 2412.08905; the tool `pts`): at one place of an answer, the token that decides it.
+"""Pivotal tokens (Phi-4, arXiv 2412.08905) as codelion/pts writes them: one token that decides about an answer.
 
-    {"query": "…", "pivot_context": "…", "pivot_token": " Wait", "is_positive": true}
-    {"event_type": "pivotal_token", "query": "…", "context": "…", "label": " Wait", "is_positive": false}
+    {"query": "…", "pivot_context": "…", "pivot_token": " not", "is_positive": false, "prob_delta": -0.4}
+    {"event_type": "pivotal_token", "query": "…", "context": "…", "label": " not", "is_positive": false}
+    {"prompt": "…", "chosen": " is", "rejected": " not", "metadata": {"original_query": "…"}}
 
-A token that helps is chosen, one that hurts is rejected; `chosen_token` or `rejected_token` beside it says the other
-side. Sentences (`thought_anchor`) are read alike. The context is the answer so far; where it begins with the query,
-that is the request. What nobody has measured (`is_positive` is null) is left out.
+The context is the answer so far, mostly with the query before it, plain or written out with a chat template. A token
+that helps is chosen; one that harms is rejected, and without another to choose it is a mark. Sentences
+(`thought_anchor`) are read alike. Events inside the model change no token, and what nobody has measured says nothing:
+both are left out.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from midcourse.formats import markup
+from midcourse.formats import local, markup, masked
 from midcourse.formats.item import ABOUT, Item, Native, kind
+from midcourse.formats.masked import Part
+from midcourse.formats.preference import with_system
 
 TITLE = "pivotal tokens"
 EVENTS = ("pivotal_token", "thought_anchor")
+OTHERS = "events inside the model, which change no token, are left out"
+UNMEASURED = "tokens of which nobody has measured whether they help are left out"
 
 
 def looks(raw: dict[str, Any]) -> bool:
     """Whether an object is of this format."""
-    return "pivot_context" in raw or ("event_type" in raw and "label" in raw)
+    about = raw.get("metadata")
+    return "pivot_token" in raw or "event_type" in raw or (isinstance(about, dict) and "original_query" in about)
 
 
 def natives(item: Item) -> list[Native]:
     """The line of the token."""
     raw = item.raw
-    context, token = ("pivot_context", "pivot_token") if "pivot_context" in raw else ("context", "label")
-    item.known(raw, ["query", context, token, "is_positive", "prob_delta", "chosen_token", "rejected_token", *ABOUT])
     if raw.get("event_type", EVENTS[0]) not in EVENTS:
-        item.note("events inside the model, which change no token, are left out")
+        item.note(OTHERS)
         return []
-    helps = raw.get("is_positive")
-    if helps is None and isinstance(raw.get("prob_delta"), int | float):
-        helps = raw["prob_delta"] > 0
-    if helps is None:
-        item.note("tokens of which nobody has measured whether they help are left out")
-        return []
-    if not isinstance(helps, bool):
-        item.flaw("is_positive", f"should be true or false, not {kind(helps)}")
-    query, before, said = item.text(raw, "query"), item.text(raw, context), item.text(raw, token)
-    other = "rejected_token" if helps else "chosen_token"
-    against = item.text(raw, other) if raw.get(other) else ""
+    item.known(raw, ["query", "pivot_context", "pivot_token", "is_positive", "prob_delta", "context", "label", *ABOUT])
+    about = raw["metadata"] if isinstance(raw.get("metadata"), dict) else {}
+    paired = "chosen" in raw and "rejected" in raw
+    if paired:
+        context, place = item.text(raw, "prompt"), "chosen"
+        query = str(about.get("original_query") or "")
+        chosen: Any = item.text(raw, "chosen")
+        rejected: Any = item.text(raw, "rejected")
+    else:
+        names = ("pivot_context", "pivot_token") if "pivot_token" in raw else ("context", "label")
+        context, token, query = item.text(raw, names[0]), item.text(raw, names[1]), item.text(raw, "query")
+        place, good = names[1], _positive(item)
+        if good is None:
+            return []
+        other = {**about, **raw}.get("rejected_token" if good else "chosen_token")
+        chosen, rejected = (token, other) if good else (other, token)
     if item.flaws:
         return []
-    steer = {"chosen": said} if helps else {"rejected": said}
-    if against:
-        steer["rejected" if helps else "chosen"] = against
-    messages = [{"role": "user", "content": query}]
-    if item.reading.system:
-        messages.insert(0, {"role": "system", "content": item.reading.system})
-    model = raw.get("model_id")
-    about = {"model": model} if isinstance(model, str) else {}
-    answer = so_far(before, query)
-    line = {**about, **item.about(), "messages": messages, "output": [*([answer] if answer else []), steer]}
-    return [Native(line, {"output": token, "messages": "query"})]
+    messages, before = _begun(item, query, context)
+    with_system(item, messages)
+    if chosen and rejected:
+        output = local.steer(item, before, str(chosen), [str(rejected)])
+    elif chosen:
+        output = masked.output(item.tok, [Part(before, 0), Part(str(chosen), 1)])
+    elif rejected:
+        output = local.mark(before, str(rejected))
+    else:
+        item.flaw(place, "is empty")
+        return []
+    return [Native({**item.about(), "messages": messages, "output": output}, {"output": place, "messages": "query"})]
 
 
-def so_far(context: str, query: str) -> str:
-    """The answer's part of `context`: behind a template's last mark, or behind the query."""
-    if (turns := markup.turns(context)) and turns[-1].role == "assistant":
-        return context[turns[-1].start :]
-    return context[len(query) :].lstrip("\n") if context.startswith(query) else context
+def _positive(item: Item) -> bool | None:
+    """Whether the token helps; None where that was not measured, or is no answer."""
+    good, delta = item.raw.get("is_positive"), item.raw.get("prob_delta")
+    if good is None and isinstance(delta, int | float) and not isinstance(delta, bool):
+        return delta > 0
+    if isinstance(good, bool):
+        return good
+    if good is None and delta is None:
+        item.note(UNMEASURED)
+    elif good is None:
+        item.flaw("prob_delta", f"should be a number, not {kind(delta)}")
+    else:
+        item.flaw("is_positive", f"should be true or false, not {kind(good)}")
+    return None
+
+
+def _begun(item: Item, query: str, context: str) -> tuple[list[dict[str, Any]], str]:
+    """The conversation, and the answer so far."""
+    if (known := markup.begun(item, context)) is not None:
+        return known.messages, context[known.start :]
+    if not query:
+        return markup.request(item, context)
+    asked = [{"role": "user", "content": query}]
+    return asked, context[len(query) :].lstrip("\n") if context.startswith(query) else context

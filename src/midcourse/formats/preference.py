@@ -1,13 +1,12 @@
-"""Preference pairs of whole answers: a request, an answer that was preferred, and one that was not.
+"""Whole answers of which one is better, as TRL, UltraFeedback and many others have them.
 
-    {"prompt": "…", "chosen": "…", "rejected": "…"}                                 TRL, Axolotl
-    {"chosen": [{"role": "user", …}, {"role": "assistant", …}], "rejected": […]}     TRL, the request in both
-    {"conversations": […], "chosen": {"from": "gpt", …}, "rejected": {…}}            LLaMA-Factory
-    {"instruction": "…", "input": "…", "chosen": "…", "rejected": "…"}               LLaMA-Factory, Alpaca
-    {"chosen": "\\n\\nHuman: …\\n\\nAssistant: …", "rejected": "…"}                       Anthropic's hh-rlhf
+    {"prompt": "…", "chosen": "…", "rejected": "…"}                          a text, written out or not
+    {"prompt": [messages], "chosen": [messages], "rejected": [messages]}     conversations
+    {"chosen": [messages], "rejected": [messages]}                           the prompt is what both share
 
-The two answers are trimmed to where they part: what they share is context, and the rest is one steer. A prompt in
-which a chat template is written out is taken apart again, and an answer that it begins stays the answer's beginning.
+`chosen` and `rejected` may repeat the prompt (UltraFeedback) and hold it alone (Anthropic's `Human:`/`Assistant:`).
+`question` or `instruction` may stand for the prompt, `system` beside it. A pair is one steer, at the place where its
+answers part; nothing says which of all that follows there was better, so all of it is chosen, and rejected.
 """
 
 from __future__ import annotations
@@ -15,112 +14,128 @@ from __future__ import annotations
 from typing import Any
 
 from midcourse.errors import SteerError
-from midcourse.formats import answers, markup
-from midcourse.formats.item import ABOUT, Item, Native
-from midcourse.formats.messages import conversation, message, said
-from midcourse.formats.pairs import REQUESTS, asked
+from midcourse.formats import local, markup
+from midcourse.formats.item import ABOUT, Item, Native, kind
+from midcourse.formats.messages import conversation, said
 
 TITLE = "preference pairs"
-SIDES = ("chosen", "rejected")
+REQUESTS = ("prompt", "question", "query", "instruction")
+FURTHER = "conversations go on after the answers that part: what follows there is left out"
 
 
 def looks(raw: dict[str, Any]) -> bool:
     """Whether an object is of this format."""
-    return raw.keys() >= set(SIDES)
+    return "chosen" in raw and "rejected" in raw
 
 
 def natives(item: Item) -> list[Native]:
     """The line of the pair."""
     raw = item.raw
-    item.known(raw, [*SIDES, *REQUESTS, "conversation", "before", "input", "history", "system", *ABOUT])
-    sides = {name: _side(item, name) for name in SIDES}
+    item.known(raw, ["chosen", "rejected", *REQUESTS, "input", "system", *ABOUT])
+    for name in ("chosen", "rejected"):
+        if not isinstance(raw.get(name), (str, list, dict)):
+            item.flaw(name, "is missing" if raw.get(name) is None else f"should be an answer, not {kind(raw[name])}")
     if item.flaws:
         return []
-    messages, before = _request(item, sides)
-    if not messages and not item.flaws:
-        item.flaw(None, "there is no request: neither a prompt nor messages before the answers")
+    if (known := local.from_ids(item, ("chosen_ids", "rejected_ids"))) is not None:
+        return [Native({**item.about(), "messages": known[0], "output": known[1]})]
+    request = next((name for name in REQUESTS if raw.get(name) is not None), None)
+    texts = isinstance(raw["chosen"], str) and isinstance(raw["rejected"], str)
+    found = _texts(item, request) if texts else _conversations(item, request)
+    return [] if found is None or item.flaws else paired(item, *found, request or "chosen")
+
+
+def paired(
+    item: Item, messages: list[dict[str, Any]], before: str, chosen: str, rejected: str, request: str
+) -> list[Native]:
+    """The line of two answers to `messages` that begin with `before`. `request` is what those are called."""
+    with_system(item, messages)
+    if messages[-1:] and messages[-1]["role"] == "assistant":
+        item.flaw(request, "ends with an answer; it should end where the answer begins")
+    for name, text in (("chosen", chosen), ("rejected", rejected)):
+        if not text:
+            item.flaw(name, "is empty")
     if item.flaws:
-        return []
-    good, bad = (_answer(item, name, sides[name]) for name in SIDES)
-    if item.flaws:
-        return []
-    if good == bad:
-        item.note("pairs whose answers are the same say nothing and are left out")
         return []
     try:
-        output = answers.parted(item.tok, before + good, [before + bad])
+        output = local.steer(item, before, chosen, [rejected])
     except SteerError as error:
         item.flaw("chosen", str(error))
         return []
-    name = next((one for one in REQUESTS if raw.get(one) is not None), "chosen")
-    return [Native({**item.about(), "messages": messages, "output": output}, {"output": "chosen", "messages": name})]
+    if not output:
+        return []
+    return [Native({**item.about(), "messages": messages, "output": output}, {"output": "chosen", "messages": request})]
 
 
-def _side(item: Item, name: str) -> list[dict[str, Any]] | str:
-    """An answer as it is given: a text, or messages of which it is the last."""
+def with_system(item: Item, messages: list[dict[str, Any]]) -> None:
+    """Put the object's system prompt, or the one that was given with it, before messages that have none."""
+    system = item.text(item.raw, "system") if item.raw.get("system") else item.reading.system
+    if system and not any(message["role"] == "system" for message in messages):
+        messages.insert(0, {"role": "system", "content": system})
+
+
+def prompted(item: Item, name: str) -> tuple[list[dict[str, Any]], str]:
+    """The conversation that `name` asks with, and what of the answer stands in it already."""
     value = item.raw[name]
-    if isinstance(value, dict):
-        one = message(item, value, name)
-        return [one] if one else ""
-    if isinstance(value, list):
-        return conversation(item, value, name)
-    return item.text(item.raw, name)
+    if isinstance(value, str):
+        if name == "instruction" and isinstance(item.raw.get("input"), str) and item.raw["input"]:
+            value = f"{value}\n\n{item.raw['input']}"
+        return markup.request(item, value)
+    messages = conversation(item, value, name)
+    if messages and messages[-1]["role"] == "assistant":  # TRL goes on with it
+        return messages[:-1], said(item, messages[-1].get("content"), f"{name}[{len(messages) - 1}].content")
+    return messages, ""
 
 
-def _request(item: Item, sides: dict[str, list[dict[str, Any]] | str]) -> tuple[list[dict[str, Any]], str]:
-    """The messages before the answers, and what the answer begins with already."""
-    raw, chosen, rejected = item.raw, sides["chosen"], sides["rejected"]
-    if isinstance(raw.get("conversation"), list):
-        return conversation(item, raw["conversation"], "conversation"), str(raw.get("before") or "")
-    if isinstance(chosen, list) and isinstance(rejected, list) and len(chosen) > 1:
-        if chosen[:-1] != rejected[:-1]:
-            item.flaw("rejected", "has other messages before its answer than chosen")
-        found, before = chosen[:-1], ""
-    elif (name := next((one for one in REQUESTS if raw.get(one) is not None), None)) is not None:
-        if isinstance(raw[name], str) and (turns := markup.turns(raw[name])):
-            return _written(raw[name], turns)
-        found, before = asked(item, name), ""
-        first = int(bool(found) and found[0]["role"] == "system")
-        found[first:first] = _history(item)
-        if found and found[-1]["role"] == "assistant":
-            before = said(item, found.pop().get("content"), name)
-    elif isinstance(chosen, str) and (turns := markup.turns(chosen)):
-        found, before = _written(chosen, turns)[0], ""
-    else:
-        return [], ""
-    system = raw.get("system") or item.reading.system
-    if isinstance(system, str) and system and not any(one["role"] == "system" for one in found):
-        found = [{"role": "system", "content": system}, *found]
-    return found, before
+Found = tuple[list[dict[str, Any]], str, str, str]
 
 
-def _history(item: Item) -> list[dict[str, Any]]:
-    """Earlier turns as Alpaca files have them: pairs of what was asked and answered."""
-    found: list[dict[str, Any]] = []
-    for number, pair in enumerate(item.items(item.raw, "history") if item.raw.get("history") else []):
-        if not (isinstance(pair, list) and len(pair) == 2 and all(isinstance(one, str) for one in pair)):
-            item.flaw(f"history[{number}]", "should be two texts: what was asked, and the answer")
-            continue
-        found += [{"role": "user", "content": pair[0]}, {"role": "assistant", "content": pair[1]}]
-    return found
+def _texts(item: Item, name: str | None) -> Found | None:
+    """Answers as texts, with a prompt or with all of the conversation written out in both."""
+    chosen, rejected = (markup.unended(item.tok, item.raw[side]) for side in ("chosen", "rejected"))
+    if name is not None:
+        return (*(local.from_texts(item) or prompted(item, name)), chosen, rejected)
+    both = markup.begun(item, chosen), markup.begun(item, rejected)
+    if both[0] is None or both[1] is None:
+        side = "chosen" if both[0] is None else "rejected"
+        item.flaw(side, "has no prompt: give one, or write the whole conversation out in both answers")
+        return None
+    if both[0].messages != both[1].messages:
+        item.flaw("rejected", "answers another conversation than chosen; give a prompt that both answer")
+        return None
+    return both[0].messages, "", chosen[both[0].start :], rejected[both[1].start :]
 
 
-def _written(text: str, turns: list[markup.Part]) -> tuple[list[dict[str, Any]], str]:
-    """The messages that a template has written out, and the answer that it has begun."""
-    before = ""
-    if turns[-1].role == "assistant":
-        before = text[turns[-1].start : turns[-1].stop]
-        turns = turns[:-1]
-    return [{"role": one.role, "content": text[one.start : one.stop].strip()} for one in turns], before
-
-
-def _answer(item: Item, name: str, side: list[dict[str, Any]] | str) -> str:
-    """The text of the answer itself."""
-    if isinstance(side, list):
-        if not side or side[-1]["role"] != "assistant":
-            item.flaw(name, "should end with an answer of the assistant")
-            return ""
-        return said(item, side[-1].get("content"), name)
-    whole = not any(item.raw.get(one) is not None for one in (*REQUESTS, "conversation"))
-    turns = markup.turns(side) if whole else []
-    return side[turns[-1].start : turns[-1].stop] if turns else side
+def _conversations(item: Item, name: str | None) -> Found | None:
+    """Answers as messages. What both begin with is asked; it may stand in the prompt, too."""
+    sides = []
+    for side in ("chosen", "rejected"):
+        value = item.raw[side]
+        if isinstance(value, str):
+            value = [{"role": "assistant", "content": value}]
+        one = isinstance(value, dict)
+        sides.append(conversation(item, [value] if one else value, side))
+    if item.flaws:
+        return None
+    chosen, rejected = sides
+    shared = next((n for n, (a, b) in enumerate(zip(chosen, rejected, strict=False)) if a != b), None)
+    shared = min(len(chosen), len(rejected)) if shared is None else shared
+    if shared == len(chosen) or shared == len(rejected):
+        shared = max(shared - 1, 0)  # the same on both sides, or one goes on
+    messages, before = prompted(item, name) if name is not None else ([], "")
+    if any(message["role"] == "user" for message in chosen[:shared]):
+        messages, before = [], ""  # the prompt is in both
+    for side, turns in (("chosen", chosen), ("rejected", rejected)):
+        if turns[shared]["role"] != "assistant":
+            item.flaw(f"{side}[{shared}].role", "should be assistant: here the two part, and only answers may")
+    if not messages and not shared:
+        item.flaw("prompt", "is missing, and chosen and rejected share no message")
+    if item.flaws:
+        return None
+    if len(chosen) > shared + 1 or len(rejected) > shared + 1:
+        item.note(FURTHER)
+    texts = [
+        said(item, turns[shared].get("content"), f"{side}[{shared}].content")
+        for side, turns in (("chosen", chosen), ("rejected", rejected))
+    ]
+    return [*messages, *chosen[:shared]], before, texts[0], texts[1]

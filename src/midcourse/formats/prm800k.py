@@ -1,98 +1,107 @@
-"""PRM800K (arXiv 2305.20050): solutions step by step, each with alternatives that people rated −1, 0 or 1.
+"""PRM800K (arXiv 2305.20050): solutions whose steps people rated: −1 wrong, 0 neutral, 1 good.
 
-    {"question": {"problem": "…"}, "label": {"steps": [{"completions": [{"text": "…", "rating": -1}],
-     "human_completion": {"text": "…"}, "chosen_completion": null}], "finish_reason": "solution"}}
+    {"question": {"problem": "…"}, "label": {"steps": [
+        {"completions": [{"text": "…", "rating": 1}, {"text": "…", "rating": -1}],
+         "human_completion": null, "chosen_completion": 0}]}}
 
-The step that the solution went on with stands, and the alternatives rated −1 are rejected there. A step that a person
-wrote is a correction of theirs. Where the solution stopped at an error, that step is a mark: wrong, and nobody said
-what would have been right. Steps rated 0 are rejected by nobody. Steps are lines.
+The answer is the steps that were chosen, or that a person wrote, one a line. At each step what was rated −1 is
+rejected, as many as there are; where nothing was chosen that is a mark, and the answer ends there. Ratings of 0 reject
+and choose nothing. Only the `# Answer` of a solution that came to one could end it, and nobody was asked about that.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from midcourse.formats.item import ABOUT, Item, Native, kind
+from midcourse.formats.item import Item, Native, kind
+from midcourse.formats.masked import SOURCE
+from midcourse.formats.preference import with_system
 
 TITLE = "PRM800K"
+NOTHING = "solutions have no step that was called wrong: they have no steer"
+CHOSEN_BAD = "steps were chosen although they were called wrong: they are marks, and the answer ends there"
+BETWEEN = "\n"  # steps are lines
 
 
 def looks(raw: dict[str, Any]) -> bool:
     """Whether an object is of this format."""
     label = raw.get("label")
-    return isinstance(label, dict) and "steps" in label and "question" in raw
+    return isinstance(label, dict) and "steps" in label
 
 
 def natives(item: Item) -> list[Native]:
     """The line of the solution."""
-    question, label = item.raw.get("question"), item.raw.get("label")
+    question = item.raw.get("question")
     if not isinstance(question, dict):
-        item.flaw("question", f"should be an object, not {kind(question)}")
+        item.flaw("question", "is missing" if question is None else f"should be an object, not {kind(question)}")
         return []
+    label = item.raw.get("label")
     if not isinstance(label, dict):
-        item.flaw("label", f"should be an object, not {kind(label)}")
+        item.flaw("label", "is missing" if label is None else f"should be an object, not {kind(label)}")
         return []
-    problem = item.text(question, "problem", "question")
+    messages = [{"role": "user", "content": item.text(question, "problem", "question")}]
+    with_system(item, messages)
+    steps = item.items(label, "steps", "label")
     output: list[Any] = []
-    for number, step in enumerate(item.items(label, "steps", "label")):
+    for number, step in enumerate(steps):
         place = f"label.steps[{number}]"
         if not isinstance(step, dict):
             item.flaw(place, f"should be an object, not {kind(step)}")
             continue
-        found = _step(item, step, place)
-        if found is None:
+        found, goes_on = _step(item, step, place)
+        output += [BETWEEN, *found] if output and found else found
+        if not goes_on:
             break
-        output += ["\n", found] if output else [found]
-        if isinstance(found, dict) and "chosen" not in found:
-            break
-    if item.flaws:
+    if item.flaws or not output:
         return []
-    if not any(isinstance(one, dict) for one in output):
-        item.note("solutions have no step with another one that is rated -1, nor one that a person wrote: no steer")
-    if not output:
-        return []
-    about = {name: value for name, value in item.about().items() if name in ABOUT and name != "label"}
+    if not any(isinstance(one, dict) and "rejected" in one for one in output):
+        item.note(NOTHING)
+    about = item.about()
     if isinstance(item.raw.get("labeler"), str):
         about.setdefault("author", item.raw["labeler"])
-    messages = [{"role": "user", "content": problem}]
-    if item.reading.system:
-        messages.insert(0, {"role": "system", "content": item.reading.system})
-    return [Native({**about, "messages": messages, "output": output}, {"output": "label", "messages": "question"})]
+    return [Native({**about, "messages": messages, "output": output}, {"output": "label.steps"})]
 
 
-def _step(item: Item, step: dict[str, Any], place: str) -> Any | None:
-    """What one step gives: a text, a steer, or None where the solution does not go on."""
-    completions = step.get("completions") or []
-    if not isinstance(completions, list):
-        item.flaw(f"{place}.completions", f"should be a list, not {kind(completions)}")
-        return None
-    texts, bad = [], []
-    for number, one in enumerate(completions):
+def _step(item: Item, step: dict[str, Any], place: str) -> tuple[list[Any], bool]:
+    """What a step adds to the output, and whether the answer goes on after it."""
+    wrong: list[str] = []
+    texts: list[str] = []
+    ratings: list[object] = []
+    for number, one in enumerate(item.items(step, "completions", place) if step.get("completions") else []):
         at = f"{place}.completions[{number}]"
         if not isinstance(one, dict):
             item.flaw(at, f"should be an object, not {kind(one)}")
-            return None
-        texts.append(item.text(one, "text", at))
+            return [], True
         rating = one.get("rating")
         if rating not in (-1, 0, 1, None) or isinstance(rating, bool):
-            item.flaw(f"{at}.rating", f"is {rating!r}; ratings are -1, 0 and 1")
-        if rating == -1 and not one.get("flagged"):
-            bad.append(texts[-1])
-    human, which = step.get("human_completion"), step.get("chosen_completion")
-    if human is not None:
-        at = f"{place}.human_completion"
-        good: str | None = item.text(human, "text", at) if isinstance(human, dict) else str(human)
-    elif which is None:
-        good = None
-    elif isinstance(which, int) and not isinstance(which, bool) and 0 <= which < len(texts):
-        good = texts[which]
-    else:
-        item.flaw(f"{place}.chosen_completion", f"is {which!r}, and there are {len(texts)} completions")
-        return None
-    bad = [text for text in dict.fromkeys(bad) if text and text != good]
-    if good and human is None and not bad:
-        return good
-    steer: dict[str, Any] = {"chosen": good} if good else {}
-    if bad:
-        steer["rejected"] = bad if len(bad) > 1 else bad[0]
-    return steer or None
+            item.flaw(f"{at}.rating", f"should be -1, 0 or 1, not {rating!r}")
+        texts.append(item.text(one, "text", at))
+        ratings.append(rating)
+        if rating == -1 and not one.get("flagged"):  # a flag: they could not tell
+            wrong.append(texts[-1])
+    chosen = step.get("chosen_completion")
+    source = SOURCE
+    text: str | None = None
+    if isinstance(chosen, int) and not isinstance(chosen, bool) and 0 <= chosen < len(texts):
+        if ratings[chosen] == -1:
+            item.note(CHOSEN_BAD)
+        else:
+            text = texts[chosen]
+    elif chosen is not None:
+        item.flaw(f"{place}.chosen_completion", f"should be one of the {len(texts)} completions, counted from 0")
+    elif step.get("human_completion") is not None:
+        human = step["human_completion"]
+        source = "human"
+        said = human.get("text") if isinstance(human, dict) else human
+        if isinstance(said, str) and said:
+            text = said
+        else:
+            item.flaw(f"{place}.human_completion", f"should be a step, not {kind(said)}")
+    if text is None:
+        return ([{"rejected": list(dict.fromkeys(wrong))}] if wrong else []), False
+    good = {"text": text, "source": source}
+    # of two steps of which one is the beginning of the other, nothing says where the other goes wrong
+    wrong = [one for one in dict.fromkeys(wrong) if not (one.startswith(text) or text.startswith(one))]
+    if wrong or source == "human":
+        return [{"chosen": good} | ({"rejected": wrong} if wrong else {})], True
+    return [text], True

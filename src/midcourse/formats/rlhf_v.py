@@ -1,9 +1,10 @@
-"""RLHF-V (arXiv 2312.00849): an answer, and the same one with the wrong segments corrected by a person.
+"""RLHF-V (arXiv 2312.00849): answers in which people corrected what was wrong, segment by segment.
 
     {"text": "{\\"question\\": \\"…\\", \\"chosen\\": \\"…\\", \\"rejected\\": \\"…\\"}", "image": …}
 
-or the three beside each other as `question`, `chosen`, `rejected`. Each corrected segment is one steer, found as in
-before/after pairs. Pictures are left out: what is left is what the text alone says.
+`text` is JSON in a text; the three may also stand in the object itself. The corrected answer is the other one with its
+wrong segments written anew, so the two are compared as before/after pairs are, and each segment is a steer. Pictures
+are left out: what an answer says of one cannot be told without it.
 """
 
 from __future__ import annotations
@@ -12,47 +13,58 @@ import json
 from typing import Any
 
 from midcourse.errors import SteerError
-from midcourse.formats import answers
-from midcourse.formats.item import Item, Native, kind
+from midcourse.formats import answers, local
+from midcourse.formats.item import ABOUT, Item, Native
+from midcourse.formats.preference import with_system
 
 TITLE = "RLHF-V"
+PICTURES = "pictures are left out: only text is trained on"
+_KEYS = ("question", "chosen", "rejected")
+_OWN = ("ds_name", "origin_dataset", "image_path", "image")  # columns of this data set
 
 
 def looks(raw: dict[str, Any]) -> bool:
     """Whether an object is of this format."""
+    if all(key in raw for key in _KEYS) and any(key in raw for key in _OWN):
+        return True
     text = raw.get("text")
-    inside = isinstance(text, str) and text.startswith("{") and '"question"' in text and '"rejected"' in text
-    return inside or {"question", "chosen", "rejected"} <= raw.keys()
+    return isinstance(text, str) and text.startswith("{") and sum(f'"{key}"' in text for key in _KEYS) > 1
 
 
 def natives(item: Item) -> list[Native]:
-    """The line of the pair."""
+    """The line of the answer."""
     raw, place = item.raw, ""
-    if "question" not in raw:
+    if "text" in raw and "chosen" not in raw:
+        place = "text"
         try:
-            raw, place = json.loads(item.text(raw, "text")), "text"
-        except ValueError as error:
-            item.flaw("text", f"is no JSON: {error}")
+            inner = json.loads(item.text(raw, "text"))
+        except json.JSONDecodeError as error:
+            inner = None
+            if not item.flaws:
+                item.flaw("text", f"is not JSON: {error.msg}")
+        if not isinstance(inner, dict):
+            if not item.flaws:
+                item.flaw("text", "should be a JSON object with question, chosen and rejected")
             return []
-        if not isinstance(raw, dict):
-            item.flaw("text", f"should hold an object, not {kind(raw)}")
-            return []
-    question = item.text(raw, "question", place)
-    chosen, rejected = item.text(raw, "chosen", place), item.text(raw, "rejected", place)
+    else:
+        item.known(raw, [*_KEYS, *ABOUT])
+        inner = raw
+    question, chosen, rejected = (item.text(inner, key, place) for key in _KEYS)
+    if not chosen and not item.flaws:
+        item.flaw(f"{place}.chosen" if place else "chosen", "is empty")
     if item.flaws:
         return []
-    if item.raw.get("image") is not None:
-        item.note("answers to a picture come in without it")
+    if any(raw.get(name) for name in ("image", "image_path", "images")):
+        item.note(PICTURES)
     if chosen == rejected:
-        item.note("answers are the same before and after: they have no steer")
-    messages = [{"role": "user", "content": question.replace("<image>", "").strip()}]
-    if item.reading.system:
-        messages.insert(0, {"role": "system", "content": item.reading.system})
+        item.note(local.SAME)
+        return []
+    messages: list[dict[str, Any]] = [{"role": "user", "content": question.replace("<image>", "").strip()}]
+    with_system(item, messages)
     try:
         output = answers.edited(item.tok, rejected, chosen, item.reading.gap)
     except SteerError as error:
         item.flaw(f"{place}.chosen" if place else "chosen", str(error))
         return []
-    return [
-        Native({**item.about(), "messages": messages, "output": output}, {"output": "chosen", "messages": "question"})
-    ]
+    line = {**item.about(), "messages": messages, "output": output}
+    return [Native(line, {"output": place or "chosen", "messages": place or "question"})]

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 FormatName = Literal[
-    "auto", "native", "exported", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio", "step-dpo",
-    "pivotal", "prm800k", "rlhf-v", "ms-swift", "preference", "kto", "input-output", "labels", "train-detail",
+    "auto", "native", "exported", "edited-chat", "pairs", "open-webui", "sillytavern", "lm-studio",
+    "step-dpo", "pivotal", "prm800k", "rlhf-v", "axolotl", "ms-swift", "llama-factory", "kto", "trl-sft", "preference",
 ]  # fmt: skip
 
 
