@@ -61,7 +61,7 @@ def natives(item: Item) -> list[Native]:
         messages, before = known.messages, written[known.start :]
     if tagged:
         return judged(item, messages, before, answer, raw["kto_tag"], "output" if name == "instruction" else name)
-    chosen, rejected = (markup.unended(item.tok, side) for side in sides)
+    chosen, rejected = (local.side(item, side) for side in sides)
     return paired(item, messages, before, chosen, rejected, name)
 
 

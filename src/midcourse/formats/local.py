@@ -7,9 +7,9 @@ Otherwise the answer so far is context, and the sides part after whatever they s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from midcourse.formats import answers
+from midcourse.formats import answers, markup
 from midcourse.formats.item import Item
 from midcourse.formats.markup import CONVERSATION
 from midcourse.formats.masked import SOURCE, piece
@@ -18,30 +18,39 @@ from midcourse.formats.messages import conversation
 SAME = "pairs have the same on both sides: they say nothing and are left out"
 
 
-def steer(item: Item, before: str, chosen: str, rejected: Sequence[str], *, human: bool = False) -> list[Any]:
-    """`before`, then a steer away from each of `rejected`. What is chosen is a person's, or else somebody's data.
+class Side(NamedTuple):
+    """A side's text, and whether the mark that ends an answer stood behind it."""
 
-    Where one side is only the beginning of the other, the end of the answer is what differs. Two sides that are the
-    same say nothing, and nothing comes of them. Raises `SteerError` for
-    what has no tokens.
+    text: str
+    end: bool = False
+
+
+def side(item: Item, text: str) -> Side:
+    """A text that may end with such a mark."""
+    return Side(*markup.ended(item.tok, text))
+
+
+def steer(item: Item, before: str, chosen: Side, rejected: Sequence[Side]) -> list[Any]:
+    """`before`, then a steer away from each of `rejected`. Two sides that are the same say nothing, and give nothing.
+
+    Where one side is only the beginning of the other, the end of the answer is what differs. Elsewhere an end counts
+    only where a mark says it. Raises `SteerError` for what has no tokens.
     """
-    bad = [one for one in dict.fromkeys(rejected) if one != chosen]
+    bad = [one for one in dict.fromkeys(rejected) if one.text != chosen.text]
     if not bad:
         item.note(SAME)
         return []
-    if not before:
-        found = answers.parted(item.tok, chosen, bad)
-        return found if human else [_imported(one) for one in found]
-    shorter = next((one for one in bad if one.startswith(chosen)), None)
-    if shorter is not None:
-        ended = [{"text": one[len(chosen) :]} for one in bad if one.startswith(chosen)]
-        return [before + chosen, {"rejected": ended, "chosen": "", "end": True}]
-    longer = next((one for one in bad if chosen.startswith(one)), None)
-    if longer is not None:
-        steer = {"rejected": {"text": "", "end": True}, "chosen": {"text": chosen[len(longer) :]}}
-        return [before + longer, steer if human else _imported(steer)]
-    steer = {"rejected": bad if len(bad) > 1 else bad[0], "chosen": {"text": chosen}}
-    return [before, steer if human else _imported(steer)]
+    if not before and not any(one.end for one in (chosen, *bad)):
+        return [_imported(one) for one in answers.parted(item.tok, chosen.text, [one.text for one in bad])]
+    end = chosen.end or any(one.text.startswith(chosen.text) for one in bad)
+    pieces = [_piece(one.text, one.end or chosen.text.startswith(one.text)) for one in bad]
+    found: dict[str, Any] = {"rejected": pieces if len(pieces) > 1 else pieces[0]}
+    found |= {"chosen": _piece(chosen.text, end) | {"source": SOURCE}} | ({"end": True} if end else {})
+    return [*([before] if before else []), found]
+
+
+def _piece(text: str, end: bool) -> dict[str, Any]:
+    return {"text": text, "end": True} if end else {"text": text}
 
 
 def mark(before: str, rejected: str) -> list[Any]:

@@ -162,9 +162,15 @@ def request(item: Item, text: str) -> tuple[list[dict[str, Any]], str]:
     return [{"role": "user", "content": text}], ""
 
 
-def unended(tok: Tokenizer, text: str) -> str:
-    """`text` without the mark that ends an answer, whosever it is."""
+def ended(tok: Tokenizer, text: str) -> tuple[str, bool]:
+    """`text` without the mark that ends an answer, whosever it is, and whether there was one."""
+    bare = text.rstrip("\n")
     for mark in (written(tok, [tok.end_id]), *ENDS):
-        if mark and text.rstrip("\n").endswith(mark):
-            return text.rstrip("\n")[: -len(mark)]
-    return text
+        if mark and bare.endswith(mark):
+            return bare[: -len(mark)], True
+    return text, False
+
+
+def unended(tok: Tokenizer, text: str) -> str:
+    """`text` without the mark that ends an answer."""
+    return ended(tok, text)[0]

@@ -58,7 +58,7 @@ def natives(item: Item) -> list[Native]:
     messages, before = _begun(item, query, context)
     with_system(item, messages)
     if chosen and rejected:
-        output = local.steer(item, before, str(chosen), [str(rejected)])
+        output = local.steer(item, before, local.side(item, str(chosen)), [local.side(item, str(rejected))])
     elif chosen:
         output = masked.output(item.tok, [Part(before, 0), Part(str(chosen), 1)])
     elif rejected:

@@ -16,6 +16,7 @@ from typing import Any
 from midcourse.errors import SteerError
 from midcourse.formats import local, markup
 from midcourse.formats.item import ABOUT, Item, Native, kind
+from midcourse.formats.local import Side
 from midcourse.formats.messages import conversation, said
 
 TITLE = "preference pairs"
@@ -46,14 +47,14 @@ def natives(item: Item) -> list[Native]:
 
 
 def paired(
-    item: Item, messages: list[dict[str, Any]], before: str, chosen: str, rejected: str, request: str
+    item: Item, messages: list[dict[str, Any]], before: str, chosen: Side, rejected: Side, request: str
 ) -> list[Native]:
     """The line of two answers to `messages` that begin with `before`. `request` is what those are called."""
     with_system(item, messages)
     if messages[-1:] and messages[-1]["role"] == "assistant":
         item.flaw(request, "ends with an answer; it should end where the answer begins")
-    for name, text in (("chosen", chosen), ("rejected", rejected)):
-        if not text:
+    for name, side in (("chosen", chosen), ("rejected", rejected)):
+        if not (side.text or side.end):
             item.flaw(name, "is empty")
     if item.flaws:
         return []
@@ -87,15 +88,15 @@ def prompted(item: Item, name: str) -> tuple[list[dict[str, Any]], str]:
     return messages, ""
 
 
-Found = tuple[list[dict[str, Any]], str, str, str]
+Found = tuple[list[dict[str, Any]], str, Side, Side]
 
 
-def _texts(item: Item, name: str | None) -> Found | None:
+def _texts(item: Item, request: str | None) -> Found | None:
     """Answers as texts, with a prompt or with all of the conversation written out in both."""
-    chosen, rejected = (markup.unended(item.tok, item.raw[side]) for side in ("chosen", "rejected"))
-    if name is not None:
-        return (*(local.from_texts(item) or prompted(item, name)), chosen, rejected)
-    both = markup.begun(item, chosen), markup.begun(item, rejected)
+    chosen, rejected = (local.side(item, item.raw[name]) for name in ("chosen", "rejected"))
+    if request is not None:
+        return (*(local.from_texts(item) or prompted(item, request)), chosen, rejected)
+    both = markup.begun(item, chosen.text), markup.begun(item, rejected.text)
     if both[0] is None or both[1] is None:
         side = "chosen" if both[0] is None else "rejected"
         item.flaw(side, "has no prompt: give one, or write the whole conversation out in both answers")
@@ -103,7 +104,8 @@ def _texts(item: Item, name: str | None) -> Found | None:
     if both[0].messages != both[1].messages:
         item.flaw("rejected", "answers another conversation than chosen; give a prompt that both answer")
         return None
-    return both[0].messages, "", chosen[both[0].start :], rejected[both[1].start :]
+    sides = [one._replace(text=one.text[at.start :]) for one, at in zip((chosen, rejected), both, strict=True) if at]
+    return both[0].messages, "", sides[0], sides[1]
 
 
 def _conversations(item: Item, name: str | None) -> Found | None:
@@ -138,4 +140,4 @@ def _conversations(item: Item, name: str | None) -> Found | None:
         said(item, turns[shared].get("content"), f"{side}[{shared}].content")
         for side, turns in (("chosen", chosen), ("rejected", rejected))
     ]
-    return [*messages, *chosen[:shared]], before, texts[0], texts[1]
+    return [*messages, *chosen[:shared]], before, Side(texts[0]), Side(texts[1])

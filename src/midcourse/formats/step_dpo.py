@@ -38,7 +38,7 @@ def natives(item: Item) -> list[Native]:
     if item.flaws:
         return []
     try:
-        output = local.steer(item, begun + before, chosen, [rejected])
+        output = local.steer(item, begun + before, local.side(item, chosen), [local.side(item, rejected)])
     except SteerError as error:
         item.flaw("chosen", str(error))
         return []

@@ -20,6 +20,7 @@ from midcourse.errors import SteerError
 from midcourse.formats import local, markup, masked
 from midcourse.formats.item import ABOUT, Item, Native, kind
 from midcourse.formats.kto import judged
+from midcourse.formats.local import Side
 from midcourse.formats.masked import Answer, Part
 from midcourse.formats.messages import message, said
 from midcourse.formats.preference import FURTHER, with_system
@@ -43,9 +44,10 @@ def natives(item: Item) -> list[Native]:
     """The line of the object."""
     raw = item.raw
     item.known(raw, ["messages", *REJECTED, "label", "add_eos", "system", *ABOUT])
-    chosen = _conversation(item, raw.get("messages"), "messages")
+    paired = any(raw.get(name) is not None for name in REJECTED)  # then an end counts only where a mark says it
+    chosen = _conversation(item, raw.get("messages"), "messages", implied=not paired)
     if raw.get("rejected_messages") is not None:
-        sides = [_conversation(item, raw["rejected_messages"], "rejected_messages")]
+        sides = [_conversation(item, raw["rejected_messages"], "rejected_messages", implied=False)]
         return [] if item.flaws else _pair(item, chosen, sides)
     if raw.get("rejected_response") is not None:
         found = raw["rejected_response"]
@@ -70,7 +72,7 @@ def natives(item: Item) -> list[Native]:
     return masked.lines(item, answers, "messages")
 
 
-def _conversation(item: Item, value: object, name: str) -> list[Answer]:
+def _conversation(item: Item, value: object, name: str, *, implied: bool) -> list[Answer]:
     """The messages of `value`, those of the assistant that follow each other as one answer in parts."""
     if not isinstance(value, list) or not value:
         item.flaw(name, "is missing" if value is None else "should be a list of messages, and not empty")
@@ -94,10 +96,9 @@ def _conversation(item: Item, value: object, name: str) -> list[Answer]:
             found += [Answer(made) for made, _ in together]
             continue
         parts = [part for _, some in together for part in some]
-        bare = markup.unended(item.tok, parts[-1].text)
-        marked = bare != parts[-1].text
+        bare, marked = markup.ended(item.tok, parts[-1].text)
         parts[-1] = parts[-1]._replace(text=bare)
-        ends = bool(parts[-1].weight) and (marked or item.raw.get("add_eos") is not False)
+        ends = bool(parts[-1].weight) and (marked or (implied and item.raw.get("add_eos") is not False))
         if ends:
             parts.append(Part("", parts[-1].weight, end=True))
         text = "".join(part.text for part in parts)
@@ -135,29 +136,29 @@ def _pair(item: Item, chosen: list[Answer], others: list[list[Answer]]) -> list[
     sides = [_side(item, side[start]) for side in (chosen, *others)]
     so_far = sides[0][0]
     if any(before != so_far for before, _ in sides):
-        so_far, sides = "", [("", before + text) for before, text in sides]
+        so_far, sides = "", [("", side._replace(text=before + side.text)) for before, side in sides]
     try:
-        output = local.steer(item, (begun or "") + so_far, sides[0][1], [text for _, text in sides[1:]])
+        output = local.steer(item, (begun or "") + so_far, sides[0][1], [side for _, side in sides[1:]])
     except SteerError as error:
         item.flaw(place, str(error))
         return []
     return [] if not output else [Native({**item.about(), "messages": messages, "output": output}, {"output": place})]
 
 
-def _side(item: Item, answer: Answer) -> tuple[str, str]:
+def _side(item: Item, answer: Answer) -> tuple[str, Side]:
     """What of an answer has no loss at its beginning, and what is trained then."""
-    before, text, over = "", "", False
+    before, found, over = "", Side(""), False
     for part in answer.parts:
         if part.weight and not over:
-            text += part.text
-        elif text:
+            found = Side(found.text + part.text, part.end)
+        elif found.text:
             over = True
             if part.weight:
                 item.note(LATER)
                 break
         else:
             before += part.text
-    return before, text
+    return before, found
 
 
 def _text(answer: Answer) -> str:
