@@ -26,14 +26,6 @@ import openai
 
 SYSTEM = "You are a patient storyteller. You write long, detailed stories in plain words, and you never stop early."
 TOPICS = ("a lighthouse", "two rivers", "an old clock", "a lost letter", "the first snow", "a tall tree")
-    "a lighthouse",
-    "two rivers",
-    "an old clock",
-    "a lost letter",
-    "the first snow",
-    "a tall tree",
-    "a small boat",
-)
 ALONE = """
 import json, sys
 from midcourse import models

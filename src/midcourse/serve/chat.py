@@ -24,9 +24,9 @@ class ChatReply(Reply):
             ChatChoice(
                 index=number,
                 message=Answer(content="".join(piece.text for piece in pieces)),
-                logprobs=self._logprobs([step for piece in pieces for step in piece.steps]),
+                logprobs=self._logprobs(self.steps(pieces)),
                 finish_reason=pieces[-1].finish or "stop",
-                token_ids=[id for piece in pieces for id in piece.ids] if self.ids else None,
+                token_ids=[step.id for step in self.steps(pieces)] if self.ids else None,
             )
             for number, pieces in enumerate(answers)
         ]
@@ -43,32 +43,31 @@ class ChatReply(Reply):
     def begin(self) -> Iterable[dict[str, Any]]:
         """The chunks that come before any piece."""
         for number in range(self.run.ask.count):
-            first = self._chunk(number, {"role": "assistant", "content": ""}, None, None)
+            first = self._chunk(number, {"role": "assistant", "content": ""}, [])
             if self.ids and not number:
                 first["prompt_token_ids"] = list(self.run.ask.prompts[0].ids)
             yield first
 
     def chunks(self, piece: Piece) -> Iterable[dict[str, Any]]:
         """A piece as chunks; how an answer ended is one of its own."""
-        if piece.text or piece.steps:
-            logprobs = self._logprobs(piece.steps)
-            yield self._chunk(
-                piece.answer, {"content": piece.text}, logprobs and logprobs.model_dump(), None, [*piece.ids]
-            )
+        steps = self.steps([piece])
+        if piece.text or steps:
+            yield self._chunk(piece.answer, {"content": piece.text}, steps)
         if piece.finish is not None:
-            said = bool(piece.text or piece.steps)
-            yield self._chunk(piece.answer, {}, None, piece.finish, [] if said else [*piece.ids])
+            yield self._chunk(piece.answer, {}, [], piece.finish)
 
     def end(self) -> dict[str, Any]:
         """The chunk with the usage."""
         return {**self.head(CHUNK), "choices": [], "usage": self.usage().model_dump()}
 
     def _chunk(
-        self, number: int, delta: dict[str, Any], logprobs: Any, finish: Finish | None, ids: list[int] | None = None
+        self, number: int, delta: dict[str, Any], steps: Sequence[Step], finish: Finish | None = None
     ) -> dict[str, Any]:
-        choice = {"index": number, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
-        if self.ids and ids is not None:
-            choice["token_ids"] = ids
+        logprobs = self._logprobs(steps) if steps else None
+        choice = {"index": number, "delta": delta, "logprobs": logprobs and logprobs.model_dump()}
+        choice["finish_reason"] = finish
+        if self.ids:
+            choice["token_ids"] = [step.id for step in steps]
         return self.head(CHUNK) | {"choices": [choice]} | self.no_usage
 
     def _logprobs(self, steps: Sequence[Step]) -> ChatLogprobs | None:

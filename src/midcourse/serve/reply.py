@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from midcourse import __version__
+from midcourse.engine.contract import Step
 from midcourse.serve.schemas.replies import Cached, Usage
-from midcourse.serve.writers import Run
+from midcourse.serve.writers import Piece, Run
 
 LEAST = -9999.0  # what JSON has for minus infinity, as elsewhere
 
@@ -44,6 +46,15 @@ class Reply:
             "model": self.model,
             "system_fingerprint": self.fingerprint,
         }
+
+    def steps(self, pieces: Iterable[Piece]) -> list[Step]:
+        """The tokens of pieces; where ids are wanted, also the one that ended the answer."""
+        found: list[Step] = []
+        for piece in pieces:
+            found += piece.steps
+            if self.ids and piece.end is not None:
+                found.append(piece.end)
+        return found
 
     def usage(self) -> Usage:
         """How many tokens it took."""

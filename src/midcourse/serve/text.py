@@ -26,9 +26,9 @@ class TextReply(Reply):
             CompletionChoice(
                 index=number,
                 text="".join(piece.text for piece in pieces),
-                logprobs=self._logprobs(number, [step for piece in pieces for step in piece.steps]),
+                logprobs=self._logprobs(number, self.steps(pieces)),
                 finish_reason=pieces[-1].finish or "stop",
-                token_ids=[id for piece in pieces for id in piece.ids] if self.ids else None,
+                token_ids=[step.id for step in self.steps(pieces)] if self.ids else None,
                 prompt_token_ids=self._prompt(number) if self.ids else None,
             )
             for number, pieces in enumerate(answers)
@@ -48,7 +48,8 @@ class TextReply(Reply):
 
     def chunks(self, piece: Piece) -> Iterable[dict[str, Any]]:
         """A piece as a chunk."""
-        logprobs = self._logprobs(piece.answer, piece.steps)
+        steps = self.steps([piece])
+        logprobs = self._logprobs(piece.answer, steps)
         choice = {
             "index": piece.answer,
             "text": piece.text,
@@ -56,7 +57,7 @@ class TextReply(Reply):
             "finish_reason": piece.finish,
         }
         if self.ids:
-            choice["token_ids"] = [*piece.ids]
+            choice["token_ids"] = [step.id for step in steps]
         yield self.head("text_completion") | {"choices": [choice]} | self.no_usage
 
     def end(self) -> dict[str, Any]:

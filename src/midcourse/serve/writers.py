@@ -35,13 +35,13 @@ Finish = Literal["stop", "length"]
 
 @dataclass(frozen=True)
 class Piece:
-    """More of an answer: text and the tokens that it is of; `ids` are all that were written, an ending one included."""
+    """More of an answer: text and its tokens. The last one says why it ends, and by which token, if by one."""
 
     answer: int
     text: str
     steps: Sequence[Step]
-    ids: Sequence[int] = ()
     finish: Finish | None = None
+    end: Step | None = None
 
 
 class Writers:
@@ -91,7 +91,6 @@ class _Count:
 
     written: int = 0
     cached: int = 0
-    ended: bool = False
 
 
 @dataclass(eq=False)
@@ -186,30 +185,28 @@ class Run:
             top=ask.top,
             neutral=prompt.neutral,
         )
-        ids: list[int] = []
+        end: Step | None = None
         try:
             for step in stream:
                 if not count.written:
                     count.cached = seat.last_reuse.reused
                     self._read[place].set()
                 count.written += 1
-                ids.append(step.id)
                 if step.id in ends:
-                    count.ended = True
+                    end = step
                     break
                 text, steps = cut.feed(step)
                 if text or steps:
-                    self._put(Piece(number, text, steps, ids))
-                    ids = []
+                    self._put(Piece(number, text, steps))
                 if cut.stopped:
                     break
         finally:
             stream.close()
             self.writers.places.give_back(seat)
-        if self._cancel.is_set() and not (cut.stopped or count.ended):
+        if self._cancel.is_set() and not (cut.stopped or end):
             return
         text, steps = ("", []) if cut.stopped else cut.rest()
-        self._put(Piece(number, text, steps, ids, "stop" if cut.stopped or count.ended else "length"))
+        self._put(Piece(number, text, steps, "stop" if cut.stopped or end else "length", end))
 
     def _put(self, piece: Piece | MidcourseError) -> None:
         with suppress(RuntimeError):  # the loop is closed

@@ -16,6 +16,7 @@ from midcourse.engine.choice import STRONGEST
 LONGEST = 1_000_000  # characters of any one text; a body as a whole is bounded by the server
 MOST = 128  # answers to one request
 LIKELIEST = 20
+SAMPLERS = ("temperature", "top_k", "top_p", "min_p")
 
 Text = Annotated[str, Field(max_length=LONGEST)]
 
@@ -41,6 +42,12 @@ def only(*values: Any) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _in_our_order(given: list[str]) -> list[str]:
+    if given != [name for name in SAMPLERS if name in given]:
+        raise ValueError(f"filters apply in the order {', '.join(SAMPLERS)} here")
+    return given
 
 
 Stop = Annotated[
@@ -95,7 +102,8 @@ class Asked(Given):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens of an answer."""
     return_token_ids: bool | None = None
-    """Say the ids of the prompt (`prompt_token_ids`) and of the answer (`token_ids`), too. An extension, as in vLLM."""
+    """Say the ids of the prompt (`prompt_token_ids`) and of the answer (`token_ids`), too, and in `logprobs` the token
+    that ended it. An extension, as in vLLM."""
     return_tokens_as_token_ids: bool | None = None
     """Name tokens in `logprobs` by their ids, as `token_id:42`. An extension, as in vLLM."""
     attributes: Annotated[dict[Annotated[str, Field(max_length=200)], float], Field(max_length=100)] | None = None
@@ -103,6 +111,10 @@ class Asked(Given):
     guidance: Annotated[float, Field(ge=0, le=STRONGEST)] | None = None
     """How far to go towards the attributes: 1 is the model as it is. An extension."""
 
+    skip_special_tokens: Annotated[bool, only(True)] | None = None
+    repetition_penalty: Annotated[float, only(1)] | None = None
+    samplers: Annotated[list[str], AfterValidator(_in_our_order)] | None = None
+    """In which order filters apply, as llama.cpp is told: the temperature first, then top_k, top_p, min_p."""
     frequency_penalty: Annotated[float, only(0)] | None = None
     presence_penalty: Annotated[float, only(0)] | None = None
     logit_bias: Annotated[dict[str, Any], only({})] | None = None
