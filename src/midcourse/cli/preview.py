@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from midcourse.formats.known import FORMATS
 from midcourse.incoming import Incoming
 from midcourse.trace.text import Tokenizer, to_text
 from midcourse.trace.tree import Run, Steer, Trace
@@ -16,12 +17,17 @@ STEERS = 3  # of an answer
 
 def preview(incoming: Incoming, tok: Tokenizer) -> RenderableType:
     """Counts, formats, and the first answers."""
-    lines: list[RenderableType] = [
-        f"{incoming.traces:,} traces with {incoming.steers:,} steers would come in; nothing was stored"
-    ]
+    lines: list[RenderableType] = [f"{name}: {title}" for name, title in _titles(incoming)]
+    lines.append(f"{incoming.traces:,} traces with {incoming.steers:,} steers would come in; nothing was stored")
     for number, trace in enumerate(incoming.first, 1):
         lines += [Text(""), *_shown(trace, tok, number)]
     return Group(*lines)
+
+
+def _titles(incoming: Incoming) -> list[tuple[str, str]]:
+    """What each input is, in plain words."""
+    found = [(name, FORMATS[format]) for name, format in incoming.formats.items() if format in FORMATS]
+    return [(name, format.TITLE) for name, format in found]
 
 
 def _shown(trace: Trace, tok: Tokenizer, number: int) -> list[Text]:
