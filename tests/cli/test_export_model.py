@@ -16,8 +16,9 @@ import yaml
 from huggingface_hub import ModelCard
 
 from midcourse import models
+from midcourse.attributes.manifest import Manifest
 from midcourse.measure.result import Drift, Measurement, Moved, Side
-from midcourse.release.run import TOKENIZER
+from midcourse.release.peft import TOKENIZER
 from tests import trained
 from tests.ran import Ran
 from tests.release import small
@@ -124,6 +125,21 @@ def test_gguf_and_ollama(mc: Callable[..., Ran], base: Path, lora: Path, tmp_pat
     card = (tmp_path / "plain" / "README.md").read_text()
     assert "This was not measured." in card
     assert "llama-server --model A-model-f32.gguf --jinja" in card
+
+
+def test_dials_go_with_the_adapter(mc: Callable[..., Ran], base: Path, tmp_path: Path) -> None:
+    """By what name others have the model, in `attributes.json` too; and the card lists what can be asked for."""
+    folder = trained.with_dials(trained.adapter(base, tmp_path / "dials", seed=1), base)
+    for form in ("adapter", "merged"):
+        out = tmp_path / form
+        assert mc("export-model", "--to", form, "--model", base, "--adapter", folder, "--out", out).code == 0
+        manifest = Manifest.read(out)
+        assert manifest is not None
+        assert manifest.model == "small-llama"
+        assert "| verbosity | 0 | 4 |" in (out / "README.md").read_text()
+    loaded = models.load(str(tmp_path / "merged"))
+    assert loaded.manifest is not None
+    assert loaded.manifest.conditioning is not None
 
 
 @pytest.mark.parametrize(

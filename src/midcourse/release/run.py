@@ -6,7 +6,6 @@ names and settings tell.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from collections.abc import Callable
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from midcourse import adapters, models
-from midcourse.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from midcourse.atomic import new_folder
 from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.errors import UserError
 from midcourse.models import Loaded
-from midcourse.release import facts, merging, vllm
+from midcourse.release import facts, merging, peft, vllm
 from midcourse.release.card import Form, card
 from midcourse.release.facts import Facts
 from midcourse.release.gguf.tensors import Type
@@ -27,9 +25,6 @@ from midcourse.release.gguf.tensors import Type
 Progress = Callable[[str, int, int], None]
 TYPES: dict[str, Type] = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 NUMBERS: dict[Type, merging.Numbers] = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
-TOKENIZER = re.compile(
-    r"tokenizer.*\.json|.*\.model|special_tokens_map\.json|chat_template\.jinja|vocab\..*|merges\.txt"
-)
 
 
 class Request(NamedTuple):
@@ -96,21 +91,17 @@ def _sensible(request: Request) -> None:
 
 
 def _adapter(request: Request, folder: Path, name: str, known: Facts, part: Path) -> Released:
-    """The adapter's own files. The configuration is the same but for the name of the model."""
+    """The adapter's own files."""
     assert known.settings is not None
-    config = known.settings | {"base_model_name_or_path": known.base}
-    (part / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    kept = [path for path in folder.iterdir() if path.name in (ADAPTER_WEIGHTS, MANIFEST) or _of_tokenizer(path)]
-    for path in kept:
-        shutil.copyfile(path, part / path.name)
+    for file, content in peft.files(folder, known):
+        if isinstance(content, Path):
+            shutil.copyfile(content, part / file)
+        else:
+            (part / file).write_text(content, encoding="utf-8")
     if (why := vllm.why_not(known.settings)) is not None:
         return Released([], [], [f"{why}: --to merged writes what it serves"])
     served = known.base if request.model == "bundled" or request.base else request.model
     return Released([], [vllm.command(served, known.settings, name, str(request.out))], [])
-
-
-def _of_tokenizer(path: Path) -> bool:
-    return path.is_file() and TOKENIZER.fullmatch(path.name) is not None
 
 
 def _loaded(request: Request, numbers: merging.Numbers) -> Loaded:
@@ -124,7 +115,10 @@ def _engine_model(request: Request) -> str:
 
 def _merged(request: Request, part: Path) -> Released:
     numbers = NUMBERS[request.type] if request.type else merging.numbers_of(request.model)
-    models.save(_loaded(request, numbers), part)
+    loaded = _loaded(request, numbers)
+    models.save(loaded, part)
+    if loaded.manifest is not None:
+        (part / MANIFEST).write_text(peft.manifest(loaded.manifest), encoding="utf-8")
     return Released([], [f"vllm serve {request.out}"], [])
 
 

@@ -1,4 +1,4 @@
-"""An adapter as a zip that is made while it is read: its own two files, and a card that says what it is.
+"""An adapter as a zip that is made while it is read: its own files, and a card that says what it is.
 
 Invariant: nothing of this machine is in it: no path, no trace, no log.
 """
@@ -6,16 +6,14 @@ Invariant: nothing of this machine is in it: no path, no trace, no log.
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from midcourse.release import facts
+from midcourse.release import facts, peft
 from midcourse.release.card import card
 from midcourse.studio.schemas.jobs import AdapterView
 
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 PART = 1 << 18  # bytes that are read at a time
 
 
@@ -24,19 +22,20 @@ def zipped(view: AdapterView, folder: Path, model: str) -> Iterator[bytes]:
     known = facts.gather(model, folder, base=None, measured=None)
     if known.metrics is None:
         known = known._replace(metrics={"steers": view.steers, "settings": {"objective": view.objective}})
-    assert known.settings is not None
-    config = known.settings | {"base_model_name_or_path": known.base}
     written = _Written()
     with zipfile.ZipFile(written, "w") as zip:
         zip.writestr(f"{view.name}/README.md", card("adapter", view.name, known))
-        zip.writestr(f"{view.name}/{CONFIG}", json.dumps(config, indent=2) + "\n")
-        with (
-            (folder / WEIGHTS).open("rb") as weights,
-            zip.open(zipfile.ZipInfo(f"{view.name}/{WEIGHTS}"), "w", force_zip64=True) as inside,
-        ):
-            while part := weights.read(PART):
-                inside.write(part)
-                yield written.take()
+        for name, content in peft.files(folder, known):
+            if isinstance(content, str):
+                zip.writestr(f"{view.name}/{name}", content)
+                continue
+            with (
+                content.open("rb") as file,
+                zip.open(zipfile.ZipInfo(f"{view.name}/{name}"), "w", force_zip64=True) as inside,
+            ):
+                while part := file.read(PART):
+                    inside.write(part)
+                    yield written.take()
     yield written.take()
 
 
