@@ -7,7 +7,7 @@ DATA ?= $(wildcard ../shared/data/helpsteer-sample.jsonl)
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model page system demo demo-attributes test lint format types bench effort docs clean
+.PHONY: help setup model page system demo demo-attributes test lint format types bench effort peers docs clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 17
@@ -74,6 +74,9 @@ bench: model ## the benchmarks that the docs quote; FULL=1 for the whole grid of
 
 effort: model ## what steers are worth: the whole grid, hours; it goes on where it was
 	$(BIN)/python -m benchmarks.effort --workers $(JOBS)
+
+peers: model ## read our exports with the code of Axolotl, LLaMA-Factory and ms-swift (fetches their wheels)
+	$(BIN)/python scripts/check-peers
 
 docs: setup ## regenerate what is generated (command help, the page's types of the API)
 	$(BIN)/python scripts/write-docs

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from tokenizers.processors import TemplateProcessing
 
 from midcourse.outgoing.supervised import pairs, paths
 from midcourse.outgoing.tally import Tally
@@ -20,6 +23,16 @@ STEERS = Path(__file__).parent / "steers.jsonl"  # every kind of steer, in four 
 
 def tok() -> HFTokenizer:
     return get("digits")
+
+
+def beginning(tok: HFTokenizer, first: str) -> HFTokenizer:
+    """The same tokenizer as one that begins every text, and every conversation, with a token (Llama 3, Gemma)."""
+    made = copy.deepcopy(tok.tokenizer)
+    made.chat_template = first + str(made.chat_template)
+    made.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{first} $A", pair=f"{first} $A $B", special_tokens=[(first, made.convert_tokens_to_ids(first))]
+    )
+    return HFTokenizer(made)
 
 
 def traces(tok: HFTokenizer) -> list[Trace]:

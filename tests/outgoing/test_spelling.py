@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from midcourse.outgoing import axolotl, swift, trl
 from midcourse.outgoing.spelling import Spelling
-from midcourse.tokenizer import HFTokenizer
+from midcourse.outgoing.tally import Tally
 from midcourse.trace import Trace
 from midcourse.trace.text import to_bytes
 from tests.outgoing import samples
-from tests.tokenizers import EXACT, build, get
+from tests.tokenizers import EXACT, get
 from tests.traces import traces
 
 
@@ -58,16 +57,18 @@ def test_half_a_character_is_no_text() -> None:
 
 
 def test_what_the_tokenizer_adds_is_left_to_it() -> None:
-    """Llama and Gemma begin every text with a token that is in the prompt already."""
-    from tokenizers.processors import TemplateProcessing
-
-    made: Any = build.__wrapped__("digits")
-    made.backend_tokenizer.post_processor = TemplateProcessing(
-        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", made.bos_token_id)]
-    )
-    tok = HFTokenizer(made)
+    """TRL and ms-swift let it begin the text; Axolotl and LLaMA-Factory do not."""
+    tok = samples.beginning(get("digits"), "<s>")
     spell = Spelling(tok)
-    ids = [made.bos_token_id, *tok.encode("he said")]
-    assert spell.text(ids) == "<s>he said"
+    ids = [tok.tokenizer.bos_token_id, *tok.encode("he said")]
+    assert spell.text(ids) == spell.exact(ids) == "<s>he said"
     assert spell.begun(ids) == "he said"
     assert spell.whole(spell.begun(ids)) == ids
+    for trace in samples.traces(tok):
+        assert trace.prompt[0] == ids[0]
+        assert next(iter(swift.sft(trace, spell, Tally())))["messages"][0]["content"].startswith("<|im_start|>")
+        for row in trl.preference(trace, spell, Tally()):
+            assert row["prompt"].startswith("<|im_start|>")
+            assert row["prompt_ids"][0] == ids[0]
+        for row in axolotl.segments(trace, spell, Tally()):
+            assert row["segments"][0]["text"].startswith("<s><|im_start|>")

@@ -44,5 +44,5 @@ KINDS: dict[str, Kind] = {
         "LLaMA-Factory's dpo stage", "dataset_dir: FOLDER, dataset: midcourse, template: empty", folder=True
     ),
     "parquet": Kind("a table with a row for each steer"),
-    "datasets": Kind("a folder for the datasets library", "datasets.load_dataset(FOLDER, 'preference')", True, True),
+    "datasets": Kind("a folder for the datasets library", "datasets.load_dataset('FOLDER', 'preference')", True, True),
 }

@@ -87,11 +87,11 @@ class Spelling:
 
     def begun(self, ids: Sequence[int]) -> str:
         """The text of `ids`, from the prompt on, for a tokenizer that is asked for the whole: without what it adds."""
-        rest = ids[len(self._added) :] if list(ids[: len(self._added)]) == self._added else ids
+        rest = ids[len(self.added) :] if list(ids[: len(self.added)]) == self.added else ids
         return next((said for said in self._texts(rest) if self.whole(said) == list(ids)), self.text(rest))
 
     @cached_property
-    def _added(self) -> list[int]:
+    def added(self) -> list[int]:
         """What the tokenizer puts before a text."""
         alone, whole = self.alone("a"), self.whole("a")
         return next((whole[:n] for n in range(len(whole)) if whole[n : n + len(alone)] == alone), [])

@@ -46,9 +46,13 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
 
 
 def _messages(runs: Sequence[Run], prompted: bool, spell: Spelling, tally: Tally) -> list[dict[str, Any]]:
-    """A message for each run, the prompt (the first, if there is one) from the user."""
+    """A message for each run, the prompt (the first, if there is one) from the user, without what is put before it."""
+    first, added = runs[0][1], len(spell.added)
+    begun = first[:added] == spell.added
+    if begun:
+        runs = [(runs[0][0], first[added:]), *runs[1:]]
     joined = [[token for _, ids in part for token in ids] for _, part in groupby(runs, key=lambda run: run[0])]
-    tally.notes[OTHERWISE] += any(spell.alone(spell.text(ids)) != ids for ids in joined)
+    tally.notes[OTHERWISE] += not begun or any(spell.alone(spell.text(ids)) != ids for ids in joined)
     messages: list[dict[str, Any]] = [{"role": "user", "content": spell.text(runs[0][1]) if prompted else ""}]
     for trained, ids in runs[prompted:]:
         messages.append({"role": "assistant", "content": spell.text(ids), "loss": trained})
