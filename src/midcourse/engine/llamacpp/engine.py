@@ -28,7 +28,6 @@ from midcourse.errors import ModelError, UserError
 from midcourse.remote import Remote
 from midcourse.trace.text import Tokenizer, to_bytes, unfinished
 
-HEADROOM = 3  # tokens that complete a character, so that one at the limit is still named
 SEEDS = 2**32 - 2  # the one beyond means "any"
 SEARCH = 256  # how many alternatives are asked for to find the probability of a token inside a character
 STRONG = 1000.0  # a bias that no logit is beyond
@@ -214,9 +213,8 @@ class LlamaCppEngine:
         self, ids: list[int], sampling: Sampling, limit: int, top: int, slot: int, *, first: bool
     ) -> AsyncIterator[Step]:
         """Steps for as long as the server names every token; at most `limit`, perhaps fewer."""
-        room = min(limit + HEADROOM, self.context_length - len(ids))
         body = self._body(ids, sampling, slot) | {
-            "n_predict": room, "n_probs": max(1, top), "stream": True, "return_progress": first
+            "n_predict": limit, "n_probs": max(1, top), "stream": True, "return_progress": first
         }  # fmt: skip
         seen = 0
         events = self.remote.events("/completion", body)

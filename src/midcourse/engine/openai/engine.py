@@ -114,9 +114,7 @@ class OpenAIEngine:
         if not self.found.top:
             raise UserError(f"{self.remote.url} gives no log-probabilities")
         self._check(ids)
-        body = self._body(list(ids), Sampling(), 1, max(1, top))
-        reply = self.remote.post(self._path, body)
-        for step in self._steps(pieces(reply), max(1, top)):
+        for step in self.remote.iterate(self._write(list(ids), Sampling(), 1, None, max(1, top))):
             return step._replace(top=step.top[:top])
         raise ModelError(f"{self.remote.url} gives no token after this text")
 

@@ -145,9 +145,10 @@ def _chat(remote: Remote, tokenizer: Tokenizer, model: str, context: int | None)
             more = (_counted(going) or 0) - (_counted(fresh) or 0)
             if not _counted(going) or not width - 2 <= more <= width + 1:  # another turn would have cost its marks, too
                 continue
-            piece = pieces(going)
-            echoes = piece.text.startswith(BEGUN)
-            return Found(model, "chat", False, _given(piece, top), bool(extras), echoes, context)
+            asked = body | extras | {"messages": begun, "stream": True}
+            text = "".join(pieces(event).text for event in remote.iterate(remote.events("/chat/completions", asked)))
+            echoes = text.startswith(BEGUN)  # llama.cpp does in a reply, and not in a stream
+            return Found(model, "chat", False, _given(pieces(going), top), bool(extras), echoes, context)
     raise UserError(
         f"{remote.url} has no /completions that takes this model's prompts, and its chat does not go on with an answer "
         "that has begun: nothing can be steered there"
