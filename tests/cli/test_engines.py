@@ -14,6 +14,7 @@ from midcourse.store import Store
 from tests import ggufs
 from tests.cli.conftest import Ran, lines
 from tests.engine import beds, proxy
+from tests.trained import adapter
 
 MC = Callable[..., Ran]
 SAID = "say the a"
@@ -127,6 +128,22 @@ def test_measured_with_another_engine_that_writes(mc: MC, gguf: Path, base: Path
     assert sides["here"] == pytest.approx(sides["llama"])
 
 
+def test_an_adapter_writes_alike_in_llama_cpp(
+    mc: MC, gguf: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A PEFT folder is turned into what llama.cpp loads on the way."""
+    made = adapter(base, tmp_path / "adapter", seed=3)
+    found = {}
+    for name, flags in (("here", []), ("llama", ["--engine", "llama.cpp", "--gguf", gguf, "--kv-type", "f32"])):
+        for adapted in (["--adapter", made], []):
+            typed(monkeypatch, ":quit")
+            store = tmp_path / f"{name}{len(adapted)}.db"
+            ran = mc("steer", "--model", base, "--store", store, "--prompt", SAID, "--max-tokens", 6, *adapted, *flags)
+            assert ran.code == 0, ran.err
+            found[name, len(adapted)] = answers(store)[0][1]
+    assert found["here", 2] == found["llama", 2] != found["llama", 0] == found["here", 0]
+
+
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
@@ -136,7 +153,7 @@ def test_measured_with_another_engine_that_writes(mc: MC, gguf: Path, base: Path
         (["--engine", "openai", "--endpoint", "http://127.0.0.1:1/v1", "--retries", 0], "does not answer, after 1 try"),
         (["--engine", "llama.cpp", "--model", "{base}"], "name one with --gguf"),
         (["--engine", "llama.cpp", "--model", "{base}", "--gguf", "{base}/config.json"], "is no GGUF file"),
-        (["--engine", "llama.cpp", "--model", "{gguf}", "--adapter", "{base}"], "none in the adapter"),
+        (["--engine", "llama.cpp", "--model", "{gguf}", "--adapter", "{base}"], "does not say how to make one of it"),
         (["--engine", "llama.cpp", "--model", "{gguf}", "--guidance", 2, "--attribute", "a=1"], "cannot be asked for"),
         (["--engine", "openai", "--endpoint", "http://127.0.0.1:1", "--adapter", "x"], "--endpoint-adapter"),
     ],

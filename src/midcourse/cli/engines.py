@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
@@ -171,9 +172,10 @@ def llama_cpp(
 
     weights = _weights(settings, model)
     trained = gguf_file.context_length(gguf_file.header(weights), weights)
-    lora = None if adapter is None else _lora(adapter)
-    server = Embedded(weights, settings, slots=slots, adapter=lora, trained=trained)
-    source = f"{weights.name} {digest(weights)[:8]}" + ("" if lora is None else f" + {digest(lora)[:8]}")
+    with TemporaryDirectory() as place:
+        lora = None if adapter is None else _lora(adapter, model, Path(place))
+        server = Embedded(weights, settings, slots=slots, adapter=lora, trained=trained)
+        source = f"{weights.name} {digest(weights)[:8]}" + ("" if lora is None else f" + {digest(lora)[:8]}")
     adapted = adapter is not None
     with _or_closed(Remote(server.url, settings, server.key, "llama.cpp"), server.close) as remote:
         return LlamaCppEngine(remote, tokenizer, model, source=source, slot=0, adapter=adapted, owned=[server.close])
@@ -227,11 +229,25 @@ def _weights(settings: EngineSettings, model: str) -> Path:
     )
 
 
-def _lora(adapter: str) -> Path:
-    """An adapter as llama.cpp loads it: the file itself, or the one in the folder."""
+def _lora(adapter: str, model: str, place: Path) -> Path:
+    """An adapter as llama.cpp loads it: the file itself, the one in the folder, or one that is written to `place`."""
     if adapter.endswith(".gguf"):
         return Path(adapter)
     beside = sorted(Path(adapter).glob("*.gguf")) if Path(adapter).is_dir() else []
     if len(beside) == 1:
         return beside[0]
-    raise ModelError(f"llama.cpp runs GGUF files, and there is none in the adapter {adapter}")
+    if model.endswith(".gguf"):
+        raise ModelError(
+            f"{adapter} is no GGUF file, and a GGUF model does not say how to make one of it: name the model that both "
+            "were made from with --model, and the file with --gguf"
+        )
+    from transformers import AutoConfig
+
+    from midcourse.adapters import folder
+    from midcourse.models import resolve
+    from midcourse.release.gguf import adapter as writer
+
+    found = folder(adapter)
+    config = AutoConfig.from_pretrained(resolve(model), trust_remote_code=False)
+    writer.write(place / "adapter.gguf", found, config, "f32", name=adapter, progress=lambda *_: None)
+    return place / "adapter.gguf"
