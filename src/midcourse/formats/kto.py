@@ -40,7 +40,8 @@ def natives(item: Item) -> list[Native]:
     if (known := local.from_ids(item, sides)) is not None:
         return [Native({**item.about(), "messages": known[0], "output": known[1]})]
     messages, before = local.from_texts(item) or prompted(item, name)
-    return judged(item, messages, before, completion(item, "completion"), bool(label), "completion")
+    answer = markup.bare(raw[name], completion(item, "completion"))
+    return judged(item, messages, before, answer, bool(label), "completion")
 
 
 def completion(item: Item, name: str) -> str:

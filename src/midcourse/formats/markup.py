@@ -50,15 +50,16 @@ class _Marks(NamedTuple):
 
 _ROLES = {"system": "system", "user": "user", "assistant": "assistant", "tool": "tool"}
 _SPACE = r"\s*\Z"
+# Some tokenizers write a space behind a special token, which shows where ids are spelt out: hence ` ?`.
 _MARKS = (
-    _Marks(re.compile(r"<\|im_start\|>(?P<role>\w+)\n"), re.compile(rf"(<\|im_end\|>){_SPACE}"), _ROLES),
+    _Marks(re.compile(r"<\|im_start\|> ?(?P<role>\w+)\n"), re.compile(rf"(<\|im_end\|>){_SPACE}"), _ROLES),
     _Marks(
-        re.compile(r"(?:<\|begin_of_text\|>)?<\|start_header_id\|>(?P<role>\w+)<\|end_header_id\|>\n\n"),
+        re.compile(r"(?:<\|begin_of_text\|>)?<\|start_header_id\|> ?(?P<role>\w+)<\|end_header_id\|> ?\n\n"),
         re.compile(rf"(<\|eot_id\|>|<\|end_of_text\|>){_SPACE}"),
         _ROLES | {"ipython": "tool"},
     ),
     _Marks(
-        re.compile(r"(?:<bos>)?<start_of_turn>(?P<role>\w+)\n"),
+        re.compile(r"(?:<bos>)?<start_of_turn> ?(?P<role>\w+)\n"),
         re.compile(rf"(<end_of_turn>){_SPACE}"),
         _ROLES | {"model": "assistant"},
     ),
@@ -88,11 +89,11 @@ def turns(text: str) -> list[Turn]:
         openers = list(marks.opener.finditer(text))
         if not openers or not all(one["role"] in marks.roles for one in openers):
             continue
-        special = openers[0][0].strip()[:1] in "<["  # others are words that any text may have
+        special = openers[0][0].startswith("<|") or "<start_of_turn>" in openers[0][0]  # others any text may have
         if not special and "assistant" not in (marks.roles[one["role"]] for one in openers):
             continue
         before = text[: openers[0].start()]
-        alpaca = "### " in openers[0][0]  # has a sentence before its first mark, which is the system prompt
+        alpaca = openers[0]["role"] == "Instruction"  # a sentence before it is the system prompt
         if not alpaca and not BEGINS.fullmatch(before):
             continue
         found = [Turn("system", 0, len(before), len(before))] if alpaca and before.strip() else []
@@ -150,7 +151,7 @@ def begun(item: Item, text: str) -> Begun | None:
     found = turns(text)
     if not found:
         return None
-    if found[-1].role != "assistant":
+    if found[-1].role != "assistant" or found[-1].end > found[-1].stop:
         return Begun(messages(text, found), len(text))
     return Begun(messages(text, found[:-1]), found[-1].start)
 
@@ -162,12 +163,18 @@ def request(item: Item, text: str) -> tuple[list[dict[str, Any]], str]:
     return [{"role": "user", "content": text}], ""
 
 
+def bare(prompt: object, answer: str) -> str:
+    """`answer` without the space that some templates have between the last mark of a `prompt` and what is said then."""
+    marked = isinstance(prompt, str) and not prompt[-1:].isspace() and (found := turns(prompt)) != []
+    return answer.removeprefix(" ") if marked and found[-1].start == found[-1].stop == len(str(prompt)) else answer
+
+
 def ended(tok: Tokenizer, text: str) -> tuple[str, bool]:
     """`text` without the mark that ends an answer, whosever it is, and whether there was one."""
-    bare = text.rstrip("\n")
+    whole = text.rstrip("\n")
     for mark in (written(tok, [tok.end_id]), *ENDS):
-        if mark and bare.endswith(mark):
-            return bare[: -len(mark)], True
+        if mark and whole.endswith(mark):
+            return whole[: -len(mark)], True
     return text, False
 
 

@@ -95,7 +95,10 @@ def _texts(item: Item, request: str | None) -> Found | None:
     """Answers as texts, with a prompt or with all of the conversation written out in both."""
     chosen, rejected = (local.side(item, item.raw[name]) for name in ("chosen", "rejected"))
     if request is not None:
-        return (*(local.from_texts(item) or prompted(item, request)), chosen, rejected)
+        if (ours := local.from_texts(item)) is not None:
+            return (*ours, chosen, rejected)
+        sides = [one._replace(text=markup.bare(item.raw[request], one.text)) for one in (chosen, rejected)]
+        return (*prompted(item, request), sides[0], sides[1])
     both = markup.begun(item, chosen.text), markup.begun(item, rejected.text)
     if both[0] is None or both[1] is None:
         side = "chosen" if both[0] is None else "rejected"

@@ -42,7 +42,7 @@ def natives(item: Item) -> list[Native]:
             item.flaw("prompt", "is missing")
             return []
         messages, before = prompted(item, "prompt")
-        text = markup.unended(item.tok, kto.completion(item, "completion"))
+        text = markup.bare(raw["prompt"], markup.unended(item.tok, kto.completion(item, "completion")))
         if not text and not item.flaws:
             item.flaw("completion", "is empty")
         parts = [Part(before, 0), *masked.trained(text)]
