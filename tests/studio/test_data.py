@@ -47,6 +47,14 @@ def test_a_file_comes_in_once(studio: Running) -> None:
     assert store.get("a").model == studio.services.loaded.name
 
 
+def test_a_foreign_file_is_recognised(studio: Running) -> None:
+    said = {"prompt": "Say something", "original": "It is 1"}
+    pairs = [{**said, "corrected": f"It is {what}"} for what in ("2", "3")]
+    assert send(studio, json.dumps(pairs, indent=1)).json()["new"] == 2
+    chosen = {row.chosen for row in studio.services.store.steers().rows}
+    assert {str(text).strip() for text in chosen} == {"2", "3"}
+
+
 def test_all_problems_come_together_and_nothing_is_stored(studio: Running) -> None:
     text = card(id="a") + "{\n" + card(id="b", odd=1) + card(id="c", output=[{"chosen": ""}]) + card(id="d")
     response = send(studio, text)
