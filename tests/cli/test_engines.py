@@ -203,3 +203,10 @@ def test_the_tokenizer_of_a_gguf_file(gguf: Path, base: Path) -> None:
     assert here.end_ids == there.end_ids == {2}
     assert here.encode("the é 12") == there.encode("the é 12")
     assert gguf_file.context_length(gguf_file.header(gguf), gguf) == ggufs.CONTEXT
+
+
+def test_the_studio_says_that_it_has_one_engine(mc: MC) -> None:
+    ran = mc("studio", "--engine", "llama.cpp")
+    assert ran.code == 2
+    assert "--engine" in ran.err
+    assert "transformers" in ran.err

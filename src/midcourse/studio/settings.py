@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
@@ -29,6 +30,9 @@ class StudioSettings(Place):
 
     adapter: str | None = None
     """A folder with an adapter to begin with."""
+
+    engine: Literal["transformers"] = "transformers"
+    """Who writes. The studio reads several answers side by side, which no other engine can; `steer` has others."""
 
     predictor: str | None = None
     """A folder that `midcourse attributes fit` wrote: `n` then goes to where an attribute gets worse."""
