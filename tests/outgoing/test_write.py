@@ -157,6 +157,7 @@ def test_datasets_loads_the_folder(tmp_path: Path) -> None:
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "There are 12 steers in 5 answers" in card
     assert "2026-11-20" in card
+    assert '"rejected": [": Ada"],' in card
 
 
 def test_a_table_of_steers(tmp_path: Path) -> None:

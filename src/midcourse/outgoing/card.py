@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from midcourse.outgoing.tally import Tally
 from midcourse.trace.tree import Trace
 
+SHOWN = 200  # characters before the example
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 ABOUT = {
     "preference": "a pair for each rejected run: `prompt`, `chosen`, `rejected`, and their exact ids",
@@ -34,6 +37,7 @@ class Facts:
     tags: Counter[str] = field(default_factory=Counter)
     attributes: Counter[str] = field(default_factory=Counter)
     authors: set[str] = field(default_factory=set)
+    example: Mapping[str, Any] = field(default_factory=dict)  # a row of `steers`
     first: str | None = None
     last: str | None = None
 
@@ -61,7 +65,7 @@ class Facts:
 def page(facts: Facts, rows: Mapping[str, int], tally: Tally, *, accepted: bool) -> str:
     """The card, with the metadata that `datasets` and the Hub read."""
     shapes = [name for name, count in rows.items() if count]
-    parts = [_metadata(shapes, max(rows.values())), _summary(facts)]
+    parts = [_metadata(shapes, max(rows.values())), _summary(facts), *_example(facts)]
     parts.append(
         _table([(f"`{name}`", f"{rows[name]:,}", ABOUT[name]) for name in shapes], "shape", "rows", "what it is")
     )
@@ -102,6 +106,17 @@ def _summary(facts: Facts) -> str:
         f"{facts.chosen:,} tokens chosen, {facts.rejected:,} rejected. "
         "Prompts are as the model saw them, chat template and special tokens included."
     )
+
+
+def _example(facts: Facts) -> list[str]:
+    """A steer as one would write it down, with the end of what stands before it."""
+    if not facts.example:
+        return []
+    before = facts.example["before"]
+    shown = {"before": ("…" if len(before) > SHOWN else "") + before[-SHOWN:]}
+    shown |= {name: facts.example[name] for name in ("rejected", "chosen")}
+    lines = ",\n ".join(f"{json.dumps(name)}: {json.dumps(one, ensure_ascii=False)}" for name, one in shown.items())
+    return [f"One of them:\n\n````json\n{{{lines}}}\n````"]
 
 
 def _loading(shapes: list[str]) -> str:

@@ -41,6 +41,8 @@ def write(folder: Path, spelt: Iterable[tuple[Trace, Spelling]], tally: Tally, *
             for name, rows in shapes.items():
                 for row in rows:
                     files[name].add(row)
+                    if name == "steers" and not facts.example and row["chosen"] and row["rejected"]:
+                        facts.example = row
             facts.add(trace)
     counts = {name: file.rows for name, file in files.items()}
     for name, count in counts.items():

@@ -1,4 +1,4 @@
-"""Rows as Parquet: a few thousand in memory at a time, and one schema for each kind of row.
+"""Rows as Parquet: a few hundred in memory at a time, and one schema for each kind of row.
 
 Messages are a role and a text there; a content that is no text is written as JSON, and what else a message may have
 (tool calls) stands only in the traces, which are whole lines of our own format.
@@ -19,7 +19,7 @@ from midcourse.trace.export import dump
 from midcourse.trace.text import to_text
 from midcourse.trace.tree import Message, Trace
 
-BATCH = 2000
+BATCH = 500
 
 _IDS, _TEXTS = ["token"], ["text"]  # lists of these
 _FROM = {"trace": "text", "steer": "token", "conversation": "messages", "before": "text"}
