@@ -89,3 +89,11 @@ def test_steering_in_the_terminal(mc: Callable[..., Ran], tmp_path: Path, monkey
     assert len(listed) >= 1
     assert any("everybody" in (steer["chosen"] or "") for steer in listed)
     assert mc("verify", "--store", store).code == 0
+
+
+def test_standard_input_is_a_file(mc: Callable[..., Ran], cards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(cards.read_bytes()))))
+    assert mc("import", "-", "--dry-run", "--json").json["steers"] == 4
+    unknown = mc("import", cards, "--dry-runn")
+    assert unknown.code == 2
+    assert "Unknown option: --dry-runn" in unknown.err

@@ -264,3 +264,8 @@ def test_an_original_is_of_one_file() -> None:
     with pytest.raises(UserError, match="old is the original of one file, and 2 were given"):
         inputs(["a", "b"], "old")
     assert Reading().system == ""
+
+
+def test_a_plain_conversation_says_what_is_missing(tmp_path: Path) -> None:
+    (said,) = problems(written(tmp_path / "a.jsonl", talk("a", "b"), talk("c", "d")))
+    assert said.startswith(":1: is a conversation in which nothing is steered; --original names the file")

@@ -25,7 +25,7 @@ Json = Annotated[bool, Parameter(negative="")]
 
 
 def import_(
-    *files: str,
+    *files: Annotated[str, Parameter(allow_leading_hyphen=True)],
     store: str = DEFAULT_STORE,
     format: FormatName = "auto",
     original: str | None = None,
@@ -74,6 +74,8 @@ def import_(
 
     if not files:
         raise UserError("there is no file to import; give one or more, or - for standard input")
+    if unknown := [file for file in files if file.startswith("-") and file != "-"]:
+        raise UserError(f"Unknown option: {unknown[0]}; a file of that name is ./{unknown[0]}")
     reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap, system=system)
     tokenizer = exchange.reader(model, adapter)
     with bars() as tell:

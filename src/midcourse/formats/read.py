@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import NamedTuple
 
 from midcourse.errors import Problem, UserError
-from midcourse.formats import edited_chat
+from midcourse.formats import edited_chat, native
 from midcourse.formats.item import Item
 from midcourse.formats.known import FORMATS
 from midcourse.formats.settings import Reading
@@ -134,6 +134,11 @@ class _File:
         value = record.value or {}
         looking = (name for name, format in FORMATS.items() if format.looks(value))
         self.format = next(looking, "native" if _nearly(value) else "auto")
+        if self.format == "native" and _unsteered(value):
+            message = (
+                "is a conversation in which nothing is steered; --original names the file from before it was edited"
+            )
+            return self._problem(record, None, message)
         if self.format != "auto":
             return None
         keys = ", ".join(map(str, list(value)[:8])) or "nothing"
@@ -159,3 +164,11 @@ def _renamed(value: dict[str, object], names: dict[str, str]) -> dict[str, objec
 def _nearly(value: dict[str, object]) -> bool:
     """Whether an object is probably meant to be native: then what is wrong with it is said."""
     return bool(value.keys() & {"messages", "output"}) or not value
+
+
+def _unsteered(value: dict[str, object]) -> bool:
+    """Whether an object is a plain conversation that ends with an answer."""
+    messages = value.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    plain = isinstance(last, dict) and last.get("role") == "assistant" and isinstance(last.get("content"), str)
+    return plain and value.keys() <= {"messages", "id", "model", "tags", "system"} and not native.looks(value)
