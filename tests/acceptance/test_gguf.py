@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from midcourse import models
-from midcourse.cli.app import run
+from midcourse.release.gguf import model
 from tests.release.llama import llama
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 TIE = 1e-3  # nats between the two likeliest tokens, below which rounding decides
-ASKED = ["What is the capital of France?", "Write a haiku about rain.", "Save this: 599-5356, Mary Hayes, astronomer."]
+ASKED = ["What is the capital of France?", "Save this: 599-5356, Mary Hayes, astronomer."]
 
 
 @torch.inference_mode()
@@ -30,18 +30,18 @@ def greedy(loaded: models.Loaded, ids: list[int], count: int) -> list[int]:
     return answer
 
 
-def test_the_same_tokens(bundled_path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["export-model", "--to", "gguf", "--out", str(tmp_path / "out"), "--name", "small"]) == 0
+def test_the_same_tokens(bundled_path: Path, tmp_path: Path) -> None:
     loaded = models.load("bundled", dtype="float32")
+    model.write(tmp_path / "small.gguf", loaded, "f32", name="small", progress=lambda *_: None)
     compared = 0
-    with llama(tmp_path / "out" / "small-f32.gguf") as server:
+    with llama(tmp_path / "small.gguf") as server:
         for text in (*ASKED, "  naïve café,\tdéjà vu — 1234567 🙂\n\n\n中文 can't\r\n"):
             assert server.encode(text) == loaded.tokenizer.encode(text)
         for text in ASKED:
             turns = [{"role": "user", "content": text}]
             assert server.prompt(turns) == loaded.tokenizer.rendered(turns, answer=True)
             ids = loaded.tokenizer.prompt(turns)
-            wanted = greedy(loaded, ids, 24)
-            assert server.write(ids, 24)[: len(wanted)] == wanted
+            wanted = greedy(loaded, ids, 16)
+            assert server.write(ids, 16)[: len(wanted)] == wanted
             compared += len(wanted)
-    assert compared >= 40
+    assert compared >= 20

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from midcourse.errors import UserError
+from midcourse.release import push as release
 from tests.release.hub import TOKEN, Stub, hub
 
 CARD = "---\nbase_model: org/small\n---\n\n# cards\n"
@@ -42,8 +44,8 @@ def test_a_folder_is_pushed_and_an_upload_that_was_cut_off_goes_on(folder: Path)
         stub.breaks = 1
         ran = push(stub, folder)
         assert ran.returncode == 1
-        assert ran.stderr.startswith("error: the upload was cut off")
-        assert ran.stderr.count("\n") == 1
+        assert ran.stderr.startswith("uploading 3 files, 0.0 MB\nerror: the upload was cut off")
+        assert ran.stderr.count("\n") == 2
         ran = push(stub, folder, "--message", "First")
         assert (ran.returncode, ran.stdout) == (0, f"{folder} is at {stub.address}/you/cards\n")
         assert stub.private is True
@@ -68,8 +70,12 @@ def test_who_may_not_is_told(folder: Path) -> None:
         ran = push(stub, folder, token="")
         assert ran.returncode == 2
         assert "nobody is logged in to the hub" in ran.stderr
-        (folder / "README.md").unlink()
-        ran = push(stub, folder)
-        assert ran.returncode == 2
-        assert "is nothing that `midcourse export-model` wrote" in ran.stderr
         assert not stub.files
+
+
+def test_only_what_export_model_wrote_is_pushed(folder: Path) -> None:
+    with pytest.raises(UserError, match="is no name of a repository"):
+        release.push(folder, "not a name")
+    (folder / "README.md").unlink()
+    with pytest.raises(UserError, match="is nothing that `midcourse export-model` wrote"):
+        release.push(folder, "you/cards")

@@ -100,6 +100,8 @@ def push(
 
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
+    sizes = [path.stat().st_size for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
+    say(f"uploading {len(sizes)} files, {sum(sizes) / 1e6:,.1f} MB")
     address = upload(folder, repository, public=public, message=message)
     result({"repository": repository, "address": address}, f"{folder} is at {address}", as_json=json)
     return 0
