@@ -48,6 +48,24 @@ def test_twenty_at_once_are_twenty_alone(served: Running) -> None:
     served.wait(lambda: served.idle)
 
 
+def test_what_many_share_is_read_once(served: Running) -> None:
+    """Also where all come at the same time, and nobody has read it yet."""
+    system = {"role": "system", "content": "You answer in proverbs, whatever is asked, and never at length. " * 4}
+    together = threading.Barrier(8)
+
+    def ask(n: int) -> int:
+        together.wait()
+        messages: Any = [system, *said(f"Number {n}?")]
+        usage = served.client.chat.completions.create(messages=messages, max_tokens=3, **GREEDY).usage
+        assert usage is not None
+        assert usage.prompt_tokens_details is not None
+        return usage.prompt_tokens_details.cached_tokens or 0
+
+    with ThreadPoolExecutor(8) as pool:
+        known = sorted(pool.map(ask, range(8)))
+    assert min(known[1:]) > 50
+
+
 def test_asynchronous_clients_are_served(served: Running) -> None:
     async def ask() -> list[str]:
         async with openai.AsyncOpenAI(base_url=f"{served.url}/v1", api_key="none", max_retries=0) as client:

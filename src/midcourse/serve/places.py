@@ -3,7 +3,7 @@
 The next request of a conversation begins with everything that was said before, and many conversations with the same
 system prompt. So a seat that is given back rests with its keys, and whoever comes takes the one with the longest
 beginning of its prompt; where most of that seat's context is another's, or somebody still writes there, the keys are
-copied.
+copied. Who comes while somebody else reads much the same prompt waits until that is read.
 
 Invariant: only what was read with the same adapter is shared.
 """
@@ -22,6 +22,21 @@ if TYPE_CHECKING:
     from midcourse.engine.seats import Seat
 
 RESTING = 32  # seats that nobody writes at
+WORTH = 16  # tokens for which waiting is worth it
+LOOK = 0.02  # seconds between two looks at whether somebody who waits has given up
+
+
+class _Reading:
+    """A prompt that is being read; `done` is set when it is."""
+
+    def __init__(self, ids: Sequence[int]) -> None:
+        self.ids = list(ids)
+        self.done = threading.Event()
+
+    def like(self, ids: Sequence[int]) -> bool:
+        """Whether who wants to read `ids` should rather wait: half of both is the same, and the other one begins."""
+        common = 0 if self.done.is_set() else shared(self.ids, ids)
+        return common >= WORTH and 2 * common >= max(len(ids), len(self.ids))
 
 
 class Places:
@@ -31,29 +46,39 @@ class Places:
         self._desk = desk
         self._lock = threading.Lock()
         self._resting: list[Seat] = []
-        self._taken: list[Seat] = []
+        self._taken: dict[Seat, _Reading] = {}
 
     @property
     def taken(self) -> int:
         """How many seats are written at."""
         return len(self._taken)
 
-    def take(self, around: Around | None, ids: Sequence[int]) -> Seat:
-        """A seat at which `ids` will be gone on from. Raises what `Desk.do` raises."""
+    def take(self, around: Around | None, ids: Sequence[int], cancel: threading.Event) -> Seat:
+        """A seat at which `ids` will be gone on from; who has taken it says when they are `read`.
+
+        Raises what `Desk.do` raises.
+        """
         seat = self._desk.seat(around)
         with self._lock:
-            self._taken.append(seat)
+            before = [one for other, one in self._taken.items() if other.around is around and one.like(ids)]
+            self._taken[seat] = _Reading(ids)
         try:
-            self._desk.do(self._settle(seat, ids))
+            while before and not before[0].done.wait(LOOK) and not cancel.is_set():
+                pass
+            self._desk.do(self._settle(seat, ids), cancel)
         except BaseException:
             self._remove(seat)
             raise
         return seat
 
+    def read(self, seat: Seat) -> None:
+        """What the seat was taken for is read."""
+        self._taken[seat].done.set()
+
     def give_back(self, seat: Seat) -> None:
         """Let a seat rest with what it holds."""
         with self._lock:
-            self._taken.remove(seat)
+            self._taken.pop(seat).done.set()
             self._resting.append(seat)
             held = [one for one in self._resting if one.slots]
             gone = [one for one in self._resting if one not in held] + held[: max(0, len(held) - RESTING)]
@@ -63,7 +88,7 @@ class Places:
 
     def _remove(self, seat: Seat) -> None:
         with self._lock:
-            self._taken.remove(seat)
+            self._taken.pop(seat).done.set()
         self._desk.leave(seat)
 
     def _settle(self, seat: Seat, ids: Sequence[int]) -> Steps[None]:

@@ -176,7 +176,7 @@ class Run:
     def _answer(self, number: int, place: int) -> None:
         ask, prompt, count = self.ask, self.ask.prompts[place], self._counts[number]
         cut, ends = Cut(ask.model.tokenizer, ask.stops), ask.model.tokenizer.end_ids
-        seat = self.writers.places.take(ask.model.around, prompt.ids)
+        seat = self.writers.places.take(ask.model.around, prompt.ids, self._cancel)
         stream = seat.stream(
             prompt.ids,
             ask.drawn(number),
@@ -190,6 +190,7 @@ class Run:
             for step in stream:
                 if not count.written:
                     count.cached = seat.last_reuse.reused
+                    self.writers.places.read(seat)
                     self._read[place].set()
                 count.written += 1
                 if step.id in ends:
