@@ -69,6 +69,7 @@ bench: model ## the benchmarks that the docs quote; FULL=1 for the whole grid of
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python benchmarks/studio_resume.py
 	$(BIN)/python benchmarks/studio_page.py
+	$(BIN)/python benchmarks/serving.py
 	$(BIN)/python -m benchmarks.proposals
 	$(BIN)/python -m benchmarks.spliced
 
