@@ -13,6 +13,7 @@ sentencepiece                     the sentencepiece library itself
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 import tempfile
@@ -54,9 +55,15 @@ def get(kind: str) -> HFTokenizer:
     return HFTokenizer(build(kind))
 
 
-@functools.cache
 def build(kind: str, chat_template: str | None = CHAT_TEMPLATE) -> PreTrainedTokenizerBase:
-    """The tokenizer of that kind as transformers loads it."""
+    """The tokenizer of that kind as transformers loads it; the caller may change it."""
+    made = copy.deepcopy(_built(kind))
+    made.chat_template = chat_template
+    return made
+
+
+@functools.cache
+def _built(kind: str) -> PreTrainedTokenizerBase:
     if kind == "sentencepiece":
         made: PreTrainedTokenizerBase = _sentencepiece()
     else:
@@ -70,7 +77,6 @@ def build(kind: str, chat_template: str | None = CHAT_TEMPLATE) -> PreTrainedTok
             eos_token="</s>",
             additional_special_tokens=["<|im_start|>", "<|im_end|>"],
         )
-    made.chat_template = chat_template
     return made
 
 
