@@ -26,6 +26,7 @@ from midcourse.session.live import Live
 from midcourse.session.notes import Notes
 from midcourse.session.stream import Stream, Writer
 from midcourse.trace import Message, Point, Run, Source, Span, Steer, Trace, edit, problems, text
+from midcourse.trace.edit import About
 
 GREEDY = Sampling()
 
@@ -194,16 +195,12 @@ class Session:
         byte: int | None = None,
         end: bool = False,
         rejected_stop: int | None = None,
-        source: Source = "human",
-        reason: str | None = None,
-        tags: Sequence[str] = (),
-        weight: float = 1.0,
-        serves: Sequence[str] = (),
-        author: str | None = None,
+        **about: Unpack[About],
     ) -> Steer:
         """Type `correction` in the place of what the answer has from `depth` (or `byte`) on; at its end by default.
 
         What stood there, up to the depth `rejected_stop`, is rejected. With `end` the answer ends after the correction.
+        `about` is what the steer says of itself: its reason, tags, weight, author, and so on.
         Raises `SteerError`, changing nothing, if that says nothing.
         """
         with self.live.change() as trace:
@@ -217,13 +214,7 @@ class Session:
                 depth=depth,
                 end=end,
                 rejected_stop=rejected_stop,
-                source=source,
-                reason=reason,
-                tags=tags,
-                weight=weight,
-                serves=serves,
-                author=author or self.author,
-                created=_now(),
+                **self._about(about),
             )
 
     def write(self, words: str, depth: int | None = None, *, source: Source = "human") -> Span:
@@ -241,12 +232,7 @@ class Session:
         depth: int | None = None,
         *,
         rejected_stop: int | None = None,
-        source: Source = "human",
-        reason: str | None = None,
-        tags: Sequence[str] = (),
-        weight: float = 1.0,
-        serves: Sequence[str] = (),
-        author: str | None = None,
+        **about: Unpack[About],
     ) -> Steer:
         """Choose `token` at `depth` (default: the end) instead of what the answer has there."""
         with self.live.change() as trace:
@@ -254,39 +240,23 @@ class Session:
                 self._place(depth),
                 [token],
                 self._written(depth, rejected_stop),
-                source=source,
-                reason=reason,
-                tags=tags,
-                weight=weight,
-                serves=serves,
-                author=author or self.author,
-                created=_now(),
+                **self._about(about),
             )
 
     def end_here(
         self,
         depth: int | None = None,
-        *,
-        reason: str | None = None,
-        tags: Sequence[str] = (),
-        weight: float = 1.0,
-        serves: Sequence[str] = (),
-        author: str | None = None,
+        **about: Unpack[About],
     ) -> Steer:
         """End the answer at `depth` (default: where it is); what follows there is rejected."""
         end = self.engine.tokenizer.end_id
-        return self.pick(end, depth, reason=reason, tags=tags, weight=weight, serves=serves, author=author)
+        return self.pick(end, depth, **about)
 
     def mark(
         self,
         start: int,
         stop: int | None = None,
-        *,
-        reason: str | None = None,
-        tags: Sequence[str] = (),
-        weight: float = 1.0,
-        serves: Sequence[str] = (),
-        author: str | None = None,
+        **about: Unpack[About],
     ) -> Steer:
         """Mark the tokens from depth `start` to `stop` (default: the end) as off track, without a correction."""
         with self.live.change() as trace:
@@ -295,12 +265,7 @@ class Session:
                 self.engine.tokenizer,
                 depth=start,
                 rejected_stop=stop,
-                reason=reason,
-                tags=tags,
-                weight=weight,
-                serves=serves,
-                author=author or self.author,
-                created=_now(),
+                **self._about(about),
             )
 
     # ---- a person moves about ------------------------------------------------------------------------------------
@@ -375,6 +340,10 @@ class Session:
             attributes=attributes,
             id=id,
         )
+
+    def _about(self, said: About) -> About:
+        """What a new steer says of itself: what is said of it, whose it is, and when it was made."""
+        return {"created": _now(), **said, "author": said.get("author") or self.author}
 
     def _place(self, to: Point | int | None) -> Point:
         """A point of the tree from a depth of the head's path (None: its end). Raises `SteerError` if there is none."""
