@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
+from midcourse.cli.choosing import Choosing, ChoosingSettings
 from midcourse.cli.console import result, say
 from midcourse.cli.dials import ask_for, still
 from midcourse.cli.engines import Engines, checked, opened
@@ -48,15 +49,9 @@ def steer(
     prompt: str | None = None,
     trace: str | None = None,
     author: str | None = None,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    seed: int = 0,
-    attribute: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    guidance: float = 1.0,
     max_tokens: Annotated[int, Parameter(validator=Number(gte=1))] = 512,
     json: Annotated[bool, Parameter(negative="")] = False,
+    choosing: Choosing = None,
     engine: Engines = None,
 ) -> int:
     """Write with a model and correct it in mid-sentence, in the terminal; every steer is kept in a store.
@@ -79,47 +74,32 @@ def steer(
         Go on with this trace of the store: its id, or the beginning of it that `list` shows.
     author
         Whose steers these are; your login name otherwise.
-    temperature
-        0 always takes the likeliest token.
-    top_p
-        Sample from the likeliest tokens that together have this probability.
-    top_k
-        Sample from this many tokens; 0 from all.
-    min_p
-        Sample from tokens with at least this share of the likeliest one's probability.
-    seed
-        Seed of the sampling.
-    attribute
-        What to ask of the answers, as in `verbosity=1 helpfulness=4`; what is not named is left open. For a model, or
-        an adapter, that has learned to be told attributes.
-    guidance
-        How far to go towards what is asked for: 1 is the model as it is, 2 twice as far from what it would write
-        unasked. Anything but 1 takes twice the computing.
     max_tokens
         How much the model writes before it waits for you.
     json
         Print the trace's id and counts as JSON at the end.
     """
     from midcourse.attributes.asking import asked, guided, spoken
-    from midcourse.engine.choice import Sampling
     from midcourse.exchange import know, reader
     from midcourse.session import Session
     from midcourse.store import Store
     from midcourse.trace.text import to_text
 
     author = author or getpass.getuser()
+    choosing = choosing or ChoosingSettings()
     engines = checked(engine, adapter)
     tokenizer = reader(model, adapter)
     told = tokenizer.conditioning
-    values = asked(attribute, told, adapter or model)
+    values = asked(choosing.attribute, told, adapter or model)
     if trace and values:
         raise UserError("what was asked of a trace stays; in there, :ask begins another one")
-    guidance = guidance if trace else guided(guidance, values)
-    sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed, guidance=guidance)
+    if not trace:
+        guided(choosing.guidance, values)
+    sampling = choosing.sampling()
     with ExitStack() as stack:
         kept = stack.enter_context(Store.open(store))
         before = kept.get(kept.id_of(trace)) if trace else None
-        writer = stack.enter_context(opened(engines, tokenizer, model, adapter, drawn=temperature > 0))
+        writer = stack.enter_context(opened(engines, tokenizer, model, adapter, drawn=sampling.temperature > 0))
         know(kept, model)
 
         def save(grown: object) -> None:

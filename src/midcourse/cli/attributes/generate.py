@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from midcourse.atomic import possible, writing
+from midcourse.cli.choosing import Choosing, ChoosingSettings
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.engines import Engines, checked, opened
 from midcourse.errors import UserError
@@ -28,18 +29,12 @@ def generate(
     adapter: str | None = None,
     prompt: Annotated[list[str] | None, Parameter(negative="")] = None,
     prompts: Path | None = None,
-    attribute: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    guidance: float = 1.0,
     system: str | None = None,
     count: Count = 1,
     max_tokens: Count = 512,
-    temperature: float = 0.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
-    seed: int = 0,
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative="")] = False,
+    choosing: Choosing = None,
     engine: Engines = None,
 ) -> int:
     """Write answers for which attributes are asked, many at a time.
@@ -55,27 +50,12 @@ def generate(
     prompts
         A JSONL file: a line with `prompt` or `messages`, and if it likes with `id` and `attributes`, which win over
         --attribute; or a text file with a prompt a line.
-    attribute
-        What to ask for, as in `verbosity=1 helpfulness=4`; what is not named is left open.
-    guidance
-        How far to go towards what is asked for: 1 is the model as it is, 2 twice as far from what it would write
-        unasked. Anything but 1 takes twice the computing.
     system
         A system prompt for all of them.
     count
         How many answers to each; with more than one, a temperature makes them differ.
     max_tokens
         How long an answer may be.
-    temperature
-        0 always takes the likeliest token.
-    top_p
-        Sample from the likeliest tokens that together have this probability.
-    top_k
-        Sample from this many tokens; 0 from all.
-    min_p
-        Sample from tokens with at least this share of the likeliest one's probability.
-    seed
-        Seed of the sampling.
     out
         A JSONL file for the answers, there whole or not at all; a run that was killed goes on where it was. Without it
         they are printed.
@@ -86,23 +66,23 @@ def generate(
     from midcourse.attributes.asking import asked, guided
     from midcourse.exchange import reader
 
+    choosing = choosing or ChoosingSettings()
     engines = checked(engine, adapter)
     tokenizer = reader(model, adapter)
     told = tokenizer.conditioning
-    values = asked(attribute, told, adapter or model)
+    values = asked(choosing.attribute, told, adapter or model)
     found = [files.Prompt(files.asking(text, values)) for text in prompt or []]
     found += files.read(prompts, told, values) if prompts is not None else []
     if not found:
         raise UserError("there is nothing to answer: give --prompt, or --prompts FILE")
-    guided(guidance, {name: value for one in found for name, value in one.request.values.items()})
+    guided(choosing.guidance, {name: value for one in found for name, value in one.request.values.items()})
     found = found if system is None else list(files.with_system(found, system))
+    sampling = choosing.sampling()
     if out is not None:
         possible(out.parent)
 
     from midcourse.attributes.drawing import draw  # what is heavy comes when the input is known to be good
-    from midcourse.engine.choice import Sampling
 
-    sampling = Sampling(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p, seed=seed, guidance=guidance)
     with (
         TemporaryDirectory() as place,
         opened(engines, tokenizer, model, adapter, many=True) as writer,
@@ -119,7 +99,7 @@ def generate(
             source=writer.source,
             report=lambda done, total: tell("answers", done, total),
         )
-    rows = [_row(found[one.request], one, guidance) for one in samples]
+    rows = [_row(found[one.request], one, choosing.guidance) for one in samples]
     unended = sum(not one.ended for one in samples)
     if unended:
         say(f"{unended} of {len(rows)} answers were cut at {max_tokens} tokens")
