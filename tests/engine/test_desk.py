@@ -15,7 +15,7 @@ from midcourse.engine.context import Reuse
 from midcourse.engine.desk import Desk
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
-from midcourse.engine.seats import Seat
+from midcourse.engine.seats import Seat, shares
 from midcourse.engine.turns import Gone, Part
 from midcourse.errors import BusyError, ModelError
 from tests import tiny
@@ -200,6 +200,36 @@ def test_a_long_prompt_holds_nobody_up() -> None:
         while made.waiting or len(turns) < 3 * 13:
             time.sleep(0.001)
         assert turns == [0, 1, 2] * (len(turns) // 3)
+
+
+def test_prompts_are_read_beside_who_writes() -> None:
+    """A pass takes a token of who writes and a part of each prompt that is read: nobody waits for anybody."""
+    with desk() as made:
+        made.seats.pace.size = made.seats.pace.MOST = 64  # type: ignore[misc]
+        writer, readers = made.seat(), [made.seat() for _ in range(3)]
+        list(writer.stream(tiny.ids(20), Sampling(), max_tokens=1))
+        held = threading.Event()
+        made.begin(_waits(held))
+        before, lengths = made.passes, (200, 9, 160)
+        for seat, length in zip(readers, lengths, strict=True):
+            seat.prepare(tiny.ids(length, seed=length))
+        writing = threading.Thread(target=write, args=(writer, tiny.ids(20), 16, Sampling()))
+        writing.start()
+        while made.waiting < 4:
+            time.sleep(0.001)
+        held.set()
+        writing.join(10)
+        while made.waiting:
+            time.sleep(0.001)
+        made.do(_waits(held))
+        assert [seat.context.ids for seat in readers] == [tiny.ids(length, seed=length) for length in lengths]
+        assert made.passes - before <= 20  # for 16 tokens and 369 of prompts; one after the other it would be 23
+
+
+def test_a_short_prompt_does_not_wait_for_long_ones() -> None:
+    assert shares([1, 500, 1, 20, 300], 64) == [1, 21, 1, 20, 21]
+    assert shares([1, 1, 1], 2) == [1, 1, 1]
+    assert shares([3, 4], 64) == [3, 4]
 
 
 def _waits(event: threading.Event) -> Generator[None, None, None]:

@@ -83,6 +83,23 @@ def test_a_few_of_several(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", tiny.ATTENTION)
+def test_each_by_as_many_as_it_likes(name: str) -> None:
+    """One is written, one is corrected, the prompts of others are read: in the same pass."""
+    held = loaded(name)
+    kind = Kind.of(held)
+    counts = [1, tiny.WINDOW + 2, 2, 3 * tiny.WINDOW, 1]
+    rows = [tiny.ids(length + count, seed=length) for length, count in zip((*LENGTHS[:3], 0, 7), counts, strict=True)]
+    contexts = [context for ids, count in zip(rows, counts, strict=True) for context in read(held, kind, [ids], count)]
+    contexts[3].begin(rows[3])  # nothing of it is read yet
+    together.read(contexts, [ids[-count:] for ids, count in zip(rows, counts, strict=True)])
+    for one, other in zip(read(held, kind, rows, 0), contexts, strict=True):
+        assert one.logits_V is not None
+        assert other.logits_V is not None
+        assert torch.allclose(one.logits_V.log_softmax(-1), other.logits_V.log_softmax(-1), atol=1e-4)
+        assert one.ids == other.ids
+
+
+@pytest.mark.parametrize("name", tiny.ATTENTION)
 def test_what_is_borrowed_is_as_if_it_was_read(name: str) -> None:
     held = loaded(name)
     kind = Kind.of(held)

@@ -1,8 +1,9 @@
 """The one owner of the model: a thread that computes for everybody, one turn at a time, first come, first served.
 
 Representation: a queue of turns (`turns.py`). An answer that is being written asks for one token at a time and waits
-for it, so everybody who writes gets a token in turn, whoever else reads a long prompt in between, bit by bit. Those who
-wait for one token each are served in one pass of the model, where that is equal (`engine/together.py`).
+for it, so everybody who writes gets a token in turn, whoever else reads a long prompt in between, bit by bit. One pass
+of the model serves as many as it can: a token for each who writes, and parts of the prompts of those who read, where
+that is equal to one by one (`engine/together.py`).
 
 Invariants: nobody else computes with the model while the desk is open. A turn that fails fails its asker alone. One
 that was cancelled ends before its next turn. The queue is bounded.
@@ -14,8 +15,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from midcourse.engine import together
@@ -184,49 +185,48 @@ class Desk:
                     self._changed.wait()
 
     def _chosen(self) -> list[Turn[Any]]:
-        """Who is served next: the first, with all who wait for a token as well. None while others are about to ask.
+        """Who is served next: the first, and all who fit into a pass with it. None while others are about to ask.
 
-        Whoever has just got a token asks for the next one in a moment; a pass for one alone would let all wait. Those
+        Whoever has just got a token asks for the next one in a moment; a pass without them would let all wait. Those
         around whose turns something else is switched have a pass of their own, when one of them is the first.
         """
         first = self._queue[0]
-        if not _single(first):
+        if not self._fits(first):
             return [first]
         around = _parts(first)[0].around
-        singles: list[Turn[Any]] = []
+        served: list[Turn[Any]] = []
         contexts: set[Context] = set()
         for turn in self._queue:
             its = {part.context for part in _parts(turn)}
-            if (
-                _single(turn)
-                and _parts(turn)[0].around is around
-                and not its & contexts
-                and len(its) + len(contexts) <= together.MOST
-            ):
-                singles.append(turn)
+            fits = self._fits(turn) and _parts(turn)[0].around is around and not its & contexts
+            if fits and len(its) + len(contexts) <= together.MOST:
+                served.append(turn)
                 contexts |= its
         now = time.monotonic()
         asking = {turn.part.context for turn in self._queue if turn.part is not None and turn.part.around is around}
-        if len(asking) < self.seats.writing(around) and len(contexts) < together.MOST and self._joins():
+        if len(asking) < self.seats.writing(around) and len(contexts) < together.MOST:
             self._until = self._until or now + self._moment
             if now < self._until:
                 self._changed.wait(self._until - now)
                 return []
         self._until = 0.0
-        return singles if self._joins() else [first]
+        return served
+
+    def _fits(self, turn: Turn[Any]) -> bool:
+        """Whether what it waits for can be read in a pass with others."""
+        parts = _parts(turn)
+        return bool(parts) and all(part.follows for part in parts) and self._joins()
 
     def _serve(self, served: list[Turn[Any]]) -> None:
-        """Read what they wait for: for several, a token each in one pass."""
+        """Read what they wait for: for several, in one pass, as much of it as takes a moment."""
         parts = [part for turn in served for part in _parts(turn)]
         if not parts:
             return
         self.passes += 1
         began = time.perf_counter()
-        if len(parts) > 1 and _alike(parts) and self._joins():
-            around = parts[0].around
+        if len(parts) > 1 and all(part.follows for part in parts) and self._joins():
             try:
-                with around() if around else nullcontext():
-                    together.read([part.context for part in parts], [part.tail for part in parts])
+                self.seats.read_together(parts)
                 self._moment = min((time.perf_counter() - began) / 8, LONGEST_MOMENT)
                 return
             except Exception:
@@ -267,18 +267,6 @@ class Desk:
 def _parts(turn: Turn[Any]) -> list[Part]:
     """What somebody waits for."""
     return [] if turn.part is None else turn.part.both
-
-
-def _single(turn: Turn[Any]) -> bool:
-    """Whether it waits for a single token, with guidance for that of both contexts."""
-    parts = _parts(turn)
-    return bool(parts) and all(part.follows and len(part.tail) == 1 for part in parts)
-
-
-def _alike(parts: Sequence[Part]) -> bool:
-    """Whether one pass can read all that is missing of each: as many tokens, and few."""
-    count = len(parts[0].tail)
-    return count <= together.FEW and all(part.follows and len(part.tail) == count for part in parts)
 
 
 def _told(error: Exception) -> str:

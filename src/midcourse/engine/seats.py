@@ -251,6 +251,15 @@ class Seats:
                 context.read(ids, self.pace.size)
         self.pace.measure(len(context.ids) - before, time.perf_counter() - began)
 
+    def read_together(self, parts: Sequence[Part]) -> None:
+        """Read of each part at least a token, and as much more of all together as one turn takes."""
+        widths = shares([len(part.tail) for part in parts], self.pace.size)
+        began = time.perf_counter()
+        with parts[0].around() if parts[0].around else nullcontext():
+            tails = [part.tail[:width] for part, width in zip(parts, widths, strict=True)]
+            together.read([part.context for part in parts], tails)
+        self.pace.measure(sum(widths), time.perf_counter() - began)
+
     def shrink(self) -> None:
         """Drop what was used longest ago until the rest is within the budget; who writes just now keeps the last."""
         while self.held > self.memory:
@@ -280,3 +289,14 @@ class Seats:
         for seat in seats:
             if not seat.writing:
                 seat.drop()
+
+
+def shares(wanted: Sequence[int], size: int) -> list[int]:
+    """How much each gets of `size`: at least 1, at most what it wants, and otherwise as much as the others."""
+    found = [1] * len(wanted)
+    left = max(size - len(wanted), 0)
+    for behind, place in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
+        more = min(wanted[place] - 1, left // (len(wanted) - behind))
+        found[place] += more
+        left -= more
+    return found

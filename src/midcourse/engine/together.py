@@ -1,8 +1,9 @@
-"""Several contexts go on by as many tokens each, one or a few, in a single pass of the model.
+"""Several contexts go on, each by as many tokens as it likes, in a single pass of the model.
 
 Most of the time for one token goes into bringing the weights to the processor, so ten answers that are written at
-once cost little more than one. Each context keeps its own keys where they are: the layers' products are those of a
-batch, and attention looks at each row's own buffers, however long, so nothing is copied and nothing padded. Query heads
+once cost little more than one, and a part of somebody's prompt beside them not much more than by itself
+(arXiv 2308.16369). What is new stands in one row, context after context: the layers' products are those of one text,
+and attention looks at each context's own buffers, however long, so nothing is copied and nothing padded. Query heads
 that share a key/value head are stacked as more rows of it, where transformers repeats the keys for each of them: after
 a long context, a correction of a few tokens is so read in half the time.
 
@@ -11,8 +12,8 @@ attention function as the keyword `together`.
 
 Invariant: the logits are those of the contexts read one by one, up to rounding. `check` says whether a model's are.
 
-Legend: R rows (contexts), T new tokens of each, H query heads, G key/value heads, S = H / G, K keys, D head width,
-V vocabulary.
+Legend: C contexts, T new tokens of one of them, N of all, H query heads, G key/value heads, S = H / G, Q = S T, K keys,
+D head width, V vocabulary.
 """
 
 from __future__ import annotations
@@ -61,8 +62,7 @@ def check(loaded: Loaded, kind: Kind) -> bool:
     joined = [_read(Context(loaded, kind), ids[:-1]) for ids in rows]
     longer = [_read(Context(loaded, kind), rows[row][:-2]) for row in (1, 2)]
     try:
-        read(joined, [ids[-1:] for ids in rows])
-        read(longer, [rows[row][-2:] for row in (1, 2)])
+        read([*joined, *longer], [*(ids[-1:] for ids in rows), *(rows[row][-2:] for row in (1, 2))])
     except (TypeError, KeyError, ValueError, RuntimeError, AssertionError, AttributeError, IndexError):
         return False  # a model that takes no such function, or gives it something else
     bound = 1e-3 if loaded.dtype == torch.float32 else 0.1
@@ -83,25 +83,36 @@ def _probs(context: Context) -> Tensor:
 
 @dataclass
 class _Pass:
-    """What the attention function has to know of a pass; `masks` by window and keys, for more than one new token."""
+    """What the attention function has to know of a pass: `widths` are how many tokens each context gets.
+
+    `masks` by window, width and keys, for more than one new token.
+    """
 
     contexts: Sequence[Context]
-    masks: dict[tuple[int, int], Tensor] = field(default_factory=dict)
+    widths: Sequence[int]
+    masks: dict[tuple[int, int, int], Tensor] = field(default_factory=dict)
 
 
 @torch.inference_mode()
 def read(contexts: Sequence[Context], tails: Sequence[Sequence[int]]) -> None:
-    """Append to each context its new tokens, as many to each. Where it fails, none has changed."""
-    assert len({len(tail) for tail in tails}) == 1
-    loaded, width = contexts[0].loaded, len(tails[0])
-    input_RT = torch.tensor(tails, device=loaded.device)
-    start_R1 = torch.tensor([[len(context.ids)] for context in contexts], device=loaded.device)
-    position_RT = start_R1 + torch.arange(width, device=loaded.device)
+    """Append to each context its new tokens. Where it fails, none has changed."""
+    loaded, widths = contexts[0].loaded, [len(tail) for tail in tails]
+    input_1N = torch.tensor([[token for tail in tails for token in tail]], device=loaded.device)
+    places = [
+        torch.arange(len(context.ids), len(context.ids) + width)
+        for context, width in zip(contexts, widths, strict=True)
+    ]
+    position_1N = torch.cat(places)[None].to(loaded.device)
+    last_C = torch.tensor(widths, device=loaded.device).cumsum(0) - 1
     with _attending(loaded):
         out = loaded.model(
-            input_ids=input_RT, position_ids=position_RT, use_cache=False, logits_to_keep=1, together=_Pass(contexts)
+            input_ids=input_1N,
+            position_ids=position_1N,
+            use_cache=False,
+            logits_to_keep=last_C,
+            together=_Pass(contexts, widths),
         )
-    for context, tail, logits_V in zip(contexts, tails, out.logits[:, -1], strict=True):
+    for context, tail, logits_V in zip(contexts, tails, out.logits[0], strict=True):
         context.add(tail, logits_V)
 
 
@@ -124,9 +135,9 @@ def _attending(loaded: Loaded) -> Iterator[None]:
 
 def _attend(
     module: nn.Module,
-    query_RHTD: Tensor,
-    key_RGTD: Tensor,
-    value_RGTD: Tensor,
+    query_1HND: Tensor,
+    key_1GND: Tensor,
+    value_1GND: Tensor,
     attention_mask: Tensor | None,
     *,
     together: _Pass,
@@ -138,32 +149,32 @@ def _attend(
     assert attention_mask is None, "transformers made a mask of its own"
     assert s_aux is None, "sinks are not computed here"
     number: int = module.layer_idx  # type: ignore[assignment]
-    heads, width = query_RHTD.shape[1:3]
-    groups = key_RGTD.shape[1]
-    scale = query_RHTD.shape[-1] ** -0.5 if scaling is None else scaling
-    out_RHTD = []
-    for row, context in enumerate(together.contexts):
-        layer = context.cache.layers[number]
-        keys_1GKD, values_1GKD = layer.update(key_RGTD[row : row + 1], value_RGTD[row : row + 1])
+    heads, width = query_1HND.shape[1], query_1HND.shape[-1]
+    groups = key_1GND.shape[1]
+    scale = width**-0.5 if scaling is None else scaling
+    out_1HTD = []
+    news = (torch.split(tensor, list(together.widths), 2) for tensor in (query_1HND, key_1GND, value_1GND))
+    for context, new, query_1HTD, key_1GTD, value_1GTD in zip(together.contexts, together.widths, *news, strict=True):
+        keys_1GKD, values_1GKD = context.cache.layers[number].update(key_1GTD, value_1GTD)
         window = (context.kind.windows or ())[number] or 0
         if window:
-            keys_1GKD, values_1GKD = (whole[:, :, -(window + width - 1) :] for whole in (keys_1GKD, values_1GKD))
-        query_1GQD = query_RHTD[row].reshape(1, groups, -1, query_RHTD.shape[-1])  # the heads of a group are its rows
+            keys_1GKD, values_1GKD = (whole[:, :, -(window + new - 1) :] for whole in (keys_1GKD, values_1GKD))
+        query_1GQD = query_1HTD.reshape(1, groups, -1, width)  # the heads of a group are its rows
         mask_QK = None
-        if width > 1:
+        if new > 1:
             count = keys_1GKD.shape[2]
-            mask_QK = together.masks.get((window, count))
+            mask_QK = together.masks.get((window, new, count))
             if mask_QK is None:
-                mask_QK = _mask(width, count, window, heads // groups, query_RHTD)
-                together.masks[window, count] = mask_QK
+                mask_QK = _mask(new, count, window, heads // groups, query_1HND)
+                together.masks[window, new, count] = mask_QK
         if softcap is None:
             out_1GQD = F.scaled_dot_product_attention(query_1GQD, keys_1GKD, values_1GKD, mask_QK, scale=scale)
         else:
             score_1GQK = softcap * torch.tanh(query_1GQD @ keys_1GKD.transpose(2, 3) * (scale / softcap))
             score_1GQK = score_1GQK if mask_QK is None else score_1GQK + mask_QK
             out_1GQD = score_1GQK.float().softmax(-1).to(values_1GKD.dtype) @ values_1GKD
-        out_RHTD.append(out_1GQD.reshape(1, heads, width, -1))
-    return torch.cat(out_RHTD).transpose(1, 2).contiguous(), None
+        out_1HTD.append(out_1GQD.reshape(1, heads, new, -1))
+    return torch.cat(out_1HTD, dim=2).transpose(1, 2).contiguous(), None
 
 
 def _mask(width: int, keys: int, window: int, stacked: int, like: Tensor) -> Tensor:

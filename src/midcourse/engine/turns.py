@@ -45,11 +45,10 @@ class Part(NamedTuple):
 
     @property
     def follows(self) -> bool:
-        """Whether what was read is still there, and is the beginning of what is wanted, but for some tokens."""
-        held = self.context.ids
-        return (
-            bool(held) and not self.context.stale and len(held) < len(self.ids) and held == list(self.ids[: len(held)])
-        )
+        """Whether what was read, if anything, is still there, and is the beginning of what is wanted."""
+        context, held = self.context, self.context.ids
+        there = context.cache is not None and not context.stale
+        return there and len(held) < len(self.ids) and held == list(self.ids[: len(held)])
 
 
 class Turn(Generic[T]):
