@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 import torch
@@ -71,12 +72,14 @@ def test_a_resumed_answer_is_the_uninterrupted_one() -> None:
 
 
 @contextmanager
-def counted(engine: TransformersEngine) -> Iterator[list[tuple[int, int]]]:
-    """The passes of the model: how many rows, and how many tokens of each."""
-    passes: list[tuple[int, int]] = []
-    hook = engine.loaded.model.register_forward_pre_hook(
-        lambda _module, _args, named: passes.append(tuple(named["input_ids"].shape)), with_kwargs=True
-    )
+def counted(engine: TransformersEngine) -> Iterator[list[list[int]]]:
+    """The passes of the model: how many tokens of each context."""
+    passes: list[list[int]] = []
+
+    def note(_module: object, _args: object, named: dict[str, Any]) -> None:
+        passes.append(list(named["together"].widths) if "together" in named else [named["input_ids"].shape[1]])
+
+    hook = engine.loaded.model.register_forward_pre_hook(note, with_kwargs=True)
     yield passes
     hook.remove()
 
@@ -92,12 +95,12 @@ def test_a_token_is_one_pass_of_two_and_a_correction_as_well() -> None:
     engine = _started(asked, plain)
     with counted(engine) as passes:
         first = [step.id for step in engine.stream(asked, SAMPLINGS[0], max_tokens=6, neutral=plain)]
-    assert passes[-5:] == [(2, 1)] * 5
+    assert passes[-5:] == [[1, 1]] * 5
     correction = [*first[:3], (first[3] + 1) % tiny.VOCAB, 7, 8]
     corrected, neutral = [*asked, *correction], [*plain, *correction]
     with counted(engine) as passes:
         found = list(engine.stream(corrected, SAMPLINGS[0], max_tokens=2, neutral=neutral))
-    assert passes == [(2, 3), (2, 1)]
+    assert passes == [[3, 3], [1, 1]]
     assert engine.last_reuse == (43, 3)
     fresh = helpers.engine("llama", ends=frozenset())
     again = list(fresh.stream(corrected, SAMPLINGS[0], max_tokens=2, neutral=neutral))
@@ -111,8 +114,8 @@ def test_what_both_prompts_begin_with_is_read_once() -> None:
     engine = _started(tiny.ids(9, seed=1), tiny.ids(8, seed=2))
     with counted(engine) as passes:
         found = [step.id for step in engine.stream(asked, SAMPLINGS[0], max_tokens=6, neutral=plain)]
-    assert passes[:2] == [(1, 42), (1, 1)]
-    assert passes[2:] == [(2, 1)] * 5
+    assert passes[:2] == [[42], [1]]
+    assert passes[2:] == [[1, 1]] * 5
     apart = helpers.engine("llama", ends=frozenset())
     list(apart.stream(tiny.ids(9, seed=1), SAMPLINGS[0], max_tokens=1, neutral=plain))
     assert [step.id for step in apart.stream(asked, SAMPLINGS[0], max_tokens=6, neutral=plain)] == found

@@ -204,7 +204,8 @@ class TransformersEngine:
             self._read(self._context, ids, cancel)
             return reuse
         apart = self._neutral.begin(neutral)
-        few = 0 < reuse.fed == apart.fed <= together.FEW and reuse.reused and apart.reused
+        fed = sorted((reuse.fed, apart.fed))
+        few = fed[0] > 0 and fed[1] <= together.FEW and reuse.reused and apart.reused
         if few and self._together():
             if not (cancel is not None and cancel.is_set()):
                 together.read([self._context, self._neutral], [ids[-reuse.fed :], neutral[-reuse.fed :]])
