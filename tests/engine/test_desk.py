@@ -227,9 +227,11 @@ def test_prompts_are_read_beside_who_writes() -> None:
 
 
 def test_a_short_prompt_does_not_wait_for_long_ones() -> None:
-    assert shares([1, 500, 1, 20, 300], 64) == [1, 21, 1, 20, 21]
-    assert shares([1, 1, 1], 2) == [1, 1, 1]
+    assert shares([1, 500, 1, 20, 300], 64) == [1, 33, 1, 20, 14]
+    assert shares([1, 11, 11, 11, 11], 20) == [1, 11, 11, 1, 1]
+    assert shares([1, 1, 1], 0) == [1, 1, 1]
     assert shares([3, 4], 64) == [3, 4]
+    assert shares([400, 4], 64) == [62, 4]
 
 
 def _waits(event: threading.Event) -> Generator[None, None, None]:

@@ -252,13 +252,11 @@ class Seats:
         self.pace.measure(len(context.ids) - before, time.perf_counter() - began)
 
     def read_together(self, parts: Sequence[Part]) -> None:
-        """Read of each part at least a token, and as much more of all together as one turn takes."""
-        widths = shares([len(part.tail) for part in parts], self.pace.size)
-        began = time.perf_counter()
+        """Read of each part a token, and of all together as much more as one turn takes that only reads."""
         with parts[0].around() if parts[0].around else nullcontext():
+            widths = shares([len(part.tail) for part in parts], self.pace.size)
             tails = [part.tail[:width] for part, width in zip(parts, widths, strict=True)]
             together.read([part.context for part in parts], tails)
-        self.pace.measure(sum(widths), time.perf_counter() - began)
 
     def shrink(self) -> None:
         """Drop what was used longest ago until the rest is within the budget; who writes just now keeps the last."""
@@ -292,11 +290,17 @@ class Seats:
 
 
 def shares(wanted: Sequence[int], size: int) -> list[int]:
-    """How much each gets of `size`: at least 1, at most what it wants, and otherwise as much as the others."""
+    """How many tokens each of those who wait gets: one, and out of `size` more half for who has waited longest.
+
+    The rest is for those who want least, so that as many as possible begin to write.
+    """
     found = [1] * len(wanted)
-    left = max(size - len(wanted), 0)
-    for behind, place in enumerate(sorted(range(len(wanted)), key=wanted.__getitem__)):
-        more = min(wanted[place] - 1, left // (len(wanted) - behind))
+    oldest = next((place for place, count in enumerate(wanted) if count > 1), 0)
+    for place, bound in [
+        (oldest, size // 2),
+        *((place, size) for place in sorted(range(len(wanted)), key=wanted.__getitem__)),
+    ]:
+        more = min(wanted[place] - found[place], bound, size)
         found[place] += more
-        left -= more
+        size -= more
     return found
