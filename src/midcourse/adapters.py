@@ -1,4 +1,4 @@
-"""PEFT adapters: put a new one on a model, attach a saved one, switch it off for a while, save it.
+"""PEFT adapters: put a new one on a model, attach a saved one, save it.
 
 Invariant: an adapter is attached only if each of its tensors has a place in the model and none is missing.
 """
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from midcourse.adapter_layers import put_tokens, token_layers
 from midcourse.atomic import saving
 from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ModelError
@@ -21,51 +22,12 @@ from midcourse.hub import first_line, hub_file
 
 if TYPE_CHECKING:
     from midcourse.attributes.conditioning import Conditioning
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
     from midcourse.tokenizer import HFTokenizer
 
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ALL_LINEAR = "all-linear"  # PEFT's name for every linear layer but the head
-
-
-@contextmanager
-def switched_off(model: Any) -> Iterator[None]:
-    """PEFT switches gradients on when it switches an adapter on again; here they stay as they were."""
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        with model.disable_adapter():
-            yield
-    finally:
-        for parameter, requires_grad in wanted:
-            parameter.requires_grad_(requires_grad)
-
-
-def lora_layers(model: Any) -> list[Any]:
-    """The layers whose LoRA can be folded; none if any of the active ones cannot."""
-    from peft.tuners.lora import Linear
-    from peft.tuners.trainable_tokens import TrainableTokensLayer
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    found = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
-    layers = [layer for layer in found if type(layer) is not TrainableTokensLayer or not layer.merged]
-    plain = all(
-        type(layer) is Linear and not layer.disable_adapters and not layer.merged and not layer.lora_variant
-        for layer in layers
-    )
-    return layers if plain else []
-
-
-@contextmanager
-def without_lora(layers: Sequence[Any]) -> Iterator[None]:
-    """These layers are switched off, and nothing else is."""
-    for layer in layers:
-        layer._disable_adapters = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer._disable_adapters = False
 
 
 def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
@@ -80,7 +42,7 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     if (why := why_not(loaded, adapter)) is not None:
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
     first = not loaded.has_adapter
-    if not first and (special(where) or _token_layers(loaded.model)):
+    if not first and (special(where) or token_layers(loaded.model)):
         raise ModelError(
             f"the adapter {adapter} cannot be put beside another: one of them is told attributes by special tokens, "
             "and such an adapter has its model for itself; start with it, or with the other one"
@@ -169,24 +131,6 @@ def extend(loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mappin
             weight[tokenizer.tokenizer.convert_tokens_to_ids(token)] = torch.stack(parts).sum(0).to(weight.dtype)
     model.requires_grad_(False)
     loaded.changed()
-
-
-def put_tokens(model: Any, *, back: bool = False) -> None:
-    """Put an adapter's token embeddings into the matrix, where they cost nothing; `back` again to be trained.
-
-    PEFT otherwise copies the whole matrix in each pass, once for the input and once for the output.
-    """
-    for layer in _token_layers(model):
-        if layer.merged and back:
-            layer.unmerge()
-        elif not layer.merged and not back and not layer.disable_adapters:
-            layer.merge()
-
-
-def _token_layers(model: Any) -> list[Any]:
-    from peft.tuners.trainable_tokens import TrainableTokensLayer
-
-    return [layer for layer in model.modules() if type(layer) is TrainableTokensLayer]
 
 
 def conditioning(where: Path, tokenizer: HFTokenizer, name: str) -> Conditioning | None:

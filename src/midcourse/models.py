@@ -1,11 +1,7 @@
-"""Models on this machine: find, load, give an adapter, save; one owner at a time.
+"""Models on this machine: find, load, give an adapter, save.
 
 A name is `bundled`, a folder as `transformers` writes one, or a Hugging Face id. Weights are read from safetensors
 only, and no code that comes with a model is run.
-
-Representation: `Loaded` holds the model (a `PeftModel` as soon as there is an adapter), its tokenizer and what was
-resolved. Engine and trainer share one `Loaded`: whoever computes with it or changes it takes `owner`, and `version`
-changes with the weights, so that what was computed before (a prefix cache) is known to be stale.
 
 Importing this module imports neither torch nor transformers.
 """
@@ -15,29 +11,16 @@ from __future__ import annotations
 import gc
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import bundled, quantized
-from midcourse.adapters import (
-    add_lora,
-    attach,
-    extend,
-    folder,
-    lora_layers,
-    manifest,
-    put_tokens,
-    save,
-    special,
-    switched_off,
-    without_lora,
-)
+from midcourse.adapters import add_lora, attach, extend, folder, manifest, save, special
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
+from midcourse.loaded import Loaded
 
 if TYPE_CHECKING:
     import torch
@@ -50,93 +33,6 @@ __all__ = ["DType", "Loaded", "add_lora", "attach", "load", "load_tokenizer", "q
 
 DType = Literal["auto", "float32", "bfloat16", "float16"]
 UNBOUNDED = 1 << 20  # the context of a model that names none (a state space model): what fits into memory
-
-
-@dataclass(eq=False)
-class Loaded:
-    """A model in eval mode with its tokenizer, and what its settings resolved to."""
-
-    model: Any  # a PreTrainedModel, or a PeftModel around one
-    tokenizer: HFTokenizer
-    name: str
-    adapter: str | None
-    dtype: torch.dtype
-    device: torch.device
-    attention: str
-    context_length: int
-    version: int = 0
-    manifest: Manifest | None = None  # what the model as it is now can be told, if it has learned to be told anything
-    own: Manifest | None = None  # the same of the model without any adapter
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _held_by: str = field(default="", repr=False)
-
-    @property
-    def has_adapter(self) -> bool:
-        """Whether the model is wrapped with an adapter."""
-        return hasattr(self.model, "peft_config")
-
-    def changed(self) -> None:
-        """To be called after the weights have changed: whatever was computed with them is stale."""
-        self.version += 1
-
-    def tell(self, manifest: Manifest | None) -> None:
-        """From now on the model is told attributes as `manifest` says, or not at all."""
-        self.manifest = manifest
-        self.tokenizer.conditioning = None if manifest is None else manifest.conditioning
-
-    @contextmanager
-    def without_adapter(self) -> Iterator[None]:
-        """The base model as it was, for as long as this lasts; nothing happens if there is no adapter."""
-        if not self.has_adapter:
-            yield
-            return
-        self.changed()
-        try:
-            with switched_off(self.model):
-                yield
-        finally:
-            put_tokens(self.model)
-            self.changed()
-
-    @contextmanager
-    def folded(self) -> Iterator[None]:
-        """A LoRA adapter added into the weights for as long as this lasts: the same function to rounding, and faster.
-
-        The weights come back bit for bit. Nothing happens without a LoRA adapter, with one that is switched off, or
-        below float32, where adding a small matrix to a large one would round it away.
-        """
-        layers = lora_layers(self.model) if self.has_adapter else []
-        if not layers or str(self.dtype) != "torch.float32":
-            yield
-            return
-        kept = [layer.get_base_layer().weight.data for layer in layers]
-        try:
-            for layer, weight in zip(layers, kept, strict=True):
-                added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in layer.active_adapters)
-                layer.get_base_layer().weight.data = weight + added
-            with without_lora(layers):
-                yield
-        finally:
-            for layer, weight in zip(layers, kept, strict=True):
-                layer.get_base_layer().weight.data = weight
-
-    @contextmanager
-    def owner(self, who: str) -> Iterator[Loaded]:
-        """Have the model alone. Raises `ModelError`, at once, while someone else has it."""
-        if not self._lock.acquire(blocking=False):
-            raise ModelError(f"the model is busy ({self._held_by}); wait until that is done, or stop it")
-        self._held_by = who
-        try:
-            yield self
-        finally:
-            self._held_by = ""
-            self._lock.release()
-
-    def summary(self) -> str:
-        """What was resolved, in one line."""
-        adapter = f" + adapter {self.adapter}" if self.has_adapter else ""
-        dtype = str(self.dtype).removeprefix("torch.")
-        return f"{self.name}{adapter} · {dtype} on {self.device} · {self.attention} · context {self.context_length:,}"
 
 
 # ---- finding -----------------------------------------------------------------------------------------------------

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from midcourse.adapters import attach, folder, manifest, put_tokens
+from midcourse.adapter_layers import put_tokens
+from midcourse.adapters import attach, folder, manifest
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
-from midcourse.models import Loaded
+from midcourse.loaded import Loaded
 
 
 class Switch:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from midcourse import adapters
+from midcourse import adapter_layers, adapters
 from midcourse.learn import evidence, packing
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import rows
@@ -91,7 +91,7 @@ def _gradient(network: Network, found: list[Example], max_tokens: int, objective
     terms, constants = parse(objective), Constants(lengths={"accepted": "mean"})
     reference = Reference(hidden=True)
     made = packing.packs(found, max_tokens, by_rows=network.way == "rows")
-    for _ in reference.learn(network, made, lambda: adapters.switched_off(network.model)):
+    for _ in reference.learn(network, made, lambda: adapter_layers.switched_off(network.model)):
         pass
     trained = {name: value for name, value in network.model.named_parameters() if value.requires_grad}
     for value in trained.values():

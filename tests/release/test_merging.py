@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from midcourse import adapters, models
+from midcourse import adapter_layers, adapters, models
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.schema import Schema
 from midcourse.errors import ModelError
@@ -66,7 +66,7 @@ def test_an_adapter_with_tokens_of_its_own(tmp_path: Path) -> None:
         for name, parameter in loaded.model.named_parameters():
             if "trainable_tokens_delta" in name:
                 parameter.normal_()
-    adapters.put_tokens(loaded.model)
+    adapter_layers.put_tokens(loaded.model)
     ids = torch.tensor([[5, len(loaded.tokenizer.tokenizer) - 1, 9]])
     wanted = logits(loaded.model, ids)
     merged = merging.merged(loaded)

@@ -24,7 +24,7 @@ from midcourse.learn.run.stop import Stop
 if TYPE_CHECKING:
     from midcourse.attributes.train.recipe import ConditionedRecipe
     from midcourse.learn.training import TrainResult
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 
 def carry_out(

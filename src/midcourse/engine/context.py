@@ -24,7 +24,7 @@ from midcourse.engine.cache import SlotCache, layer_windows, shared
 from midcourse.engine.contract import Reuse, check
 
 if TYPE_CHECKING:
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 __all__ = ["CHUNK", "Context", "Kind", "Reuse"]
 

@@ -26,7 +26,7 @@ from midcourse.engine.turns import Around, Gone, Part, Steps, Turn
 from midcourse.errors import BusyError, MidcourseError, ModelError
 
 if TYPE_CHECKING:
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 T = TypeVar("T")
 MOST_WAITING = 128  # turns in the queue

@@ -27,7 +27,7 @@ from midcourse.errors import ModelError
 if TYPE_CHECKING:
     from midcourse.engine.batch import Generated
     from midcourse.engine.rows import Rows
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
     from midcourse.tokenizer import HFTokenizer
 
 __all__ = ["CHUNK", "Reuse", "TransformersEngine", "next_step"]

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 from midcourse.engine.cache import SlotCache
-from midcourse.models import Loaded
+from midcourse.loaded import Loaded
 
 
 class Source(NamedTuple):

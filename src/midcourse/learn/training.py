@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse import adapters
+from midcourse import adapter_layers, adapters
 from midcourse.errors import Stopped, UserError
 from midcourse.learn import check, expression, long, packing, supervision, weights
 from midcourse.learn.cluster import deepspeed, gathered, sharding
@@ -37,7 +37,7 @@ from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
     from midcourse.learn.trainer import SteerTrainer
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _running(
         finally:
             loaded.model.eval()
             if loaded.has_adapter:
-                adapters.put_tokens(loaded.model)
+                adapter_layers.put_tokens(loaded.model)
             loaded.changed()
 
 
@@ -279,7 +279,7 @@ class _Run:
         model: Any = self.loaded.model
 
         def off() -> AbstractContextManager[None]:
-            return adapters.switched_off(model) if self.loaded.has_adapter else nullcontext()
+            return adapter_layers.switched_off(model) if self.loaded.has_adapter else nullcontext()
 
         if reference is None:
             if see is None:

@@ -19,7 +19,7 @@ from midcourse.learn.cluster.processes import ALONE, Processes
 from midcourse.learn.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 
 def prepare(loaded: Loaded, settings: TrainSettings) -> None:

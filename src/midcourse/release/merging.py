@@ -16,7 +16,7 @@ from midcourse.hub import first_line
 if TYPE_CHECKING:
     import torch
 
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 Numbers = Literal["float32", "bfloat16", "float16"]
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of the logits' standard deviation

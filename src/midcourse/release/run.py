@@ -16,7 +16,7 @@ from midcourse import adapters, models
 from midcourse.atomic import new_folder
 from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.errors import UserError
-from midcourse.models import Loaded
+from midcourse.loaded import Loaded
 from midcourse.release import facts, merging, peft, vllm
 from midcourse.release.card import Form, card
 from midcourse.release.facts import Facts

@@ -22,7 +22,7 @@ from midcourse.switch import Switch
 
 if TYPE_CHECKING:
     from midcourse.engine.turns import Around
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
     from midcourse.tokenizer import HFTokenizer
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")

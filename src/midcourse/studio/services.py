@@ -19,7 +19,7 @@ from midcourse.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
     from midcourse.engine.desk import Desk
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.compare import Comparison
     from midcourse.studio.jobs.jobs import Jobs

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from midcourse import adapters
+from midcourse import adapter_layers, adapters
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import network as network_module
 from midcourse.learn.compute import rows
@@ -136,11 +136,11 @@ def test_an_adapter_on_the_head_is_off_for_the_reference() -> None:
     network = Network(loaded.model)
     packed = batch(build(examples(sample.traces(2), ["accepted"])))
     reference = Reference(hidden=True)
-    for _ in reference.learn(network, [packed.layout], lambda: adapters.switched_off(loaded.model)):
+    for _ in reference.learn(network, [packed.layout], lambda: adapter_layers.switched_off(loaded.model)):
         pass
     found, index_T = network(packed).hidden_RD, packed.index_T
     after = network.logits(found).log_softmax(-1)[index_T]
-    with adapters.switched_off(loaded.model):
+    with adapter_layers.switched_off(loaded.model):
         before = network.logits(reference.hidden(packed)).log_softmax(-1)
     expected = (before.exp() * (before - after)).sum(-1)
     torch.testing.assert_close(network.kl(found, index_T, reference.hidden(packed)), expected, rtol=1e-3, atol=1e-4)

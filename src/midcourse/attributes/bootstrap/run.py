@@ -42,7 +42,7 @@ from midcourse.learn.settings import OUTSIDE
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 PLAN, ROUND, ROWS, TRAINED, RESULT = "plan.json", "round.json", "train.jsonl", "trained.json", "bootstrap.json"
 

@@ -15,7 +15,7 @@ from midcourse.trace.tree import Message
 
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 Report = Callable[[str, int, int], object]  # what is done, how much of it, how much there is
 TOGETHER = 16  # answers read at once

@@ -28,7 +28,7 @@ from midcourse.errors import UserError
 
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 
 def measure(

@@ -32,7 +32,7 @@ from midcourse.learn.run.progress import Progress, Report, silent
 if TYPE_CHECKING:
     from midcourse.learn.items import Example
     from midcourse.learn.run.stop import Stop
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 RESULT = "refine.json"
 

@@ -23,7 +23,7 @@ from midcourse.learn.run.progress import Report, silent
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
     from midcourse.learn.training import TrainResult
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 DRAWN = ("dropout", "drop_each", "jitter", "rounded")  # what is asked for in an epoch depends on these
 

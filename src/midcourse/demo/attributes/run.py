@@ -39,7 +39,7 @@ from midcourse.demo.attributes.settings import AttributesDemoSettings
 from midcourse.demo.attributes.stages import Json, Stages
 from midcourse.errors import UserError
 from midcourse.learn.run.progress import Progress
-from midcourse.models import Loaded
+from midcourse.loaded import Loaded
 
 Say = Callable[[str, int, int], None]  # what is being done, how much of it, how much there is
 RESULT = "demo.json"

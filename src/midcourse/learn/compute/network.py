@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from midcourse.adapters import switched_off
+from midcourse.adapter_layers import switched_off
 from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.cluster.sharding import inside
 from midcourse.learn.compute import rows

@@ -13,7 +13,7 @@ from midcourse.learn.settings import TrainSettings
 from midcourse.learn.words import counted
 
 if TYPE_CHECKING:
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 INDENT, WIDTH = 11, 79
 

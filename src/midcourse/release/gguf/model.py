@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig
 
-    from midcourse.models import Loaded
+    from midcourse.loaded import Loaded
 
 
 def write(path: Path, loaded: Loaded, type: Type, *, name: str, progress: Progress) -> list[str]:

@@ -25,7 +25,7 @@ from typing import Any
 
 from midcourse.errors import BusyError, ConfigError, MidcourseError, StoreError, UserError
 from midcourse.learn.run import checkpoints
-from midcourse.models import Loaded
+from midcourse.loaded import Loaded
 from midcourse.store import Store
 from midcourse.store.jobs import Job, State
 from midcourse.studio.errors import MissingError

@@ -18,7 +18,7 @@ from midcourse.errors import MidcourseError, Problem, ProblemsError, UserError
 from midcourse.learn import supervision
 from midcourse.learn.layout import build
 from midcourse.learn.run.recipe import Recipe
-from midcourse.models import Loaded
+from midcourse.loaded import Loaded
 from midcourse.store import Store
 from midcourse.studio.errors import problem
 from midcourse.studio.jobs import folder, form

@@ -36,8 +36,8 @@ from midcourse.errors import UserError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.run.metrics import peak_memory, versions
 from midcourse.learn.run.stop import Stop
+from midcourse.loaded import Loaded
 from midcourse.measure import page
-from midcourse.models import Loaded
 
 METRICS = "metrics.json"
 REPORT = "report.html"

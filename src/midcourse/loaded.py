@@ -1,0 +1,112 @@
+"""A model in memory: its tokenizer, what was resolved, and one owner at a time.
+
+Representation: `Loaded` holds the model (a `PeftModel` as soon as there is an adapter). Engine and trainer share one:
+whoever computes with it or changes it takes `owner`, and `version` changes with the weights, so that what was computed
+before (a prefix cache) is known to be stale.
+
+Importing this module imports neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from midcourse.adapter_layers import lora_layers, put_tokens, switched_off, without_lora
+from midcourse.errors import ModelError
+
+if TYPE_CHECKING:
+    import torch
+
+    from midcourse.attributes.manifest import Manifest
+    from midcourse.tokenizer import HFTokenizer
+
+
+@dataclass(eq=False)
+class Loaded:
+    """A model in eval mode with its tokenizer, and what its settings resolved to."""
+
+    model: Any  # a PreTrainedModel, or a PeftModel around one
+    tokenizer: HFTokenizer
+    name: str
+    adapter: str | None
+    dtype: torch.dtype
+    device: torch.device
+    attention: str
+    context_length: int
+    version: int = 0
+    manifest: Manifest | None = None  # what the model as it is now can be told, if it has learned to be told anything
+    own: Manifest | None = None  # the same of the model without any adapter
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _held_by: str = field(default="", repr=False)
+
+    @property
+    def has_adapter(self) -> bool:
+        """Whether the model is wrapped with an adapter."""
+        return hasattr(self.model, "peft_config")
+
+    def changed(self) -> None:
+        """To be called after the weights have changed: whatever was computed with them is stale."""
+        self.version += 1
+
+    def tell(self, manifest: Manifest | None) -> None:
+        """From now on the model is told attributes as `manifest` says, or not at all."""
+        self.manifest = manifest
+        self.tokenizer.conditioning = None if manifest is None else manifest.conditioning
+
+    @contextmanager
+    def without_adapter(self) -> Iterator[None]:
+        """The base model as it was, for as long as this lasts; nothing happens if there is no adapter."""
+        if not self.has_adapter:
+            yield
+            return
+        self.changed()
+        try:
+            with switched_off(self.model):
+                yield
+        finally:
+            put_tokens(self.model)
+            self.changed()
+
+    @contextmanager
+    def folded(self) -> Iterator[None]:
+        """A LoRA adapter added into the weights for as long as this lasts: the same function to rounding, and faster.
+
+        The weights come back bit for bit. Nothing happens without a LoRA adapter, with one that is switched off, or
+        below float32, where adding a small matrix to a large one would round it away.
+        """
+        layers = lora_layers(self.model) if self.has_adapter else []
+        if not layers or str(self.dtype) != "torch.float32":
+            yield
+            return
+        kept = [layer.get_base_layer().weight.data for layer in layers]
+        try:
+            for layer, weight in zip(layers, kept, strict=True):
+                added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in layer.active_adapters)
+                layer.get_base_layer().weight.data = weight + added
+            with without_lora(layers):
+                yield
+        finally:
+            for layer, weight in zip(layers, kept, strict=True):
+                layer.get_base_layer().weight.data = weight
+
+    @contextmanager
+    def owner(self, who: str) -> Iterator[Loaded]:
+        """Have the model alone. Raises `ModelError`, at once, while someone else has it."""
+        if not self._lock.acquire(blocking=False):
+            raise ModelError(f"the model is busy ({self._held_by}); wait until that is done, or stop it")
+        self._held_by = who
+        try:
+            yield self
+        finally:
+            self._held_by = ""
+            self._lock.release()
+
+    def summary(self) -> str:
+        """What was resolved, in one line."""
+        adapter = f" + adapter {self.adapter}" if self.has_adapter else ""
+        dtype = str(self.dtype).removeprefix("torch.")
+        return f"{self.name}{adapter} · {dtype} on {self.device} · {self.attention} · context {self.context_length:,}"
