@@ -18,7 +18,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
-from math import exp, sqrt
+from math import exp, log, sqrt
 from pathlib import Path
 from statistics import fmean, stdev
 
@@ -29,7 +29,7 @@ from midcourse.attributes.predictors.fit.run import fit
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.predictor import Dense
 from midcourse.attributes.predictors.regression import RegressionPredictor
-from midcourse.attributes.proposals import SPAN, WEIGHT, propose
+from midcourse.attributes.proposals import APART, SPAN, WEIGHT, propose
 from midcourse.attributes.rows import Rating, Row, Turn, digest
 from midcourse.attributes.schema import Attribute, Schema
 from midcourse.demo.notes import Note, check, draw
@@ -43,7 +43,8 @@ from midcourse.trace.tree import Message
 NEAR = 5
 TYPED, STEERS, TOKENS = 12, 3, 40
 ALL, LATER = "all", "not from the first token on"
-UNLIKELY = 0.1  # the studio's own bound for `n` without a predictor
+UNLIKELY = 0.2  # as the studio has it: below this a token counts as unlikely
+TIMES = 10  # as `answer/looking.js` has it
 SCHEMA = Schema(
     name="card",
     attributes=(Attribute(name="right", maximum=5, better="higher", description="How many lines are right."),),
@@ -128,17 +129,43 @@ def rated(cases: Sequence[Case], notes: Sequence[Note]) -> list[Row]:
 
 # ---- who proposes ------------------------------------------------------------------------------------------------
 
-Proposer = Callable[[Case, Dense], int]
+Proposer = Callable[[Case, Dense], int | Sequence[int]]
 
 
 def least_sure(case: Case, _: Dense) -> int:
     return propose(None, case.ends, case.surprise)[0].token
 
 
-def first_unlikely(case: Case, dense: Dense) -> int:
-    """The studio's `n` without a predictor; the least sure token where none is unlikely."""
+def first_unlikely(case: Case, _: Dense) -> int:
+    """The first token that counts as unlikely; the least sure token where none does."""
     found = (token for token, nats in enumerate(case.surprise) if nats is not None and exp(-nats) < UNLIKELY)
-    return next(found, least_sure(case, dense))
+    return next(found, least_sure(case, _))
+
+
+def looks(surprise: Sequence[float | None]) -> list[int]:
+    """Where the studio's `n` goes without a predictor, in this order; as `answer/looking.js` has it.
+
+    The first of all tokens that are at most `TIMES` as likely as the least likely one, then the others of those, then
+    the same of the rest; none that is not shaded, and none within `APART` tokens of another.
+    """
+    left = {token: nats for token, nats in enumerate(surprise) if nats is not None and exp(-nats) < UNLIKELY**0.25}
+    found: list[int] = []
+    while left:
+        bar = max(left.values()) - log(TIMES)
+        for token, nats in left.items():
+            if nats >= bar and all(abs(token - other) > APART for other in found):
+                found.append(token)
+        left = {
+            token: nats
+            for token, nats in left.items()
+            if nats < bar and all(abs(token - other) > APART for other in found)
+        }
+    return found
+
+
+def pressed(times: int) -> Proposer:
+    """What somebody has seen who pressed `n` so many times, without a predictor."""
+    return lambda case, _: looks(case.surprise)[:times]
 
 
 def first_unsure(case: Case, _: Dense) -> int:
@@ -156,7 +183,7 @@ def with_dense(weight: float, span: int) -> Proposer:
 
 
 def first_of(weight: float, span: int, count: int = 3) -> Proposer:
-    """The earliest of the best `count`: where the studio's `n` goes first."""
+    """The earliest of the best `count`: where the studio's `n` goes first, with a predictor."""
 
     def proposer(case: Case, dense: Dense) -> int:
         best = propose(dense, case.ends, case.surprise, weight=weight, span=span, at_most=count)
@@ -183,7 +210,13 @@ def rate(found: Sequence[float], cases: Sequence[Case]) -> dict[str, float]:
 
 
 def hits(proposer: Proposer, cases: Sequence[Case], dense: Sequence[Dense]) -> list[float]:
-    return [float(abs(proposer(case, one) - case.wrong) <= NEAR) for case, one in zip(cases, dense, strict=True)]
+    """1 for each case that `proposer` finds: one of its places is near enough."""
+    found = []
+    for case, one in zip(cases, dense, strict=True):
+        places = proposer(case, one)
+        seen = [places] if isinstance(places, int) else places
+        found.append(float(any(abs(place - case.wrong) <= NEAR for place in seen)))
+    return found
 
 
 # ---- stages ------------------------------------------------------------------------------------------------------
@@ -222,7 +255,10 @@ def main() -> None:
     }
     proposers: dict[str, Proposer] = {
         "the least sure token": least_sure,
-        "the first token below 10 %": first_unlikely,
+        "the first token below 20 %": first_unlikely,
+        "n, once": pressed(1),
+        "n, twice": pressed(2),
+        "n, three times": pressed(3),
         "the largest fall": with_dense(0.0, SPAN),
         "both": with_dense(WEIGHT, SPAN),
         "where the model began": beginning,

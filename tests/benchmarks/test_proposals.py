@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from math import log
 from pathlib import Path
 
 import pytest
-from benchmarks.proposals import Case, chance, hits, least_sure, rate, rated
+from benchmarks.proposals import Case, chance, hits, least_sure, looks, pressed, rate, rated
 
 from benchmarks import proposals
 from midcourse.attributes.predictors.predictor import Dense
@@ -51,6 +53,20 @@ def test_chance_counts_the_models_own_tokens_alone() -> None:
     assert chance(_case(0, [0.0] * 20, 10)) == 11 / 20
     assert chance(_case(0, [0.0] * 20, 0)) == 6 / 20
     assert chance(_case(0, [None] * 8 + [0.0] * 12, 10)) == 8 / 12
+
+
+def test_n_goes_where_the_page_goes() -> None:
+    """`tests/studio/page/answer-looking.test.js` reads the same file."""
+    cases = json.loads((Path(__file__).parents[1] / "studio" / "page" / "places.json").read_text())
+    assert len(cases) > 4
+    for case in cases:
+        assert looks([-log(share) for share in case["shares"]]) == case["places"], case["name"]
+    assert looks([None, None, 3.0]) == [2]
+
+
+def test_a_place_is_found_by_whoever_presses_often_enough() -> None:
+    case = _case(0, [0.0] * 10 + [2.0] + [0.0] * 9 + [6.0], 10)
+    assert [hits(pressed(times), [case], [Dense([], {})]) for times in (1, 2, 3)] == [[0.0], [1.0], [1.0]]
 
 
 def test_hits_and_their_error_over_notes() -> None:

@@ -56,13 +56,22 @@ def test_where_an_attribute_falls(looking: Running, predictor: Path) -> None:
         assert ask(looking, tab) == found
 
 
-def test_what_a_person_typed_is_not_proposed(looking: Running) -> None:
-    id = begin(looking.client, max_tokens=20, temperature=1.0)
+def test_what_stands_up_to_the_last_steer_is_not_proposed_again(looking: Running) -> None:
+    id = begin(looking.client, max_tokens=40, temperature=1.0)
     with Tab(looking.url, TOKEN, id) as tab:
         tab.wait_idle()
-        tab.post("steer", action="correct", depth=1, text=" the winter in the north is cold, and long!", go_on=False)
+        depth = ask(looking, tab)["proposals"][0]["depth"] + 1
+        tab.post(
+            "steer", action="correct", depth=depth, text=" the winter in the north is cold, and long!", go_on=False
+        )
+        assert ask(looking, tab)["proposals"] == []
+        tab.post("write")
+        tab.wait_idle()
         sources = [token["source"] for token in tab.trace["tokens"]]
-        assert all(sources[one["depth"]] == "model" for one in ask(looking, tab)["proposals"])
+        steered = len(sources) - 1 - sources[::-1].index("human")
+        depths = [one["depth"] for one in ask(looking, tab)["proposals"]]
+        assert depths
+        assert min(depths) > steered >= depth
 
 
 def test_nothing_written_is_nothing_to_look_at(looking: Running) -> None:

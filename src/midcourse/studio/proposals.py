@@ -86,11 +86,15 @@ class Proposer:
                 raise StaleError("the answer has changed meanwhile; look at it, and ask again")
 
     def _found(self, dense: Dense | None, tokens: Sequence[TokenView]) -> tuple[list[ProposalView], dict[str, float]]:
-        """The best places, in the order of the answer; none in what others than the model have written."""
+        """The best places, in the order of the answer; none up to the last steer: that was read and let stand."""
         if dense is None or not dense.ends:
             return [], {}
         ends = list(accumulate(len(self._tok.token_bytes(token.id)) for token in tokens))
-        surprise = [None if token.logprob is None or token.source != "model" else -token.logprob for token in tokens]
+        steered = [depth for depth, token in enumerate(tokens) if token.source != "model"]
+        unread = steered[-1] + 1 if steered else 0
+        surprise = [
+            None if token.logprob is None or depth < unread else -token.logprob for depth, token in enumerate(tokens)
+        ]
         assert self._predictor is not None
         most = max(LEAST, len(tokens) // SHARE)
         best = sorted(propose(dense, ends, surprise, self._predictor.attributes, at_most=most))

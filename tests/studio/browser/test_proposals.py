@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import log
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -39,7 +40,9 @@ def test_from_one_place_to_look_at_to_the_next(model: Path, predictor: Path, tmp
                 "aria-label", re.compile("cheer .* worse from here" if place["attribute"] else "unlikely here")
             )
         page.keyboard.press("n")
-        expect(page.locator("#announce-polite")).to_have_text("No proposed token after this one")
+        expect(page.locator("#announce-polite")).to_have_text("Nothing more to look at")
+        page.keyboard.press("N")
+        expect(page.locator("mc-answer .t.stands")).to_have_attribute("data-depth", str(found[-2]["depth"]))
         falls = next(place for place in found if place["attribute"])
         page.locator(f"mc-answer .t[data-depth='{falls['depth']}']").click()
         expect(page.get_by_role("button", name="Serves cheer", exact=True)).to_be_visible()
@@ -50,5 +53,48 @@ def test_from_one_place_to_look_at_to_the_next(model: Path, predictor: Path, tmp
         expect(page.get_by_text("1 steer trains")).to_be_visible()
         assert studio.services.store.get(id).steers[0].serves == ("cheer",)
         page.keyboard.press("Escape")
+        tab.fine()
+        page.close()
+
+
+def test_without_a_predictor_to_what_the_model_was_least_sure_of(model: Path, tmp_path: Path, tab: Tab) -> None:
+    """The first token that is at most ten times as likely as the least likely one; after a steer, of what follows."""
+    with Running(model, tmp_path / "traces.db") as studio:
+        id = begin(studio.client, "Why?", max_tokens=60, temperature=1.0, seed=3)
+        page = tab.page
+        page.goto(f"{studio.url}/?token={TOKEN}")
+        tab.go(f"#/steer/{id}")
+
+        def first(start: int) -> int:
+            tokens = studio.client.get(f"/api/traces/{id}").json()["tokens"]
+            bar = min(token["logprob"] for token in tokens[start:]) + log(10)
+            return next(depth for depth, token in enumerate(tokens) if depth >= start and token["logprob"] <= bar)
+
+        standing = page.locator("mc-answer .t.stands")
+        expect(page.locator("mc-answer .t")).to_have_count(60, timeout=SECONDS)
+        page.get_by_role("group", name=re.compile("^Answer, ")).focus()
+        page.keyboard.press("n")
+        place = first(0)
+        expect(standing).to_have_attribute("data-depth", str(place))
+        page.keyboard.press("n")
+        expect(standing).not_to_have_attribute("data-depth", str(place))
+        page.keyboard.press("N")
+        expect(standing).to_have_attribute("data-depth", str(place))
+        page.keyboard.press("N")
+        expect(page.locator("#announce-polite")).to_have_text("Nothing was looked at before this")
+        page.keyboard.press("Enter")
+        line = page.get_by_role("textbox", name="Correction")
+        line.press_sequentially("better")
+        line.press("Enter")
+        expect(page.get_by_text("1 steer trains")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=SECONDS)
+        sources = [token["source"] for token in studio.client.get(f"/api/traces/{id}").json()["tokens"]]
+        start = len(sources) - sources[::-1].index("human")
+        assert 0 < place < start < len(sources)
+        page.get_by_role("group", name=re.compile("^Answer, ")).focus()
+        page.keyboard.press("End")
+        page.keyboard.press("n")
+        expect(standing).to_have_attribute("data-depth", str(first(start)))
         tab.fine()
         page.close()

@@ -1,10 +1,10 @@
-/** Walking over tokens and lines, narrowing, unlikely tokens, and what can stay of what is shown. */
+/** Walking over tokens and lines, narrowing, shades, and what can stay of what is shown. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { beginsParagraph, kept } from "../../../src/midcourse/studio/static/js/answer/difference.js";
-import { bounds, legend, level, nextUnlikely } from "../../../src/midcourse/studio/static/js/answer/shading.js";
+import { bounds, legend, level } from "../../../src/midcourse/studio/static/js/answer/shading.js";
 import { narrowed, nextLine, stepped } from "../../../src/midcourse/studio/static/js/answer/walk.js";
 import { answer, token } from "./made.js";
 
@@ -47,15 +47,6 @@ test("the less likely, the higher the level; unknown is not unlikely", () => {
   assert.equal(level(null, 0.2), 0);
   for (const unlikely of [0.001, 0.2, 0.9]) assert.deepEqual(bounds(unlikely), [...bounds(unlikely)].sort((a, b) => a - b));
   assert.ok(legend(0.2).some(({ text }) => text.includes("20 %: unlikely")));
-});
-
-test("n and N go exactly to what is shaded as unlikely", () => {
-  const tokens = [0.9, 0.1, 0.5, 0.01, 0.9].map((share) => token("x", { logprob: Math.log(share) }));
-  assert.equal(nextUnlikely(tokens, -1, 1, 0.2), 1);
-  assert.equal(nextUnlikely(tokens, 1, 1, 0.2), 3);
-  assert.equal(nextUnlikely(tokens, 3, 1, 0.2), null);
-  assert.equal(nextUnlikely(tokens, 5, -1, 0.2), 3);
-  assert.equal(nextUnlikely(tokens, 3, -1, 0.2), 1);
 });
 
 test("what looks the same stays", () => {

@@ -2,11 +2,8 @@
 /**
  * How sure the model was of a token, in five levels: 0 sure … 3 unlikely, 4 very unlikely. DOM-free.
  *
- * One number, below which a token counts as unlikely, makes all bounds, so that what is shaded as unlikely is exactly what
- * `n` jumps to.
+ * One number, below which a token counts as unlikely, makes all bounds.
  */
-
-/** @import * as T from "../types.d.ts" */
 
 /** The probabilities below which levels 4, 3, 2 and 1 begin. @param {number} unlikely */
 export function bounds(unlikely) {
@@ -22,30 +19,6 @@ export function level(logprob, unlikely) {
   if (logprob === null) return 0;
   const found = bounds(unlikely).findIndex((bound) => Math.exp(logprob) < bound);
   return /** @type {0 | 1 | 2 | 3 | 4} */ (found < 0 ? 0 : 4 - found);
-}
-
-/**
- * The next unlikely token after (before, with -1) depth `at`; null if there is none.
- * @param {T.TokenView[]} tokens
- * @param {number} at
- * @param {1 | -1} direction
- * @param {number} unlikely
- */
-export function nextUnlikely(tokens, at, direction, unlikely) {
-  for (let depth = at + direction; depth >= 0 && depth < tokens.length; depth += direction)
-    if (level(tokens[depth].logprob, unlikely) >= 3) return depth;
-  return null;
-}
-
-/**
- * The next place that was proposed after (before, with -1) depth `at`; null if there is none.
- * @param {T.ProposalView[]} proposals in the order of the answer
- * @param {number} at
- * @param {1 | -1} direction
- */
-export function nextProposed(proposals, at, direction) {
-  const found = direction > 0 ? proposals.find(({ depth }) => depth > at) : proposals.findLast(({ depth }) => depth < at);
-  return found?.depth ?? null;
 }
 
 /** What the levels mean, for a legend. @param {number} unlikely @returns {{level: number, text: string}[]} */

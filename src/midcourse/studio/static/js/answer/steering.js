@@ -14,7 +14,8 @@ import { draft as stored, keepDraft } from "../drafts.js";
 import { command, loadAlternatives, notify } from "../effects.js";
 import { store } from "../store.js";
 import * as drafts from "./draft.js";
-import { nextProposed, nextUnlikely } from "./shading.js";
+import { kept } from "./difference.js";
+import { next, places } from "./looking.js";
 import { narrowed, stepped } from "./walk.js";
 import { sibling } from "./outline.js";
 
@@ -33,6 +34,8 @@ export class Steering extends EventTarget {
   draft = null;
   /** The trace as it was shown last. @type {Trace | null} */
   #seen = null;
+  /** The places that `n` has been to, in this order; those that are there no more are not among them. @type {number[]} */
+  #looked = [];
   /** The version that the draft was sent for. */
   #sent = -1;
 
@@ -71,6 +74,8 @@ export class Steering extends EventTarget {
     this.#seen = trace;
     if (before?.id !== trace.id) return this.#begin(trace);
     if (before.version === trace.version && before.tokens.length <= trace.tokens.length) return;
+    const count = kept(before.tokens, trace.tokens);
+    this.#looked = this.#looked.filter((depth) => depth < count);
     if (this.at !== null && this.at > trace.tokens.length) this.at = null;
     if (this.draft && !this.draft.sending && drafts.arrived(this.draft, trace)) this.#put(null);
     if (!this.draft) this.stop = null;
@@ -84,6 +89,7 @@ export class Steering extends EventTarget {
   /** @param {Trace} trace */
   #begin(trace) {
     this.at = this.stop = this.draft = null;
+    this.#looked = [];
     const text = stored(`correction:${trace.id}`);
     const kept = text ? drafts.parsed(text) : null;
     if (kept && drafts.arrived(kept, trace)) this.#put(null);
@@ -128,13 +134,16 @@ export class Steering extends EventTarget {
     this.#tell();
   }
 
-  /** To the next place that was proposed; without any, to the next token that was unlikely. @param {1 | -1} direction @returns {boolean} whether there was one */
-  toUnlikely(direction) {
-    const from = this.at === null ? (direction > 0 ? -1 : this.count) : this.place;
-    const proposed = this.trace.proposals?.proposals ?? [];
-    const found = proposed.length ? nextProposed(proposed, from, direction) : nextUnlikely(this.trace.tokens, from, direction, store.state.preferences.unlikely);
-    if (found !== null) this.put(found);
-    return found !== null;
+  /** To the next place to look at, or back to the one before. @param {1 | -1} direction @returns {boolean} whether there was one */
+  look(direction) {
+    const { proposals, tokens } = this.trace;
+    const proposed = proposals?.proposals.map(({ depth }) => depth) ?? [];
+    const found = proposed.length ? proposed : places(tokens, store.state.preferences.unlikely);
+    const to = next(found, this.#looked, this.at, direction);
+    if (to === null) return false;
+    this.put(to);
+    if (!this.#looked.includes(to)) this.#looked.push(to);
+    return true;
   }
 
   // The correction

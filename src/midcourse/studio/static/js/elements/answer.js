@@ -148,10 +148,10 @@ export class Answer extends Piece {
   }
 
   /** @param {1 | -1} direction */
-  unlikely(direction) {
+  look(direction) {
     this.#column = null;
-    if (this.steering.toUnlikely(direction)) this.focusPlace();
-    else announce(`No ${this.steering.trace.proposals?.proposals.length ? "proposed" : "unlikely"} token ${direction > 0 ? "after" : "before"} this one`);
+    if (this.steering.look(direction)) this.focusPlace();
+    else announce(direction > 0 ? "Nothing more to look at" : "Nothing was looked at before this");
   }
 
   /** The tokens that are selected as text; null if there are none. */
