@@ -1,6 +1,7 @@
 """`midcourse` as a user runs it: a process of its own, on a small disk or without rights if need be, or on a terminal.
 
-A process is limited by a launcher that becomes it (`exec`): nothing runs between fork and exec in this one.
+Most start at once (`tests.forked`). One without rights is started from nothing, by a launcher that becomes it (`exec`):
+it is then that the kernel takes them away.
 """
 
 from __future__ import annotations
@@ -18,42 +19,34 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
+from tests import forked
 from tests.ran import Ran
 
 PATIENCE = 240  # seconds until something that should happen is held to be stuck
 
 _LAUNCHER = """
-import ctypes, os, resource, sys
-size, rights, *command = sys.argv[1:]
-if size != "-":
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
-if rights == "none":  # root without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH obeys the rights of files
-    for capability in (1, 2):
-        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
-os.execv(command[0], command)
+import ctypes, os, sys
+for capability in (1, 2):  # root without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH obeys the rights of files
+    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
 def command(*arguments: object, size: int | None = None, obey: bool = False) -> list[str]:
     """The command line: no file may grow beyond `size` bytes, and even root must `obey` the rights of files."""
-    plain = [sys.executable, "-m", "midcourse", *map(str, arguments)]
-    if size is None and not obey:
-        return plain
-    return [sys.executable, "-c", _LAUNCHER, str(size or "-"), "none" if obey else "all", *plain]
+    limit = [] if size is None else ["tests.acceptance.limited", str(size)]
+    plain = [sys.executable, "-m", *limit, "midcourse", *map(str, arguments)]
+    return [sys.executable, "-c", _LAUNCHER, *plain] if obey else plain
 
 
 def run(*arguments: object, size: int | None = None, obey: bool = False, said: str = "", **env: object) -> Ran:
     """Run a command to its end; `said` is its standard input."""
-    done = subprocess.run(
+    return forked.run(
         command(*arguments, size=size, obey=obey),
-        input=said,
-        capture_output=True,
-        text=True,
-        check=False,
+        said=said,
         timeout=PATIENCE,
         env=os.environ | {name: str(value) for name, value in env.items()},
     )
-    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def both(*commands: Sequence[object] | Callable[[], Ran]) -> list[Ran]:
@@ -64,7 +57,7 @@ def both(*commands: Sequence[object] | Callable[[], Ran]) -> list[Ran]:
 
 def start(*arguments: object) -> subprocess.Popen[str]:
     """Start a command that is going to be killed or interrupted."""
-    return subprocess.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return forked.Popen(command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def until(happened: Callable[[], Any], child: subprocess.Popen[Any]) -> Any:
@@ -94,7 +87,7 @@ class Terminal:
 
     def __init__(self, *arguments: object) -> None:
         self.master, slave = pty.openpty()
-        self.child = subprocess.Popen(
+        self.child = forked.Popen(
             command(*arguments), stdin=slave, stdout=slave, stderr=slave, env=os.environ | {"TERM": "xterm-256color"}
         )
         os.close(slave)

@@ -15,6 +15,7 @@ from benchmarks.effort import workers
 from benchmarks.effort.ledger import Ledger, collect, read
 from benchmarks.effort.plan import Cell
 
+from tests import forked
 from tests.effort import worker
 
 
@@ -25,7 +26,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(place: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-m", "tests.effort.worker", str(place), *arguments])
+    return forked.Popen([sys.executable, "-m", "tests.effort.worker", str(place), *arguments])
 
 
 def log(place: Path) -> Counter[str]:

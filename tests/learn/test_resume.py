@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.training import train
+from tests import forked
 from tests.learn import killed_run, sample
 
 
@@ -29,7 +29,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _kill(output: Path, where: str) -> None:
     """Start the run in a child and kill it there."""
-    child = subprocess.Popen([sys.executable, "-m", "tests.learn.killed_run", str(output), where])
+    child = forked.Popen([sys.executable, "-m", "tests.learn.killed_run", str(output), where])
     try:
         limit = time.monotonic() + 120
         while not (output / "here").exists():

@@ -12,6 +12,7 @@ import pytest
 from midcourse.session import Session, runs
 from midcourse.store import Store
 from midcourse.trace import problems
+from tests import forked
 from tests.session.writer import TRACE, sampling
 from tests.toys import tiny_engine
 
@@ -22,7 +23,7 @@ SLACK = 0.25  # between the moment a token is written and the moment the child l
 def test_killed_while_writing(tmp_path: Path, temperature: float, steers: int) -> None:
     url = f"sqlite:///{tmp_path / 'traces.db'}"
     command = [sys.executable, "-m", "tests.session.writer", url, str(temperature)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with forked.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said: list[list[str]] = []
         while sum(line[0] == "steer" for line in said) < steers or said[-1][0] == "steer":

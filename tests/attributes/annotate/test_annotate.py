@@ -19,6 +19,7 @@ from midcourse.attributes.data import rows
 from midcourse.attributes.predictors.predictor import Conversation, Prediction
 from midcourse.errors import MidcourseError, UserError
 from midcourse.learn.cluster.processes import Processes
+from tests import forked
 from tests.attributes.annotate import toy
 
 COUNT = 130
@@ -148,7 +149,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(data: Path, tmp_path: Path, when
     out = tmp_path / "out.jsonl"
     for _ in range(2):  # the second one is killed where it goes on
         child = [sys.executable, "-m", "tests.attributes.annotate.toy", str(data), str(out), when]
-        assert subprocess.run(child, check=False).returncode == -signal.SIGKILL
+        assert forked.run(child).code == -signal.SIGKILL
         assert not out.exists()
         if when == "write":
             break

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from midcourse.attributes.data import Reading, rows
 from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run.progress import Progress
+from tests import forked
 from tests.attributes.bootstrap import toy
 from tests.studio.running import make_model
 
@@ -86,8 +86,8 @@ def test_killed_anywhere_and_begun_again_it_comes_out_the_same(
     base: Path, dials: Path, whole: Path, tmp_path: Path, phase: str, number: int
 ) -> None:
     command = [sys.executable, "-m", "tests.attributes.bootstrap.toy", str(base), str(dials), str(tmp_path / "run")]
-    killed = subprocess.run([*command, phase, str(number)], cwd=ROOT, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = forked.run([*command, phase, str(number)], cwd=ROOT)
+    assert killed.code == -signal.SIGKILL
     assert not (tmp_path / "run" / "bootstrap.json").exists()
     toy.run(base, dials, tmp_path / "run")
     for name in KEPT:

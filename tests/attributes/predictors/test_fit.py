@@ -23,6 +23,7 @@ from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema
 from midcourse.errors import ConfigError, InputErrors, ModelError, Stopped, UserError
 from midcourse.learn.run.stop import Stop
+from tests import forked
 from tests.attributes.predictors import sample
 
 QUICK: dict[str, Any] = {"epochs": 2, "batch": 8, "learning_rate": 3e-3, "dtype": "float32", "batch_tokens": 256}
@@ -282,14 +283,14 @@ def test_killed_and_resumed_is_the_same_to_the_bit(base: Path, tmp_path: Path) -
         given += ["--epochs", "4", "--batch", "4", "--dtype", "float32", "--checkpoint-every", "1", "--name", "two"]
         return [sys.executable, "-m", "midcourse", "attributes", "fit", *given, *more]
 
-    child = subprocess.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    child = forked.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     while not (tmp_path / "killed/checkpoints/checkpoint-2").exists():
         assert child.poll() is None, "it was done before it could be killed"
     child.kill()
     assert child.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed/attributes.json").exists()
-    subprocess.run(command(tmp_path / "killed", "--resume"), check=True, capture_output=True)
-    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    assert forked.run(command(tmp_path / "killed", "--resume")).code == 0
+    assert forked.run(command(tmp_path / "whole")).code == 0
     assert _files(tmp_path / "killed") == _files(tmp_path / "whole")
 
 

@@ -22,6 +22,7 @@ import httpx
 
 from midcourse.store import Store
 from midcourse.trace.tree import Trace
+from tests import forked
 
 PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds until something that should happen is held to be stuck
 
@@ -77,7 +78,7 @@ class Studio:
         words += ["--port", self.port, "--no-browser", "--token-file", self.folder / "token", *self.flags]
         with self._log.open("ab") as log:
             self._begins = log.tell()
-            self.process = subprocess.Popen(
+            self.process = forked.Popen(
                 [sys.executable, "-m", "midcourse", *map(str, words)],
                 stdout=log,
                 stderr=log,
