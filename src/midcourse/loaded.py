@@ -107,6 +107,6 @@ class Loaded:
 
     def summary(self) -> str:
         """What was resolved, in one line."""
-        adapter = f" + adapter {self.adapter}" if self.has_adapter else ""
+        adapter = f" + adapter {self.adapter}" if self.adapter is not None else ""
         dtype = str(self.dtype).removeprefix("torch.")
         return f"{self.name}{adapter} · {dtype} on {self.device} · {self.attention} · context {self.context_length:,}"

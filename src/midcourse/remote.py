@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from midcourse.errors import EndpointError, UserError
+from midcourse.errors import EndpointError, MidcourseError, UserError
 
 AGAIN = {408, 409, 425, 429, 500, 502, 503, 504, 529}
 LONGEST_WAIT = 60.0
@@ -90,10 +90,18 @@ class Remote:
         return self.run(self.ask("POST", path, body))
 
     def run(self, work: Coroutine[Any, Any, Value]) -> Value:
-        """Wait for a coroutine that runs beside all the others; interrupted, it is cancelled first."""
+        """Wait for a coroutine that runs beside all the others; interrupted, it is cancelled first.
+
+        Of several requests in a group that fail, the first error of ours is raised as it is.
+        """
         running = asyncio.run_coroutine_threadsafe(work, self._started())
         try:
             return running.result()
+        except ExceptionGroup as group:
+            ours: Exception | None = group.subgroup(MidcourseError)
+            while isinstance(ours, ExceptionGroup):
+                ours = ours.exceptions[0]
+            raise ours or group from None
         except BaseException:
             running.cancel()
             raise
@@ -162,8 +170,11 @@ class Remote:
             except ValueError:
                 raise UserError(f"what {self.url + path} answers is no JSON: {said(response.text)}") from None
 
-    async def events(self, path: str, body: Mapping[str, Any]) -> AsyncIterator[Any]:
-        """The server-sent events of a reply, each as JSON, up to `[DONE]` or the end."""
+    async def events(self, path: str, body: Mapping[str, Any], *, done: bool = False) -> AsyncIterator[Any]:
+        """The server-sent events of a reply, each as JSON, up to `[DONE]` or the end.
+
+        With `done` a server is known to say `[DONE]`: raises `EndpointError` for a stream that ends without it.
+        """
         patience, begun = _Patience(self), False
         while True:
             try:
@@ -176,6 +187,8 @@ class Remote:
                                 if event is None:
                                     return
                                 yield event
+                        if done:
+                            raise EndpointError(f"{self.who} at {self.url} broke off in mid-answer: nothing more came")
                         return
                     text = (await response.aread()).decode(errors="replace")
                     wait = _after(response)

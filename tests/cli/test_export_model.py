@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -172,9 +173,35 @@ def test_what_is_there_is_replaced_only_when_asked(
     ran = mc(*given)
     assert (ran.code, sorted(path.name for path in out.iterdir())) == (2, ["mine.txt"])
     assert "is there already; give another place, or --overwrite" in ran.err
+    (out / "mine.txt").unlink()
+    assert mc(*given).code == 0
+    (out / "README.md").write_text((out / "README.md").read_text() + "the old one")
     assert mc(*given, "--overwrite").code == 0
-    assert not (out / "mine.txt").exists()
+    assert "the old one" not in (out / "README.md").read_text()
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_was_not_written_by_it_is_never_replaced(
+    mc: Callable[..., Ran], base: Path, lora: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / "cards"
+    shutil.copytree(lora, run)
+    (run / "checkpoints").mkdir()
+    written = tmp_path / "written"
+    given = ["export-model", "--model", base, "--adapter", run, "--to", "adapter", "--overwrite", "--out"]
+    assert mc(*given, written).code == 0
+    (written / "kept").mkdir()
+    (tmp_path / "pairs.jsonl").write_text("{}\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "README.md").write_text("my data")
+    before = sorted(tmp_path.rglob("*"))
+    for name in ("pairs.jsonl", "data", "written"):
+        ran = mc(*given, tmp_path / name)
+        assert (ran.code, "is nothing that export-model wrote" in ran.err) == (2, True), ran.err
+    for read in (run, run.parent):
+        ran = mc(*given, read)
+        assert (ran.code, "what is read for it" in ran.err) == (2, True), ran.err
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_killed_in_the_middle_there_is_nothing_and_the_next_one_clears_up(

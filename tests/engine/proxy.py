@@ -7,22 +7,34 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from typing import Any
 
 import httpx
 
 Refuse = Callable[[str, dict[str, Any]], tuple[int, str] | None]
-Change = Callable[[dict[str, Any]], dict[str, Any]]
+Change = Callable[[dict[str, Any]], Any]
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on to `upstream`, but for what `refuse` refuses; replies go through `change`."""
+    """Passes requests on to `upstream`, but for what `refuse` refuses; replies go through `change`.
+
+    Streams end without a word after `cut_after` events.
+    """
 
     daemon_threads = True
 
-    def __init__(self, upstream: str, key: str, refuse: Refuse, change: Change = lambda value: value) -> None:
+    def __init__(
+        self,
+        upstream: str,
+        key: str,
+        refuse: Refuse,
+        change: Change = lambda value: value,
+        *,
+        cut_after: int | None = None,
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.upstream, self.refuse, self.change = upstream, refuse, change
+        self.upstream, self.refuse, self.change, self.cut_after = upstream, refuse, change, cut_after
         self.client = httpx.Client(
             headers={"authorization": f"Bearer {key}"}, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
         )
@@ -62,7 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_response(200)
             self.send_header("content-type", "text/event-stream")
             self.end_headers()
-            for line in self._lines(found):
+            lines = self._lines(found)
+            for line in lines if self.server.cut_after is None else islice(lines, 2 * self.server.cut_after):
                 self.wfile.write(f"{line}\n".encode())
                 self.wfile.flush()
 

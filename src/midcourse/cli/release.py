@@ -55,7 +55,7 @@ def export_model(
     ollama_base
         A model that Ollama has: the Modelfile then adds the adapter to it, and no weights are written.
     overwrite
-        Replace what is at `out`.
+        Replace what `export-model` has written at `out` before, and nothing else.
     json
         Print the result as JSON.
     """

@@ -55,6 +55,7 @@ def release(request: Request, progress: Progress) -> Released:
     """Write what was asked for. Raises `ModelError`, `UserError`, `DiskError`; then there is nothing."""
     folder = None if request.adapter is None else adapters.folder(request.adapter)
     _sensible(request)
+    _replaceable(request, folder)
     name = request.name or (folder or request.out).resolve().name
     known = facts.gather(request.model, folder, base=request.base, measured=request.measured)
     with new_folder(request.out, replace=request.overwrite) as part:
@@ -88,6 +89,28 @@ def _sensible(request: Request) -> None:
         raise UserError("--type is for weights that are written anew; --to adapter copies them as they are")
     if request.type == "q8_0" and request.form == "merged":
         raise UserError("--type q8_0 is a type of GGUF; --to merged writes f32, f16 or bf16")
+
+
+def _replaceable(request: Request, folder: Path | None) -> None:
+    """`--overwrite` replaces what was written here before, and never somebody's data or a training."""
+    out = request.out.resolve()
+    if not request.overwrite or not out.exists():
+        return
+    for read in (folder, Path(request.model).expanduser(), request.measured):
+        if read is not None and read.exists() and out in (read.resolve(), *read.resolve().parents):
+            raise UserError(f"{request.out} is, or holds, what is read for it ({read}); give another place")
+    if not out.is_dir() or (any(out.iterdir()) and not _written(out)):
+        raise UserError(
+            f"{request.out} is nothing that export-model wrote, and --overwrite replaces nothing else; "
+            "give another place, or remove it yourself"
+        )
+
+
+def _written(folder: Path) -> bool:
+    """Whether a folder looks as if it was written here: files alone, with a card that says so."""
+    readme = folder / "README.md"
+    head = readme.read_text(encoding="utf-8", errors="replace").split("\n---", 1)[0] if readme.is_file() else ""
+    return "\n- midcourse\n" in f"{head}\n" and not any(path.is_dir() for path in folder.iterdir())
 
 
 def _adapter(request: Request, folder: Path, name: str, known: Facts, part: Path) -> Released:

@@ -13,8 +13,9 @@ from midcourse.engine.choice import Sampling
 from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.errors import EndpointError, ModelError, UserError
-from midcourse.remote import Remote, RemoteSettings
+from midcourse.remote import Refused, Remote, RemoteSettings
 from tests.engine import beds
+from tests.toys import ToyTokenizer
 
 
 @pytest.fixture
@@ -94,3 +95,19 @@ def test_what_llama_cpp_cannot_load(tmp_path: Path) -> None:
         Embedded(tmp_path / "text.gguf", ServerSettings(threads=1), trained=64)
     with pytest.raises(ModelError, match=r"or the adapter .*text\.gguf"):
         Embedded(beds.gguf(True, False), ServerSettings(threads=1), trained=64, adapter=tmp_path / "text.gguf")
+
+
+@pytest.mark.parametrize("reply", [None, [], {}, {"default_generation_settings": {}}, Refused("404", 404, "not found")])
+def test_other_servers_are_told_apart(reply: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that answers something else under the same paths, and one that has none of them."""
+
+    def get(_: Remote, path: str) -> object:
+        if isinstance(reply, Refused):
+            raise reply
+        return reply
+
+    monkeypatch.setattr(Remote, "get", get)
+    remote = Remote("http://127.0.0.1:1")
+    with pytest.raises(UserError, match=r"is no llama\.cpp server: .* without /v1; .* --engine openai"):
+        LlamaCppEngine(remote, ToyTokenizer(), "toy", source=remote.url)
+    remote.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -38,7 +39,8 @@ def through(server: Embedded) -> Iterator[Open]:
     engines: list[OpenAIEngine] = []
 
     def make(refuse: proxy.Refuse, change: proxy.Change = lambda value: value, **options: Any) -> OpenAIEngine:
-        doors.append(proxy.Proxy(server.url, server.key.get_secret_value(), refuse, change))
+        cut = options.pop("cut_after", None)
+        doors.append(proxy.Proxy(server.url, server.key.get_secret_value(), refuse, change, cut_after=cut))
         tokenizer = options.pop("tokenizer", beds.loaded(ascii=True, ends=True).tokenizer)
         remote = Remote(doors[-1].url, RemoteSettings(retries=1, wait=0.01))
         try:
@@ -232,3 +234,36 @@ def test_both_shapes_of_probabilities_say_the_same() -> None:
     one, other = (pieces({"choices": [choice]}) for choice in (lists, objects))
     assert repr(one) == repr(other)
     assert one.finish == "length"
+
+
+# ---- endpoints that misbehave ------------------------------------------------------------------------------------
+
+
+def test_a_stream_that_just_ends_is_no_answer(through: Open) -> None:
+    """A proxy that gives up closes the connection, and nothing else says that words are missing."""
+    engine = through(everything)
+    prompt = beds.ids(12)
+    whole = [step.id for step in engine.stream(prompt, Sampling(), max_tokens=6)]
+    cut = through(everything, cut_after=3)
+    found: list[int] = []
+    with pytest.raises(EndpointError, match="broke off in mid-answer"):
+        found.extend(step.id for step in cut.stream(prompt, Sampling(), max_tokens=6))
+    assert 0 < len(found) < 6
+    assert found == whole[: len(found)]
+
+
+def test_what_goes_wrong_with_one_of_many_is_said_as_it_is(through: Open) -> None:
+    cut = through(everything, cut_after=3)
+    with pytest.raises(EndpointError, match="broke off in mid-answer"):
+        cut.batch([beds.ids(9, seed=seed) for seed in range(3)], Sampling(), max_tokens=6)
+
+
+@pytest.mark.parametrize("reply", ["null", "[]", "{}", '{"choices": []}', '{"choices": null}', '"ok"'])
+def test_replies_that_are_none_are_no_answers(through: Open, reply: str) -> None:
+    with pytest.raises(UserError, match="nothing can be steered there"):
+        through(everything, lambda _: json.loads(reply))
+
+
+def test_what_is_not_there_is_said_to_be_a_matter_of_the_address(through: Open) -> None:
+    with pytest.raises(UserError, match=r"\(404 no such thing\): an address goes up to its /v1, and --endpoint-model"):
+        through(lambda *_: (404, "no such thing"))

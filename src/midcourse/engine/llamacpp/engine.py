@@ -25,7 +25,7 @@ from typing import Any
 from midcourse.engine.choice import Sampling, uniform
 from midcourse.engine.contract import Abilities, Alternative, Generated, Reuse, Step, check
 from midcourse.errors import ModelError, UserError
-from midcourse.remote import Remote
+from midcourse.remote import Refused, Remote
 from midcourse.trace.text import Tokenizer, to_bytes, unfinished
 
 SEEDS = 2**32 - 2  # the one beyond means "any"
@@ -49,7 +49,8 @@ class LlamaCppEngine:
     ) -> None:
         """`slot` is the one that streams are written in, -1 the one that fits best. `owned` is closed with it.
 
-        Raises `ModelError` if the server's model has other tokens than `tokenizer`.
+        Raises `ModelError` if the server's model has other tokens than `tokenizer`, `UserError` if it is another
+        kind of server.
         """
         self.remote = remote
         self.tokenizer = tokenizer
@@ -59,11 +60,7 @@ class LlamaCppEngine:
         self._slot, self._owned = slot, list(owned)
         self._lora: list[dict[str, Any]] | None = None
         self._fresh = False
-        properties = remote.get("/props")
-        self.context_length: int = properties["default_generation_settings"]["n_ctx"]
-        self.slots: int = properties["total_slots"]
-        self._vocabulary: int = remote.get("/v1/models")["data"][0]["meta"]["n_vocab"]
-        self.loras = len(remote.get("/lora-adapters"))
+        self.context_length, self.slots, self._vocabulary, self.loras = _numbers(remote)
         if adapter:
             self.use_adapter(True)
         agree(remote, tokenizer, name)
@@ -296,6 +293,22 @@ class LlamaCppEngine:
 
 def _alternatives(found: Any) -> list[Alternative]:
     return [Alternative(int(one["id"]), float(one["logprob"])) for one in found["top_logprobs"]]
+
+
+def _numbers(remote: Remote) -> tuple[int, int, int, int]:
+    """A server's context, slots, vocabulary and adapters. Raises `UserError` where it is no llama.cpp server."""
+    try:
+        properties = remote.get("/props")
+        about = remote.get("/v1/models")["data"][0]["meta"]
+        context, vocabulary = properties["default_generation_settings"]["n_ctx"], about["n_vocab"]
+        return context, properties["total_slots"], vocabulary, len(remote.get("/lora-adapters"))
+    except (Refused, LookupError, TypeError) as error:
+        if isinstance(error, Refused) and error.status not in (404, 405):
+            raise
+        raise UserError(
+            f"at {remote.url} is no llama.cpp server: it does not say what one says of itself. The address is that "
+            "without /v1; other servers are spoken to with --engine openai"
+        ) from None
 
 
 # ---- whose tokens ------------------------------------------------------------------------------------------------

@@ -204,7 +204,7 @@ class OpenAIEngine:
         if limit <= 0:
             return
         written: list[int] = []
-        events = self.remote.events(self._path, self._body(ids, sampling, limit, top) | {"stream": True})
+        events = self.remote.events(self._path, self._body(ids, sampling, limit, top) | {"stream": True}, done=True)
         skip = self._echo(ids)
         async with aclosing(events):  # type: ignore[type-var]
             async for event in events:
@@ -221,6 +221,7 @@ class OpenAIEngine:
                         return
                 if piece.finish == "stop":  # by a token that it does not name
                     yield Step(self.tokenizer.end_id, math.nan, ())
+                if piece.finish is not None:
                     return
 
     def _echo(self, ids: list[int]) -> str:

@@ -49,10 +49,11 @@ def probe(remote: Remote, tokenizer: Tokenizer, name: str, model: str | None) ->
     context = about.get("max_model_len") or (about.get("meta") or {}).get("n_ctx")
     context = context if isinstance(context, int) else None
     prompt = tokenizer.prompt(ASKED)
+    refusals: list[Refused] = []
     for extras in (EXTRAS, {}):
         for top in TOPS:
             body = {"model": chosen, "max_tokens": 4, "temperature": 0, "logprobs": top, **extras}
-            reply = _try(remote, "/completions", body | {"prompt": list(prompt)})
+            reply = _try(remote, "/completions", body | {"prompt": list(prompt)}, refusals)
             if reply is not None and _counted(reply) in (None, len(prompt)):
                 piece = pieces(reply)
                 back = _same(tokenizer, piece, name, remote.url)
@@ -61,12 +62,12 @@ def probe(remote: Remote, tokenizer: Tokenizer, name: str, model: str | None) ->
     for extras in (EXTRAS, {}):
         for top in TOPS:
             body = {"model": chosen, "max_tokens": 4, "temperature": 0, "logprobs": top, **extras}
-            reply = _try(remote, "/completions", body | {"prompt": spelt}) if spelt is not None else None
+            reply = None if spelt is None else _try(remote, "/completions", body | {"prompt": spelt}, refusals)
             if reply is not None and _counted(reply) in (None, len(prompt)):
                 piece = pieces(reply)
                 back = piece.whole and _agrees(tokenizer, piece)
                 return Found(chosen, "text", back, _given(piece, top), bool(extras), context=context)
-    return _chat(remote, tokenizer, chosen, context)
+    return _chat(remote, tokenizer, chosen, context, refusals)
 
 
 def text_of(tokenizer: Tokenizer, ids: Sequence[int]) -> str | None:
@@ -95,14 +96,16 @@ def _model(remote: Remote, asked: str | None) -> tuple[str, dict[str, Any]]:
     return chosen, known[chosen]
 
 
-def _try(remote: Remote, path: str, body: dict[str, Any]) -> Any:
-    """The reply, or None where the endpoint does not take this."""
+def _try(remote: Remote, path: str, body: dict[str, Any], refusals: list[Refused]) -> Any:
+    """The reply, or None where the endpoint does not take this, which `refusals` then says."""
     try:
-        return remote.post(path, body)
+        reply = remote.post(path, body)
     except Refused as error:
         if error.status in MISSING:
+            refusals.append(error)
             return None
         raise
+    return reply if isinstance(reply, dict) and reply.get("choices") else None
 
 
 def _counted(reply: Any) -> int | None:
@@ -131,15 +134,15 @@ def _same(tokenizer: Tokenizer, piece: Piece, name: str, url: str) -> bool:
     return piece.whole
 
 
-def _chat(remote: Remote, tokenizer: Tokenizer, model: str, context: int | None) -> Found:
+def _chat(remote: Remote, tokenizer: Tokenizer, model: str, context: int | None, refusals: list[Refused]) -> Found:
     begun: list[Message] = [*ASKED, {"role": "assistant", "content": BEGUN}]
     width = len(tokenizer.encode(BEGUN))
     for extras in (CONTINUE, {}):
         for top in (*TOPS, 0):
             shown = {"logprobs": True, "top_logprobs": top} if top else {}
             body = {"model": model, "max_tokens": 4, "temperature": 0, **shown}
-            fresh = _try(remote, "/chat/completions", body | {"messages": ASKED})
-            going = _try(remote, "/chat/completions", body | extras | {"messages": begun})
+            fresh = _try(remote, "/chat/completions", body | {"messages": ASKED}, refusals)
+            going = _try(remote, "/chat/completions", body | extras | {"messages": begun}, refusals)
             if fresh is None or going is None:
                 continue
             more = (_counted(going) or 0) - (_counted(fresh) or 0)
@@ -149,7 +152,13 @@ def _chat(remote: Remote, tokenizer: Tokenizer, model: str, context: int | None)
             text = "".join(pieces(event).text for event in remote.iterate(remote.events("/chat/completions", asked)))
             echoes = text.startswith(BEGUN)  # llama.cpp does in a reply, and not in a stream
             return Found(model, "chat", False, _given(pieces(going), top), bool(extras), echoes, context)
+    last = refusals[-1] if refusals else None
+    if last is not None and all(one.status == 404 for one in refusals):
+        raise UserError(
+            f"{remote.url} has neither /completions nor /chat/completions for {model!r} (404 {last.said}): an address "
+            "goes up to its /v1, and --endpoint-model names a model that it has"
+        )
     raise UserError(
         f"{remote.url} has no /completions that takes this model's prompts, and its chat does not go on with an answer "
-        "that has begun: nothing can be steered there"
+        "that has begun: nothing can be steered there" + (f" (it says: {last.status} {last.said})" if last else "")
     )
