@@ -24,7 +24,7 @@ settings.load_profile("midcourse")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """What is longer than a run of all tests may be, or writes into the docs, is asked for."""
     parser.addoption("--fuzz", type=int, default=1, help="how many times as much the studio's API is fuzzed")
-    parser.addoption("--scored", type=int, default=12, help="how many answers are scored both packed and row by row")
+    parser.addoption("--scored", type=int, default=6, help="how many answers are scored both packed and row by row")
     parser.addoption("--pictures", metavar="FOLDER", help="take the pictures of the studio that the docs show")
     parser.addoption(
         "--moments", type=int, default=2, help="at how many random moments each part of the studio is killed"

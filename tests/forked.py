@@ -52,14 +52,18 @@ class Popen(subprocess.Popen[Any]):
     """`subprocess.Popen`; at once for `[sys.executable, "-m", module, *arguments]`."""
 
     def _execute_child(self, args: Sequence[str], *rest: Any) -> None:
-        folder, given = rest[4:6]
-        pipes = rest[9:15]
+        folder, given, pipes, leads = rest[4], rest[5], rest[9:15], rest[20]
         environment = dict(os.environ if given is None else given)
         module = list(args[:2]) == [sys.executable, "-m"]
         if sys.platform != "linux" or not module or _early(environment) != _early(os.environ):
             super()._execute_child(args, *rest)  # type: ignore[misc]
             return
-        request = {"words": args[2:], "folder": os.path.abspath(folder or ""), "environment": environment}
+        request = {
+            "words": args[2:],
+            "folder": os.path.abspath(folder or ""),
+            "environment": environment,
+            "leads": leads,
+        }
         files = [number if file == -1 else file for number, file in enumerate((pipes[0], pipes[3], pipes[5]))]
         with _one_at_a_time, _adopting():
             socket.send_fds(_server(), [json.dumps(request).encode()], files)
@@ -138,8 +142,12 @@ def serve(door: socket.socket) -> None:
             os.close(file)
 
 
-def _become(files: Sequence[int], words: Sequence[str], folder: str, environment: Mapping[str, str]) -> None:
-    """Go on as `python -m WORDS…`, as if it had been started now."""
+def _become(
+    files: Sequence[int], words: Sequence[str], folder: str, environment: Mapping[str, str], leads: bool
+) -> None:
+    """Go on as `python -m WORDS…`, as if it had been started now; one that leads has a session of its own."""
+    if leads:
+        os.setsid()
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)

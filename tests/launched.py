@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests import forked
 from tests.ran import Ran
 
 LIMIT = 300  # seconds; a launch that hangs is killed, and the test fails
@@ -41,7 +41,7 @@ def run(*command: object, when: Callable[[], bool] | None = None, folder: Path) 
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "out").open("w+") as out, (folder / "err").open("w+") as err:
-        child = subprocess.Popen(list(map(str, words)), stdout=out, stderr=err, env=environment, start_new_session=True)
+        child = forked.Popen(list(map(str, words)), stdout=out, stderr=err, env=environment, start_new_session=True)
         limit = time.monotonic() + LIMIT
         try:
             while child.poll() is None and time.monotonic() < limit:

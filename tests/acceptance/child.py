@@ -1,7 +1,6 @@
 """`midcourse` as a user runs it: a process of its own, on a small disk or without rights if need be, or on a terminal.
 
-Most start at once (`tests.forked`). One without rights is started from nothing, by a launcher that becomes it (`exec`):
-it is then that the kernel takes them away.
+It starts at once (`tests.forked`), and limits itself before it is anything else.
 """
 
 from __future__ import annotations
@@ -24,19 +23,11 @@ from tests.ran import Ran
 
 PATIENCE = 240  # seconds until something that should happen is held to be stuck
 
-_LAUNCHER = """
-import ctypes, os, sys
-for capability in (1, 2):  # root without CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH obeys the rights of files
-    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
 
 def command(*arguments: object, size: int | None = None, obey: bool = False) -> list[str]:
     """The command line: no file may grow beyond `size` bytes, and even root must `obey` the rights of files."""
-    limit = [] if size is None else ["tests.acceptance.limited", str(size)]
-    plain = [sys.executable, "-m", *limit, "midcourse", *map(str, arguments)]
-    return [sys.executable, "-c", _LAUNCHER, *plain] if obey else plain
+    limits = ["tests.acceptance.limited", str(size or "-"), "none" if obey else "all"] if size or obey else []
+    return [sys.executable, "-m", *limits, "midcourse", *map(str, arguments)]
 
 
 def run(*arguments: object, size: int | None = None, obey: bool = False, said: str = "", **env: object) -> Ran:

@@ -151,10 +151,11 @@ def test_ctrl_c_in_a_session_stops_the_model_and_twice_at_the_prompt_leaves(mode
     assert [steer["chosen"] for steer in child.run("list", "--store", store, "--json").json["steers"]] == ["right"]
 
 
-@pytest.fixture
-def store(model: Path, many: Path, tmp_path: Path) -> Path:
-    assert child.run("import", "--model", model, many, "--store", tmp_path / "s.db").code == 0
-    return tmp_path / "s.db"
+@pytest.fixture(scope="module")
+def store(model: Path, many: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("store") / "s.db"
+    assert child.run("import", "--model", model, many, "--store", path).code == 0
+    return path
 
 
 def test_readers_that_leave(store: Path) -> None:

@@ -71,7 +71,8 @@ def test_train_then_score_then_measure(mc: Callable[..., Ran], cards: Path, tmp_
     for one, other in zip(read(before), read(after), strict=True):
         if one["chosen_logp"] is not None:
             assert other["chosen_logp"] - max(other["rejected_logp"]) > one["chosen_logp"] - max(one["rejected_logp"])
-    ran = mc("measure", "--adapter", out, "--traces", cards, "--out", tmp_path / "report", "--drift-prompts", 1)
+    few = ("--drift-prompts", 1, "--answer-tokens", 24, "--oracle-steers", 2)
+    ran = mc("measure", "--adapter", out, "--traces", cards, "--out", tmp_path / "report", *few)
     assert ran.code == 0, ran.err
     measured = json.loads((tmp_path / "report" / "measure.json").read_text())
     assert measured["after"]["margin_mean"] > measured["before"]["margin_mean"]

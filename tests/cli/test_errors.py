@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import CARD, Ran, lines
+from tests.studio.running import make_model
 
-pytestmark = pytest.mark.model
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny one, whose tokenizer is read at once."""
+    return make_model(tmp_path_factory.mktemp("model"))
 
 
 def changed(**fields: object) -> dict[str, object]:
@@ -35,7 +40,7 @@ BAD_LINES = {
 
 @pytest.mark.parametrize(("line", "says"), BAD_LINES.values(), ids=BAD_LINES.keys())
 def test_a_bad_line_is_named_and_nothing_is_stored(
-    mc: Callable[..., Ran], tmp_path: Path, line: object, says: str
+    mc: Callable[..., Ran], model: Path, tmp_path: Path, line: object, says: str
 ) -> None:
     text = line if isinstance(line, str) else json.dumps(line)
     file = lines(tmp_path / "bad.jsonl", CARD, text)
@@ -45,7 +50,7 @@ def test_a_bad_line_is_named_and_nothing_is_stored(
         ("train", "--traces", file, "--output", tmp_path / "out"),
         ("measure", "--traces", file, "--out", tmp_path / "report"),
     ):
-        ran = mc(*command)
+        ran = mc(*command, "--model", model)
         assert ran.code == 2
         assert f"{file}:2: " in ran.err
         assert says in ran.err
@@ -53,19 +58,19 @@ def test_a_bad_line_is_named_and_nothing_is_stored(
     assert [path.name for path in tmp_path.iterdir()] == ["bad.jsonl"]
 
 
-def test_all_problems_of_all_files_come_together(mc: Callable[..., Ran], tmp_path: Path) -> None:
+def test_all_problems_of_all_files_come_together(mc: Callable[..., Ran], model: Path, tmp_path: Path) -> None:
     one = lines(tmp_path / "one.jsonl", "{", changed(foo=1, output=["a", {"chosen": 3}]))
     two = lines(tmp_path / "two.jsonl", CARD, changed(messages=[]))
-    ran = mc("import", one, two, "--store", tmp_path / "s.db")
+    ran = mc("import", one, two, "--store", tmp_path / "s.db", "--model", model)
     assert ran.code == 2
     for place in (f"{one}:1:", f"{one}:2: foo", f"{one}:2: output[1].chosen", f"{two}:2: messages"):
         assert place in ran.err
     assert not (tmp_path / "s.db").exists()
 
 
-def test_good_lines_can_be_kept(mc: Callable[..., Ran], tmp_path: Path) -> None:
+def test_good_lines_can_be_kept(mc: Callable[..., Ran], model: Path, tmp_path: Path) -> None:
     file = lines(tmp_path / "mixed.jsonl", "{", CARD)
-    ran = mc("import", file, "--store", tmp_path / "s.db", "--skip-invalid", "--json")
+    ran = mc("import", file, "--store", tmp_path / "s.db", "--model", model, "--skip-invalid", "--json")
     assert ran.code == 0
     assert ran.json["new"] == 1
     assert f"{file}:1: " in ran.err
@@ -125,7 +130,7 @@ def test_an_output_that_cannot_be_is_said_before_the_model_is_loaded(mc: Callabl
     assert ran.err == f"error: {cards / 'out'} cannot be written: {cards} is a file\n"
 
 
-def test_a_trace_longer_than_the_context_is_named(mc: Callable[..., Ran], tmp_path: Path) -> None:
+def test_a_trace_longer_than_the_context_is_named(mc: Callable[..., Ran], model: Path, tmp_path: Path) -> None:
     long = changed(messages=[{"role": "user", "content": "word " * 9000}])
     file = lines(tmp_path / "long.jsonl", CARD, long)
     for command in (
@@ -133,47 +138,52 @@ def test_a_trace_longer_than_the_context_is_named(mc: Callable[..., Ran], tmp_pa
         ("train", "--traces", file, "--output", tmp_path / "out"),
         ("measure", "--traces", file, "--out", tmp_path / "report"),
     ):
-        ran = mc(*command)
+        ran = mc(*command, "--model", model)
         assert ran.code == 2
         assert f"{file}:2: messages: " in ran.err
-        assert "8,192" in ran.err
+        assert "4,096" in ran.err
     assert not (tmp_path / "scores.jsonl").exists()
     assert not (tmp_path / "out" / "adapter_model.safetensors").exists()
 
 
-def test_ids_that_are_not_their_text_are_refused(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:
+def test_ids_that_are_not_their_text_are_refused(
+    mc: Callable[..., Ran], model: Path, cards: Path, tmp_path: Path
+) -> None:
     store, out = tmp_path / "s.db", tmp_path / "exact.jsonl"
-    assert mc("import", cards, "--store", store).code == 0
+    assert mc("import", cards, "--store", store, "--model", model).code == 0
     assert mc("export", "--store", store, "--out", out).code == 0
     exported = [json.loads(line) for line in out.read_text().splitlines()]
     exported[1]["exact"]["spans"][0]["ids"][0] += 1
     bad = lines(tmp_path / "bad.jsonl", *exported)
-    ran = mc("score", "--traces", bad, "--out", tmp_path / "scores.jsonl")
+    ran = mc("score", "--traces", bad, "--out", tmp_path / "scores.jsonl", "--model", model)
     assert ran.code == 2
     assert f"{bad}:2: " in ran.err
 
 
 def test_another_tokenizer_goes_through_its_text_and_says_so(
-    mc: Callable[..., Ran], cards: Path, tmp_path: Path
+    mc: Callable[..., Ran], model: Path, cards: Path, tmp_path: Path
 ) -> None:
     store, out = tmp_path / "s.db", tmp_path / "exact.jsonl"
-    mc("import", cards, "--store", store)
+    mc("import", cards, "--store", store, "--model", model)
     mc("export", "--store", store, "--out", out)
     foreign = [json.loads(line) | {"tokenizer": "0123456789abcdef"} for line in out.read_text().splitlines()]
     file = lines(tmp_path / "foreign.jsonl", *foreign)
-    ran = mc("score", "--traces", file, "--out", tmp_path / "scores.jsonl", "--json")
+    ran = mc("score", "--traces", file, "--out", tmp_path / "scores.jsonl", "--model", model, "--json")
     assert ran.code == 0
     assert ran.json["steers"] == 4
     assert "another tokenizer" in ran.err
 
 
-def test_contradictory_steers_are_named_with_file_line_and_answer(mc: Callable[..., Ran], tmp_path: Path) -> None:
+def test_contradictory_steers_are_named_with_file_line_and_answer(
+    mc: Callable[..., Ran], model: Path, tmp_path: Path
+) -> None:
     ask = [{"role": "user", "content": "Ada, 36, as TOML."}]
     one = {"messages": ask, "output": ["```toml\n", {"rejected": "name: Ada", "chosen": 'name = "Ada"'}]}
     other = [{"chosen": "name: Ada", "rejected": 'name = "Ada"'}]
     two = {"messages": [*ask, {"role": "assistant", "output": ["```toml\n", *other]}, *ask], "output": ["So.", *other]}
     file = lines(tmp_path / "two.jsonl", one, two)
-    ran = mc("train", "--traces", file, "--output", tmp_path / "out", "--contradictions", "error")
+    flags = ("--model", model, "--contradictions", "error")
+    ran = mc("train", "--traces", file, "--output", tmp_path / "out", *flags)
     assert ran.code == 2
     assert f"{file}:1: steer 0 chooses what {file}:2, answer 0, steer 0 rejects after the same tokens" in ran.err
     assert f"{file}:2, answer 0: steer 0 chooses what {file}:1, steer 0 rejects" in ran.err

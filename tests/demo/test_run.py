@@ -155,7 +155,9 @@ def test_typing_stops_within_the_budget() -> None:
 @pytest.mark.model
 @pytest.mark.slow
 def test_one_round_on_the_bundled_model_already_teaches_the_format(tmp_path: Path) -> None:
-    settings = DemoSettings(seed=3, rounds=1, answers=6, held_out=2, first_epochs=8, drift_prompts=1, compare=False)
+    settings = DemoSettings(
+        seed=3, rounds=1, answers=6, held_out=2, first_epochs=8, replays=2, drift_prompts=1, compare=False
+    )
     result = run(tmp_path, settings)
     assert result.after is not None
     assert result.before.fields is not None

@@ -10,23 +10,29 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
 
 from midcourse.web import listen
 from midcourse.web.place import Place
+from tests import forked
 from tests.ran import Ran
 from tests.serve.running import said
 
 KEY = "a-key-that-nobody-should-see"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
-def test_from_start_to_end(model: Path, trained: dict[str, Path], tmp_path: Path, number: int, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "by"), [(signal.SIGINT, 130, subprocess.Popen), (signal.SIGTERM, 0, forked.Popen)]
+)
+def test_from_start_to_end(
+    model: Path, trained: dict[str, Path], tmp_path: Path, number: int, code: int, by: type[subprocess.Popen[Any]]
+) -> None:
     config = tmp_path / "serve.yaml"
     config.write_text(f"model: {model}\nname: tiny\nport: 0\nadapter: [poet={trained['poet']}]\n")
-    process = subprocess.Popen(
+    process = by(
         [sys.executable, "-m", "midcourse", "serve", "--config", str(config)],
         stderr=subprocess.PIPE,
         env=os.environ | {"OMP_NUM_THREADS": "1", "MIDCOURSE_API_KEY": KEY},

@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from midcourse.store import Store
+from tests import forked
 from tests.ran import Ran
 from tests.studio.raw import request, send
 from tests.studio.tab import Tab, begin
@@ -25,9 +26,11 @@ PAGE = re.compile(r"http://[0-9.:]+/(?:\?token=(\S+))?")
 
 
 class Child:
-    """`midcourse studio`, and all that it has written to standard error so far."""
+    """`midcourse studio`, and all that it has written to standard error so far; `by` starts it."""
 
-    def __init__(self, folder: Path, given: dict[str, Any], variables: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, given: dict[str, Any], variables: dict[str, str], by: type[subprocess.Popen[Any]]
+    ) -> None:
         flags = [f"--{name}={value}" for name, value in ({"store": folder / "a.db", "port": 0} | given).items()]
         command = [sys.executable, "-m", "midcourse", "studio", *flags]
         own = {
@@ -36,7 +39,7 @@ class Child:
             "OMP_NUM_THREADS": "1",
             "MIDCOURSE_BROWSER": "no",
         }
-        self.process = subprocess.Popen(
+        self.process = by(
             command,
             stderr=subprocess.PIPE,
             env=os.environ | own | variables,
@@ -89,9 +92,14 @@ class Child:
 
 
 @contextmanager
-def started(folder: Path, variables: dict[str, str] | None = None, **given: Any) -> Iterator[Child]:
+def started(
+    folder: Path,
+    variables: dict[str, str] | None = None,
+    by: type[subprocess.Popen[Any]] = forked.Popen,
+    **given: Any,
+) -> Iterator[Child]:
     """With these flags and environment."""
-    child = Child(folder, given, variables or {})
+    child = Child(folder, given, variables or {}, by)
     try:
         yield child
     finally:
@@ -101,7 +109,7 @@ def started(folder: Path, variables: dict[str, str] | None = None, **given: Any)
 
 
 def test_from_start_to_ctrl_c(model: Path, tmp_path: Path) -> None:
-    with started(tmp_path, model=model) as child:
+    with started(tmp_path, by=subprocess.Popen, model=model) as child:
         url, token = child.url, child.token
         with httpx.Client(base_url=url, trust_env=False, follow_redirects=True, timeout=60) as browser:
             waiting = browser.get(f"/?token={token}")  # it answers at once
@@ -174,7 +182,7 @@ def test_the_browser_that_is_opened_gets_a_ticket(model: Path, tmp_path: Path) -
 
 
 def test_ctrl_c_while_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
-    with started(tmp_path, {"MIDCOURSE_TOKEN": "from-the-environment"}, model=model) as child:
+    with started(tmp_path, {"MIDCOURSE_TOKEN": "from-the-environment"}, by=subprocess.Popen, model=model) as child:
         assert child.token == "from-the-environment"
         child.wait("loading")
         assert child.end(signal.SIGINT) == 130
