@@ -1,6 +1,6 @@
 """`python -m tests.acceptance.limited SIZE RIGHTS MODULE …` runs a module in a process that may less.
 
-No file that it writes grows beyond SIZE bytes (`-` sets no limit); where RIGHTS is `none`, even root obeys those of files.
+No file that it writes grows beyond SIZE bytes (`-`: no limit); where RIGHTS is `none`, root obeys those of files, too.
 """
 
 from __future__ import annotations
