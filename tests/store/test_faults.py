@@ -10,14 +10,16 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from sqlalchemy import event
 
 from midcourse.errors import DiskError, StoreError, UserError
 from midcourse.store import Added, Store
+from midcourse.store.database import Database
 from midcourse.trace.tree import Trace
 from tests.store.samples import make
 
@@ -202,3 +204,14 @@ def test_every_connection_is_durable_and_checks_references(store: Store) -> None
     with store._database.writing() as connection:
         for pragma, value in (("synchronous", 2), ("foreign_keys", 1), ("journal_mode", "wal"), ("busy_timeout", 5000)):
             assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_ctrl_c_while_a_connection_is_given_back(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It is passed on, and no traceback is written about it; of anything else one is."""
+    database = Database(f"sqlite:///{tmp_path / 's.db'}", create=True, timeout=5)
+    for error, told in ((KeyboardInterrupt(), 0), (ZeroDivisionError(), 1)):
+        connection = database.engine.raw_connection()
+        broken = mock.patch.object(database.engine.dialect, "do_rollback", side_effect=error)
+        with suppress(KeyboardInterrupt), broken:
+            connection.close()
+        assert len([record for record in caplog.records if record.name.startswith("sqlalchemy")]) == told

@@ -7,6 +7,7 @@ Invariant: when `writing()` ends without an error, what was written is on disk; 
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ class Database:
                 f"{self.name}: no driver for such a database ({error}); "
                 'PostgreSQL needs `pip install "midcourse[postgres]"`'
             ) from error
+        pool = type(self.engine.pool)
+        logging.getLogger(f"{pool.__module__}.{pool.__name__}").addFilter(_no_interrupt)
         event.listen(self.engine, "connect", self._connected)
         if self.is_sqlite:
             event.listen(self.engine, "begin", _begin)
@@ -189,3 +192,8 @@ def _explain(error: Exception, name: str) -> MidcourseError:
     if (isinstance(error, DBAPIError) and error.connection_invalidated) or "connection" in detail.lower():
         return StoreError(f"{name}: the server cannot be reached ({detail})")
     return StoreError(f"{name}: the database refused: {detail}")
+
+
+def _no_interrupt(record: logging.LogRecord) -> bool:
+    """Ctrl-C while a connection is given back is no fault to be reported: SQLAlchemy passes it on, too."""
+    return not (record.exc_info and isinstance(record.exc_info[1], KeyboardInterrupt))
