@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 BOM = b"\xef\xbb\xbf"
+TOO_LONG = "holds a number with thousands of digits"
 _SURROGATE = re.compile(rb"\\ud[89a-f]", re.IGNORECASE)
 
 
@@ -41,7 +42,8 @@ def parse(raw: bytes) -> Value | Broken:
     except RecursionError:
         return Broken("is not JSON that can be read: it is nested too deeply")
     except ValueError as error:
-        return Broken(str(error))
+        told = str(error)  # by one of those below, or by Python, of a number
+        return Broken(TOO_LONG if told.startswith("Exceeds") else told)
     if _SURROGATE.search(raw) and (field := _half(value)) is not None:
         return Broken("holds half of a surrogate pair (\\ud800 to \\udfff alone), which is no character", field or None)
     return Value(value)

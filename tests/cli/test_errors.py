@@ -81,6 +81,8 @@ BAD_USAGE = {
     "unknown flag": (("score", "--trace", "x", "--out", "y"), "--trace"),
     "missing argument": (("score", "--traces", "x"), "--out"),
     "no files": (("import",), "no file"),
+    "a value without a name": (("verify", "Hi"), "nothing is expected where 'Hi' stands"),
+    "a gap of nothing": (("import", "x.jsonl", "--gap", "0"), "--gap: "),
     "missing file": (("score", "--traces", "none.jsonl", "--out", "y"), "none.jsonl"),
     "no such model": (("score", "--model", "./none", "--traces", "x", "--out", "y"), "none"),
     "no such hub model": (("score", "--model", "no/such", "--traces", "x", "--out", "y"), "no/such"),

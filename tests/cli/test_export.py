@@ -47,6 +47,11 @@ def test_what_cannot_be_exported_changes_nothing(mc: Callable[..., Ran], cards: 
     mc("import", cards, "--store", store)
     ran = mc("export", "--store", store, "--format", "kto", "--out", out, "--tag", "nobody")
     assert (ran.code, "there is no steer in what was selected" in ran.err) == (2, True)
+    out.write_text("what was exported before")
+    ran = mc("export", "--store", store, "--out", out, "--tag", "nobody")
+    assert (ran.code, "there is no trace in what was selected" in ran.err) == (2, True)
+    assert out.read_text() == "what was exported before"
+    out.unlink()
     ran = mc("export", "--store", store, "--format", "kto", "--out", out, "--accepted")
     assert (ran.code, "--accepted says nothing to kto" in ran.err) == (2, True)
     ran = mc("export", "--store", store, "--out", out, "--accepted")

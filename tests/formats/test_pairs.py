@@ -126,3 +126,14 @@ def test_problems_of_an_array_say_which_one(tmp_path: Path) -> None:
 def test_an_unknown_format_is_said(tmp_path: Path) -> None:
     (said,) = problems(written(tmp_path / "a.jsonl", {"x": 1}, {"x": 2}))
     assert said.startswith(":1: is of no format that is known (it has x); give --format, one of exported, native, ")
+    assert said.endswith(", and --rename where only the keys are called otherwise")
+
+
+def test_an_object_of_another_format_is_called_that(tmp_path: Path) -> None:
+    preference = {"prompt": "?", "chosen": "a", "rejected": "b"}
+    path = written(tmp_path / "a.jsonl", PAIR, preference)
+    expected = ":2: is of the format preference, and what came before of pairs: give each a file of its own"
+    assert problems(path) == [expected]
+    path = written(tmp_path / "b.jsonl", PAIR)
+    expected = ":1: is not of the format step-dpo, but looks like pairs: leave --format out, or give that"
+    assert problems(path, format="step-dpo") == [expected]

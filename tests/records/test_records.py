@@ -96,6 +96,7 @@ def test_names_of_datasets(tmp_path: Path) -> None:
         ('[{"a": 1}]\n{}', [None, "2: is not JSON: something follows the end of the array"]),
         ('{\n "a": {"b": "\\ud800"}}', ["1: a.b: holds half of a surrogate pair"]),
         ('[{"a": {"b": "\\ud800"}}]', ["1: [0].a.b: holds half of a surrogate pair"]),
+        ('{\n "a": ' + "9" * 5000 + "\n}", ["1: holds a number with thousands of digits"]),
         ('{\n "a": NaN\n}', ["1: is not JSON: NaN is no number"]),
         ('{\n "a": 1, "a": 2\n}', ["1: says the key 'a' twice"]),
         ("[]", []),

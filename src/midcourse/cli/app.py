@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from cyclopts import App, CycloptsError
+from cyclopts.exceptions import UnusedCliTokensError
 from pydantic import ValidationError
 from rich.panel import Panel
 from rich.text import Text
@@ -193,6 +194,9 @@ def _let_go(stream: TextIO) -> None:
 
 def _usage(error: CycloptsError) -> str:
     """What is wrong with the arguments; a setting out of range is named by its flag."""
+    if isinstance(error, UnusedCliTokensError):
+        given = ", ".join(map(repr, error.unused_tokens or ()))
+        return f"nothing is expected where {given} stands: a value needs the name of its setting; --help lists them"
     cause = error.__cause__ or error.__context__
     if not isinstance(cause, ValidationError):
         return str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -76,6 +77,8 @@ def import_(
         raise UserError("there is no file to import; give one or more, or - for standard input")
     if unknown := [file for file in files if file.startswith("-") and file != "-"]:
         raise UserError(f"Unknown option: {unknown[0]}; a file of that name is ./{unknown[0]}")
+    if not 1 <= gap <= 1000:
+        raise ConfigError([Problem("--gap", f"should be 1 to 1000, not {gap}")])
     reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap, system=system)
     tokenizer = exchange.reader(model, adapter)
     with bars() as tell:
@@ -183,7 +186,7 @@ def export(
         if accepted:
             raise UserError("--accepted says nothing to native, which holds everything")
         with Store.open(store, create=False) as opened:
-            written = write(out, outgoing.traces(opened), exchange.tokenizers())
+            written = write(out, _some(outgoing.traces(opened)), exchange.tokenizers())
         result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
         return 0
     from midcourse.outgoing.write import write as write_rows
@@ -216,6 +219,14 @@ def export(
         as_json=json,
     )
     return 0
+
+
+def _some(traces: Iterator[Trace]) -> Iterator[Trace]:
+    """The same. Raises `UserError` where there is none: an empty file would take the place of one that is not."""
+    first = next(traces, None)
+    if first is None:
+        raise UserError("nothing of it can be exported: there is no trace in what was selected")
+    yield from chain([first], traces)
 
 
 def list_(

@@ -127,7 +127,20 @@ class _File:
             problems += [self._problem(record, one.placed(flaw.field), flaw.message) for flaw in lined.flaws]
             notices += [f"{self.name}:{record.line}: {notice}" for notice in lined.notices]
             traces += lined.traces
+        if problems and (other := self._another(record.value, format)):
+            problems = [self._problem(record, None, other)]
         return Came(self.name, record.line, [] if problems else traces, problems, notices, self.format)
+
+    def _another(self, value: dict[str, object], format: ModuleType) -> str | None:
+        """What is wrong with an object that is of another format than the one that it is read as."""
+        if format.looks(value):
+            return None
+        other = next((name for name, one in FORMATS.items() if one.looks(value)), None)
+        if other is None:
+            return None
+        if self.reading.format == "auto":
+            return f"is of the format {other}, and what came before of {self.format}: give each a file of its own"
+        return f"is not of the format {self.format}, but looks like {other}: leave --format out, or give that"
 
     def _recognise(self, record: Record) -> Problem | None:
         """Find the format. Without one nothing else of the input can be read."""
@@ -142,7 +155,10 @@ class _File:
         if self.format != "auto":
             return None
         keys = ", ".join(map(str, list(value)[:8])) or "nothing"
-        message = f"is of no format that is known (it has {keys}); give --format, one of {', '.join(FORMATS)}"
+        message = (
+            f"is of no format that is known (it has {keys}); give --format, one of {', '.join(FORMATS)}, "
+            "and --rename where only the keys are called otherwise"
+        )
         return self._problem(record, None, message)
 
     def _problem(self, record: Record, field: str | None, message: str, line: int | None = None) -> Problem:

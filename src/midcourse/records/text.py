@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from midcourse.errors import Problem
-from midcourse.json_lines import BOM, Broken, parse
+from midcourse.json_lines import BOM, TOO_LONG, Broken, parse
 from midcourse.records.record import Record
 
 CHUNK = 1 << 16
@@ -68,7 +68,7 @@ def _begins(line: bytes) -> bool:
         _DECODER.raw_decode(text)
     except json.JSONDecodeError as error:
         return error.pos >= len(text)
-    except RecursionError:
+    except (RecursionError, ValueError):
         return False
     return False
 
@@ -96,6 +96,8 @@ class _Values:
             yield self._wrong(f"is not UTF-8: {error.reason}")
         except RecursionError:
             yield self._wrong("is not JSON that can be read: it is nested too deeply")
+        except ValueError:  # Python's own, of a number; what else is wrong has a kind of its own
+            yield self._wrong(TOO_LONG)
 
     def _records(self) -> Iterator[Record]:
         number = 0

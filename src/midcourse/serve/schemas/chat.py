@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from midcourse.serve.schemas.base import LIKELIEST, Asked, Given, Nothing, Text, only, words
 from midcourse.serve.schemas.replies import Usage
@@ -32,6 +32,13 @@ class Message(Given):
     audio: Nothing = None
     function_call: Nothing = None
     annotations: Any = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        """Only an answer may be without a text, as OpenAI's API has it."""
+        if self.content is None and self.role != "assistant":
+            raise ValueError("content is missing: give a text")
+        return self
 
     @property
     def text(self) -> str:
