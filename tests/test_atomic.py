@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from midcourse.atomic import possible, writing
-from midcourse.errors import DiskError
+from midcourse.atomic import new_folder, possible, writing
+from midcourse.errors import DiskError, UserError
 
 
 def test_it_takes_the_place_of_the_old_file_at_the_end(tmp_path: Path) -> None:
@@ -67,3 +67,33 @@ def test_a_folder_that_cannot_be_is_known_without_making_it(tmp_path: Path) -> N
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(DiskError, match=f"{place} cannot be written: {tmp_path / 'file'} is a file"):
             possible(place)
+
+
+def test_a_folder_is_put_back_where_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "model"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    move = Path.replace
+
+    def fails(self: Path, target: Path) -> Path:
+        if target == path and self.name == path.name:
+            raise OSError(28, "No space left on device", str(target))
+        return move(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", fails)
+        with pytest.raises(DiskError), new_folder(path, replace=True) as made:
+            (made / "new.txt").write_text("new")
+    assert [file.name for file in tmp_path.rglob("*.txt")] == ["old.txt"]
+
+
+def test_a_folder_comes_back_after_a_kill_between_two_renames(tmp_path: Path) -> None:
+    path, left = tmp_path / "model", tmp_path / ".model.part-killed"
+    for folder in (left / "old", left / "model"):
+        folder.mkdir(parents=True)
+        (folder / "file.txt").write_text(folder.name)
+    with pytest.raises(UserError, match="is there already"), new_folder(path):
+        pass
+    assert [(file, file.read_text()) for file in tmp_path.rglob("*.txt")] == [(path / "file.txt", "old")]

@@ -16,6 +16,7 @@ from midcourse.errors import DiskError, UserError
 from midcourse.lock import lock
 
 HELD = ".held"  # locked by whoever makes a folder
+OLD = "old"  # what was at the place before
 
 
 @contextmanager
@@ -102,14 +103,15 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """An empty folder beside `path` that takes its place when the block ends, and is on disk then.
 
     If the block raises, or the process is killed, `path` is as it was; what a killed one has left goes when the next
-    one begins. Raises `UserError` where `path` is there already and is not to be replaced, `DiskError` where nothing
-    can be written.
+    one begins, and what it was about to replace is put back then. Raises `UserError` where `path` is there already and
+    is not to be replaced, `DiskError` where nothing can be written.
     """
+    with saving(path):
+        _sweep(path)
     if path.exists() and not replace and (path.is_file() or any(path.iterdir())):
         raise UserError(f"{path} is there already; give another place, or --overwrite")
     with saving(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path)
         part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.part-"))
     try:
         with (part / HELD).open("wb") as held:
@@ -124,10 +126,17 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                         with file.open("rb") as stream:
                             os.fsync(stream.fileno())
                 if path.exists():
-                    path.replace(part / "old")
+                    path.replace(part / OLD)
                 made.replace(path)
     finally:
+        _put_back(part, path)
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _put_back(part: Path, path: Path) -> None:
+    """Give `path` what was there, if nothing has taken its place."""
+    if (part / OLD).exists() and not path.exists():
+        (part / OLD).replace(path)
 
 
 def _sweep(path: Path) -> None:
@@ -136,6 +145,7 @@ def _sweep(path: Path) -> None:
         with suppress(OSError):
             with (part / HELD).open("ab") as held:
                 lock(held)
+            _put_back(part, path)
             shutil.rmtree(part, ignore_errors=True)
 
 
