@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from midcourse import models
+from midcourse import adapters, models
 from midcourse.attributes.conditioning import Conditioning, Way
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.schema import Schema
@@ -20,6 +20,24 @@ def adapter(base: Path, folder: Path, *, seed: int, rank: int = 4, targets: Sequ
     with torch.no_grad():
         for name, parameter in loaded.model.named_parameters():
             if ".lora_" in name:
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
+    models.save(loaded, folder)
+    return folder
+
+
+def with_tokens(base: Path, folder: Path, *, seed: int, schema: str = "helpsteer") -> Path:
+    """An adapter that is told the attributes of a ready-made schema by special tokens of its own."""
+    attributes = Schema.load(schema)
+    told = Conditioning(attributes=attributes, way="tokens")
+    loaded = models.load(str(base))
+    adapters.extend(loaded, loaded.tokenizer.extended(told.special))
+    fingerprint = loaded.tokenizer.fingerprint
+    loaded.tell(Manifest(attributes=attributes, conditioning=told, model=str(base), tokenizer=fingerprint))
+    models.add_lora(loaded, rank=4)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in loaded.model.named_parameters():
+            if ".lora_" in name or "trainable_tokens_delta" in name:
                 parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.2)
     models.save(loaded, folder)
     return folder

@@ -42,11 +42,7 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     if (why := why_not(loaded, adapter)) is not None:
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
     first = not loaded.has_adapter
-    if not first and (special(where) or token_layers(loaded.model)):
-        raise ModelError(
-            f"the adapter {adapter} cannot be put beside another: one of them is told attributes by special tokens, "
-            "and such an adapter has its model for itself; start with it, or with the other one"
-        )
+    assert first or not token_layers(loaded.model), "a switch takes an adapter's tokens out of PEFT's layers first"
     told = manifest(where, loaded.tokenizer, adapter)
     try:
         with _peft_quiet():
@@ -61,7 +57,7 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
         elif key in loaded.model.peft_config:
             loaded.model.delete_adapter(key)
         raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {first_line(error)}") from error
-    given, wanted = set(_shapes(where)), _adapter_names(model, key)
+    given, wanted = set(shapes(where)), _adapter_names(model, key)
     if given != wanted:
         if first:
             loaded.model = model.unload()
@@ -118,6 +114,7 @@ def extend(loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mappin
     before = model.get_input_embeddings().weight.shape[0]
     if len(tokenizer.tokenizer) <= before:
         return  # many vocabularies are padded
+    loaded.own_vocabulary = before
     model.resize_token_embeddings(len(tokenizer.tokenizer), mean_resizing=False)
     with torch.no_grad():
         for layer in (model.get_input_embeddings(), model.get_output_embeddings()):
@@ -158,7 +155,7 @@ def why_not(loaded: Loaded, adapter: str) -> str | None:
     """
     base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
     modules = dict(base.named_modules())
-    for name, shape in _shapes(folder(adapter)).items():
+    for name, shape in shapes(folder(adapter)).items():
         if (found := _LORA.fullmatch(name)) is None:
             continue
         if (module := modules.get(found[1])) is None:
@@ -178,8 +175,8 @@ def why_not(loaded: Loaded, adapter: str) -> str | None:
 _LORA = re.compile(r"base_model\.model\.(.+)\.lora_(A|B)\.weight")
 
 
-def _shapes(where: Path) -> dict[str, tuple[int, ...]]:
-    """The tensors of a saved adapter, from the beginning of its file."""
+def shapes(where: Path) -> dict[str, tuple[int, ...]]:
+    """The tensors of a saved adapter, from the beginning of its file. Raises `ModelError` where it is damaged."""
     from safetensors import SafetensorError, safe_open
 
     path = where / "adapter_model.safetensors"

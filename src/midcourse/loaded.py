@@ -40,6 +40,7 @@ class Loaded:
     version: int = 0
     manifest: Manifest | None = None  # what the model as it is now can be told, if it has learned to be told anything
     own: Manifest | None = None  # the same of the model without any adapter
+    own_vocabulary: int | None = None  # ids that the model knows by itself, where an adapter's tokens have made more
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _held_by: str = field(default="", repr=False)
 
@@ -47,6 +48,11 @@ class Loaded:
     def has_adapter(self) -> bool:
         """Whether the model is wrapped with an adapter."""
         return hasattr(self.model, "peft_config")
+
+    @property
+    def vocabulary(self) -> int:
+        """How many token ids there are embeddings for."""
+        return int(self.model.config.get_text_config(decoder=True).vocab_size)
 
     def changed(self) -> None:
         """To be called after the weights have changed: whatever was computed with them is stale."""

@@ -1,22 +1,31 @@
-"""Several adapters on one loaded model, of which at most one is on; changing over moves no weights.
+"""Several adapters on one loaded model, of which at most one is on; changing over moves no weights but those of tokens.
 
 Representation: names of ours, which may hold anything, to the keys under which PEFT has them; and the layers that have
 adapters, whose two switches are set directly: asking PEFT takes longer than a token. Whoever switches owns the model
-(`Loaded.owner`).
+(`Loaded.owner`). An adapter that is told attributes by special tokens has a tokenizer of its own, wider than the
+model's, and `own_tokens.py` keeps its embeddings.
 Invariant: what is computed is the model with the adapter `on`, or without any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 from midcourse.adapter_layers import put_tokens
-from midcourse.adapters import attach, folder, manifest
+from midcourse.adapters import attach, folder, manifest, special
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.loaded import Loaded
+from midcourse.own_tokens import OwnTokens
+
+if TYPE_CHECKING:
+    from midcourse.tokenizer import HFTokenizer
+
+Reads = Callable[[str], "tuple[str | None, HFTokenizer] | None"]
+"""Which adapter, or none, brings the tokenizer of a fingerprint, and that tokenizer; None where nobody does."""
 
 
 class Switch:
@@ -27,13 +36,21 @@ class Switch:
         self._keys: dict[str, str] = {}
         self._places: dict[str, str | None] = {}
         self._manifests: dict[str | None, Manifest | None] = {None: loaded.own}
-        self._layers = _layers(loaded.model) if loaded.has_adapter else None
+        self._wider: dict[tuple[str, ...], HFTokenizer] = {(): loaded.tokenizer.plain}
+        self._tokenizers: dict[str | None, HFTokenizer] = {None: loaded.tokenizer.plain}
+        self._tokens = OwnTokens(loaded)
         self.on: str | None = None
-        if loaded.has_adapter and name is not None:
-            self._keys[name] = str(loaded.model.active_adapter)
-            self._places[name] = loaded.adapter
-            self._manifests[name] = loaded.manifest
-            self.on = name
+        if loaded.has_adapter:
+            key = str(loaded.model.active_adapter)
+            self._tokens.take(key, loaded.tokenizer, str(loaded.adapter))
+            self._tokens.put(key)
+            if name is not None:
+                self._keys[name], self._places[name] = key, loaded.adapter
+                self._manifests[name], self._tokenizers[name] = loaded.manifest, loaded.tokenizer
+                self.on = name
+                told = loaded.tokenizer.conditioning
+                self._wider[() if told is None else told.special] = loaded.tokenizer
+        self._layers = _layers(loaded.model) if loaded.has_adapter else None
 
     def has(self, name: str) -> bool:
         """Whether an adapter of this name is there to be switched on."""
@@ -44,16 +61,45 @@ class Switch:
         found = self._manifests[name]
         return None if found is None else found.conditioning
 
+    def tokenizer(self, name: str | None) -> HFTokenizer:
+        """The tokenizer as it asks the model for attributes with an adapter that was added, or without any."""
+        own = copy(self._tokenizers[name])
+        own.conditioning = self.told(name)
+        return own
+
+    def wider(self, adapter: str | None) -> HFTokenizer:
+        """The model's tokenizer with the special tokens of an adapter in a folder; itself where there are none.
+
+        Raises `ModelError` where it is no adapter, `ConfigError` where what it says of itself is damaged.
+        """
+        tokens = () if adapter is None else special(folder(adapter))
+        if tokens not in self._wider:
+            self._wider[tokens] = self._tokenizers[None].extended(tokens)
+        return self._wider[tokens]
+
+    def vocabulary(self, name: str | None) -> int:
+        """How many tokens the model has with an adapter that was added, or without any."""
+        return self._tokens.size(None if name is None else self._keys[name])
+
     def add(self, name: str, adapter: str) -> None:
         """Load an adapter, which changes nothing yet. Raises `ModelError` where it does not fit."""
         if name in self._keys:
             return
-        loaded = self._loaded
-        version, was, told = loaded.version, loaded.adapter, loaded.manifest
+        loaded, tokenizer = self._loaded, self.wider(adapter)
+        version, was, told, before = loaded.version, loaded.adapter, loaded.manifest, loaded.tokenizer
         key = f"adapter_{len(self._keys)}"
-        attach(self._loaded, adapter, key)
-        self._keys[name], self._places[name] = key, adapter
-        self._manifests[name] = manifest(folder(adapter), loaded.tokenizer, adapter) or loaded.own
+        self._tokens.check(adapter)
+        loaded.tokenizer = tokenizer
+        try:
+            if tokenizer is not tokenizer.plain:
+                self._tokens.make_room(tokenizer, adapter)
+            attach(loaded, adapter, key)
+            self._tokens.take(key, tokenizer, adapter)
+        finally:
+            loaded.tokenizer = before
+            self._tokens.put(None if self.on is None else self._keys[self.on])
+        self._keys[name], self._places[name], self._tokenizers[name] = key, adapter, tokenizer
+        self._manifests[name] = manifest(folder(adapter), tokenizer, adapter) or loaded.own
         loaded.version, loaded.adapter = version, was
         loaded.tell(told)
         self._layers = _layers(self._loaded.model)
@@ -67,6 +113,7 @@ class Switch:
         self._set(name)
         self.on = name
         self._loaded.adapter = None if name is None else self._places[name]
+        self._loaded.tokenizer = self._tokenizers[name]
         self._loaded.tell(self._manifests[name])
         self._loaded.changed()
 
@@ -87,6 +134,7 @@ class Switch:
             return
         model: Any = self._loaded.model
         key = None if name is None else self._keys[name]
+        self._tokens.put(key)
         if self._layers is None:
             self._set_thoroughly(key)
             return

@@ -39,6 +39,7 @@ class HFTokenizer:
     ) -> None:
         self.tokenizer = tokenizer
         self._ends = ends
+        self.plain: HFTokenizer = self  # the one that this one extends, if it does
         self.conditioning: Conditioning | None = None  # how this model is told attributes, if it has learned to be
         self._system: bool | None = None  # whether the chat template writes a system message; None: not tried yet
         self._codec = codec(tokenizer)
@@ -69,7 +70,9 @@ class HFTokenizer:
             return self
         wider = copy.deepcopy(self.tokenizer)
         wider.add_tokens(list(tokens), special_tokens=True)
-        return HFTokenizer(wider, self._ends)
+        made = HFTokenizer(wider, self._ends)
+        made.plain = self.plain
+        return made
 
     def encode(self, text: str) -> list[int]:
         """The ids of `text` in the middle of a text: no prefix space, no special tokens.

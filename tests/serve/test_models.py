@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from midcourse.errors import ConfigError, ModelError
 from midcourse.serve.names import adapters
 from midcourse.trace.text import to_text
 from tests.serve.running import NAME, Running, said
-from tests.trained import adapter, with_dials
+from tests.trained import adapter, with_dials, with_tokens
 
 GREEDY: dict[str, Any] = {"temperature": 0, "max_tokens": 14}
 ASKED = {"verbosity": 1.0, "helpfulness": 4.0}
@@ -132,3 +133,35 @@ def test_an_adapter_with_tokens_of_its_own_is_served_alone(
     config.write_text(config.read_text().replace('"r": 4', '"r": 8'))
     with pytest.raises(ModelError, match="does not fit"), Running(model, adapter=[f"other={other}"]):
         pass
+
+
+@pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing.*:FutureWarning")  # PEFT's old name
+@pytest.mark.parametrize("order", [("tokens", "poet", "others"), ("poet", "others", "tokens")])
+def test_adapters_with_special_tokens_beside_others(
+    model: Path, trained: dict[str, Path], tmp_path: Path, order: tuple[str, ...]
+) -> None:
+    """Each is what it is alone, whichever came first, also while the others write; nobody reads another's tokens."""
+    folders = {
+        "poet": trained["poet"],
+        "tokens": with_tokens(model, tmp_path / "tokens", seed=5),
+        "others": with_tokens(model, tmp_path / "others", seed=6, schema="oasst"),
+    }
+    asked: dict[str, dict[str, Any]] = {"tokens": {"attributes": ASKED}, "others": {"attributes": {"humor": 4.0}}}
+    asked["others"]["guidance"] = 2.0
+    wanted = {name: expected(model, folders.get(name), **asked.get(name, {})) for name in (NAME, *order)}
+    assert len(set(wanted.values())) == 4
+    with Running(model, adapter=[f"{name}={folders[name]}" for name in order]) as running:
+        listed = {one.id: one.attributes for one in running.client.models.list()}  # type: ignore[attr-defined]
+        assert [bool(listed[name]) for name in (NAME, "poet", "tokens", "others")] == [False, False, True, True]
+        jobs = [name for _ in range(3) for name in wanted]
+        with ThreadPoolExecutor(len(jobs)) as pool:
+            found = list(pool.map(lambda name: answer(running, name, **asked.get(name, {})), jobs))
+        assert found == [wanted[name] for name in jobs]
+        assert answer(running, NAME, adapter="tokens", **asked["tokens"]) == wanted["tokens"]
+        with pytest.raises(openai.BadRequestError, match="not learned to be told"):
+            answer(running, "poet", **asked["tokens"])
+        own = len(models.load_tokenizer(str(model)).tokenizer)
+        for name, most in ((NAME, own), ("poet", own), ("tokens", own + 25), ("others", own + 20)):
+            running.client.completions.create(model=name, prompt=[5, most - 1], max_tokens=2)
+            with pytest.raises(openai.BadRequestError, match="not in the vocabulary"):
+                running.client.completions.create(model=name, prompt=[5, most], max_tokens=2)

@@ -38,7 +38,6 @@ class Kind:
 
     windows: tuple[int | None, ...] | None
     argument: str  # what the model's forward calls its cache
-    vocabulary: int
 
     @classmethod
     def of(cls, loaded: Loaded) -> Kind:
@@ -50,7 +49,6 @@ class Kind:
         return cls(
             None if windows is None else tuple(windows),
             "past_key_values" if "past_key_values" in names else "cache_params",
-            int(config.get_text_config(decoder=True).vocab_size),
         )
 
 
@@ -169,7 +167,7 @@ class Context:
 
     def check(self, ids: Sequence[int], room: int = 0) -> None:
         """Raises `ContextError` if `ids` and `room` more are too many, `ModelError` if one is not in the vocabulary."""
-        size = self.kind.vocabulary
+        size = self.loaded.vocabulary
         check(ids, self.loaded.name, limit=self.loaded.context_length, vocabulary=size, room=room)
 
     def _roll_back(self, length: int) -> int:

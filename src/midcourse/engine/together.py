@@ -56,7 +56,7 @@ def check(loaded: Loaded, kind: Kind) -> bool:
     """Whether a few contexts have the same logits read together as one by one."""
     if not possible(loaded, kind):
         return False
-    size = kind.vocabulary
+    size = loaded.own_vocabulary or loaded.vocabulary
     rows = [[(7 + 31 * row + 13 * place) % size for place in range(length)] for row, length in enumerate((3, 9, 6))]
     alone = [_read(Context(loaded, kind), ids) for ids in rows]
     joined = [_read(Context(loaded, kind), ids[:-1]) for ids in rows]

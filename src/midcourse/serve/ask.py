@@ -56,7 +56,6 @@ class Limits:
     """What the server can write. `answer` is the most tokens of one answer."""
 
     context: int
-    vocabulary: int
     answer: int
 
 
@@ -75,7 +74,7 @@ def ask(
     for prompt in prompts:
         for ids in filter(None, (prompt.ids, prompt.neutral)):
             try:
-                check(ids, model.name, limit=limits.context, vocabulary=limits.vocabulary, room=1)
+                check(ids, model.name, limit=limits.context, vocabulary=model.vocabulary, room=1)
             except ContextError as error:
                 raise RequestError(str(error), field, "context_length_exceeded") from None
             except ModelError as error:

@@ -1,7 +1,7 @@
 """The models that requests can name: the one that was loaded, and its adapters.
 
 Representation: names to adapters of a `Switch`, which is off but for the turns of those who write with one. Each name
-has a tokenizer that tells the model attributes as that adapter has learned it.
+has a tokenizer that tells the model attributes as that adapter has learned it, with tokens of its own where it has any.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +33,7 @@ class Named:
 
     name: str
     tokenizer: HFTokenizer
+    vocabulary: int
     around: Around | None
 
 
@@ -72,8 +72,10 @@ class Names:
         for name, where in given.items():
             self.switch.add(name, where)
         self.switch.use(None)
-        self._named = {base: Named(base, self._told(None), None)}
-        self._named |= {name: Named(name, self._told(name), self._around(name)) for name in given}
+        switch = self.switch
+        self._named = {base: Named(base, switch.tokenizer(None), switch.vocabulary(None), None)}
+        for name in given:
+            self._named[name] = Named(name, switch.tokenizer(name), switch.vocabulary(name), self._around(name))
 
     def __getitem__(self, name: str) -> Named:
         """The model of this name. Raises `UnknownModelError`."""
@@ -116,11 +118,6 @@ class Names:
     def all(self) -> list[Named]:
         """All models."""
         return list(self._named.values())
-
-    def _told(self, name: str | None) -> HFTokenizer:
-        own = copy(self._loaded.tokenizer)
-        own.conditioning = self.switch.told(name)
-        return own
 
     def _around(self, name: str) -> Around:
         return lambda: self.switch.using(name)

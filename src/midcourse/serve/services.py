@@ -66,7 +66,7 @@ def _made(settings: ServeSettings, given: dict[str, str], say: Say) -> Services:
     say(f"models: {', '.join(named.name for named in names.all)}")
     desk = Desk(loaded).start()
     context = loaded.context_length
-    limits = Limits(context, desk.kind.vocabulary, min(settings.max_tokens or context, context))
+    limits = Limits(context, min(settings.max_tokens or context, context))
     return Services(settings, names, Writers(desk), limits)
 
 

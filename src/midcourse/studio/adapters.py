@@ -13,7 +13,6 @@ import logging
 import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from copy import copy
 from pathlib import Path
 
 from midcourse import adapters
@@ -57,6 +56,7 @@ class Adapters:
         self._why: dict[Path, str | None] = {}
         self._told: dict[Path, Conditioning | None] = {}
         jobs.adapters = self.fitting
+        live.reads = jobs.reads = self.reads
 
     def restore(self) -> None:
         """Switch to the adapter that was on when the studio ended, unless it was started with one."""
@@ -119,6 +119,7 @@ class Adapters:
             self._live.stop_all()
             self._on(name)
             self._live.forget()
+            self._live.reopen()
             self._store.remember(KEY, name)
         view = self.view()
         self.tell(view)
@@ -132,9 +133,23 @@ class Adapters:
     def tokenizer(self, name: str | None) -> HFTokenizer:
         """The tokenizer as it asks the model for attributes with this adapter, whichever one is on; see `use`."""
         self.ready(name)
-        own = copy(self._desk.loaded.tokenizer)
-        own.conditioning = self._switch.told(name)
-        return own
+        return self._switch.tokenizer(name)
+
+    def vocabulary(self, name: str | None) -> int:
+        """How many tokens the model has with this adapter, whichever one is on; see `use`."""
+        self.ready(name)
+        return self._switch.vocabulary(name)
+
+    def reads(self, fingerprint: str) -> tuple[str | None, HFTokenizer] | None:
+        """The adapter, or none, with which the model has the tokenizer of this fingerprint, and that; None: no one."""
+        for name, folder in [(None, None), *self.folders().items()]:
+            try:
+                found = self._switch.wider(None if folder is None else str(folder))
+            except (ModelError, ConfigError):
+                continue
+            if found.fingerprint == fingerprint:
+                return name, found
+        return None
 
     def ready(self, name: str | None) -> None:
         """Load an adapter, if it is not. Raises `MissingError` or `ModelError`."""
@@ -166,7 +181,7 @@ class Adapters:
             try:  # on the desk's thread: another adapter may be put on the model meanwhile
                 self._why[folder] = self._desk.exclusive(lambda loaded: adapters.why_not(loaded, str(folder)))
                 if self._why[folder] is None:
-                    self._told[folder] = adapters.conditioning(folder, self._desk.loaded.tokenizer, folder.name)
+                    self._told[folder] = adapters.conditioning(folder, self._switch.wider(str(folder)), folder.name)
             except (ModelError, ConfigError) as error:
                 self._why[folder] = str(error)
         return self._why[folder]

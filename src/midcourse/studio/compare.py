@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Literal
 
 from midcourse.engine.desk import Desk
@@ -47,7 +48,10 @@ class Prompt:
 
 
 class Comparison:
-    """One comparison; `around` switches each side's adapter, `guidance` is how far it goes towards what it is asked."""
+    """One comparison; `around` switches each side's adapter, `guidance` is how far it goes towards what it is asked.
+
+    `vocabulary` is how many tokens each side knows: about others it has nothing to say.
+    """
 
     def __init__(
         self,
@@ -55,13 +59,15 @@ class Comparison:
         prompts: Sequence[Prompt],
         around: dict[Side, Around],
         max_tokens: int,
-        guidance: dict[Side, float] | None = None,
+        guidance: dict[Side, float],
+        vocabulary: dict[Side, int],
     ) -> None:
         self._desk = desk
         self._prompts = prompts
         self._around = around
         self._max_tokens = max_tokens
-        self._guidance = guidance or dict.fromkeys(SIDES, 1.0)
+        self._vocabulary = vocabulary
+        self._guidance = guidance
         self._cancel = threading.Event()
         self._events: asyncio.Queue[ComparisonEvent | None] = asyncio.Queue()
 
@@ -127,10 +133,12 @@ class Comparison:
 
     def _score(self, number: int, prompt: Prompt, side: Side, other: Seat, tokens: list[ComparedToken]) -> None:
         """What the other side thinks of a side's answer."""
-        before = prompt.ids["right" if side == "left" else "left"]
-        ids = [*before, *(token.id for token in tokens)]
-        found = other.score(ids, len(before), self._cancel)
-        both = [token.model_copy(update={"other": logp}) for token, logp in zip(tokens, found, strict=True)]
+        judge: Side = "right" if side == "left" else "left"
+        before, size = prompt.ids[judge], self._vocabulary[judge]
+        known = list(takewhile(lambda id: id < size, (token.id for token in tokens)))
+        found = other.score([*before, *known], len(before), self._cancel)
+        logps = [*found, *[None] * (len(tokens) - len(found))]
+        both = [token.model_copy(update={"other": logp}) for token, logp in zip(tokens, logps, strict=True)]
         self._tell(kind="side", prompt=number, side=side, tokens=both)
 
     def _tell(self, **event: Any) -> None:

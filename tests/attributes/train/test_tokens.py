@@ -208,25 +208,70 @@ def test_the_engine_writes_the_same_alone_and_in_a_batch_with_guidance(base: Pat
     assert batch.ids == alone
 
 
-def test_it_has_its_model_for_itself_and_can_be_switched_off(base: Path, trained: Path, tmp_path: Path) -> None:
-    plain = adapter(base, tmp_path / "plain", seed=1)
-    loaded = models.load(str(base), adapter=str(trained), dtype="float32")
-    ids = loaded.tokenizer.prompt(SAID, ASKED)
-    wanted = logits(loaded, ids)
-    switch = Switch(loaded, "dials")
-    with pytest.raises(ModelError, match="has its model for itself"):
-        switch.add("plain", str(plain))
-    assert torch.equal(logits(loaded, ids), wanted)
-    switch.use(None)
-    assert loaded.tokenizer.conditioning is None
-    known, bare = len(models.load_tokenizer(str(base)).tokenizer), models.load(str(base))
-    torch.testing.assert_close(logits(loaded, ids[:-2])[:, :known], logits(bare, ids[:-2]), atol=1e-5, rtol=1e-5)
-    switch.use("dials")
-    assert torch.equal(logits(loaded, ids), wanted)
-    assert loaded.model.get_base_model().get_input_embeddings().token_adapter.merged
-    with pytest.raises(ModelError, match="by special tokens"):
-        Switch(bare).add("dials", str(trained))
-    assert not bare.has_adapter
+def test_beside_others_each_is_what_it_is_alone(base: Path, trained: Path, other: Path, plain: Path) -> None:
+    """Two adapters with tokens, of different dials at the same ids, one without, and none; whichever came first."""
+    folders = {"dials": trained, "others": other, "plain": plain, None: None}
+    tokenizers = {name: models.load_tokenizer(str(base), folder and str(folder)) for name, folder in folders.items()}
+    asked = {"dials": ASKED, "others": {"quality": 3, "humor": 1}, "plain": {}, None: {}}
+    ids = {name: tokenizers[name].prompt(SAID, asked[name]) for name in folders}
+    assert len({tuple(some) for some in ids.values()}) == 3
+    assert ids["dials"][-1] >= len(tokenizers[None].tokenizer)
+    wanted = {
+        name: logits(models.load(str(base), adapter=folder and str(folder), dtype="float32"), ids[name])
+        for name, folder in folders.items()
+    }
+    assert len({one.shape[1] for one in wanted.values()}) == 3
+    for first in folders:
+        folder = folders[first]
+        loaded = models.load(str(base), adapter=folder and str(folder), dtype="float32")
+        switch = Switch(loaded, first)
+        assert torch.equal(logits(loaded, ids[first]), wanted[first])
+        for name, place in folders.items():
+            if name is not None and name != first:
+                switch.add(name, str(place))
+                assert torch.equal(logits(loaded, ids[first]), wanted[first])
+        for name in ("dials", "plain", "others", None, "dials", "others", "plain", None):
+            switch.use(name)
+            assert loaded.tokenizer.fingerprint == switch.tokenizer(name).fingerprint == tokenizers[name].fingerprint
+            assert loaded.tokenizer.prompt(SAID, asked[name]) == ids[name]
+            assert torch.equal(logits(loaded, ids[name]), wanted[name])
+            for beside in folders:
+                with switch.using(beside):
+                    assert switch.vocabulary(beside) == wanted[beside].shape[1]
+                    assert torch.equal(logits(loaded, ids[beside]), wanted[beside])
+                assert torch.equal(logits(loaded, ids[name]), wanted[name])
+        assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+
+
+@pytest.fixture(scope="module")
+def other(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Dials of another schema, which has more tokens."""
+    output = tmp_path_factory.mktemp("run") / "others"
+    values = {"quality": Rating(3), "humor": Rating(1)}
+    rows = [Row((Turn("user", "name a bird"), Turn("assistant", "a crow" * count, values))) for count in (1, 2)]
+    train(models.load(str(base), dtype="float32"), rows, Schema.load("oasst"), RECIPE, output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def plain(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return adapter(base, tmp_path_factory.mktemp("run") / "plain", seed=1)
+
+
+@pytest.mark.filterwarnings("ignore:Model has `tie_word_embeddings=True`:UserWarning")
+def test_an_adapter_on_the_embeddings_is_not_put_beside_one_with_tokens(
+    base: Path, trained: Path, tmp_path: Path
+) -> None:
+    changes = adapter(base, tmp_path / "changes", seed=1, targets=("q_proj", "lm_head"))
+    for first, second in ((trained, changes), (changes, trained)):
+        loaded = models.load(str(base), adapter=str(first), dtype="float32")
+        ids = loaded.tokenizer.prompt(SAID, ASKED)
+        switch = Switch(loaded, "first")
+        wanted = logits(loaded, ids)
+        with pytest.raises(ModelError, match="cannot be beside the others"):
+            switch.add("second", str(second))
+        assert not switch.has("second")
+        assert torch.equal(logits(loaded, ids), wanted)
 
 
 def test_a_whole_model_is_loaded_as_it_was_trained(base: Path, tmp_path: Path) -> None:

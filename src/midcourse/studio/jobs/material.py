@@ -16,6 +16,7 @@ from midcourse.learn.words import counted
 from midcourse.models import Loaded, load_tokenizer
 from midcourse.store import Store
 from midcourse.studio.schemas.jobs import Selection
+from midcourse.switch import Reads
 from midcourse.trace.files import dump, from_dict
 from midcourse.trace.tree import Trace
 
@@ -42,7 +43,7 @@ def steers(trace: Trace) -> int:
     return sum(not steer.aside for steer in trace.steers)
 
 
-def select(store: Store, selection: Selection, loaded: Loaded) -> Material:
+def select(store: Store, selection: Selection, loaded: Loaded, reads: Reads) -> Material:
     """The material of `selection`. A trace that the model cannot take is left out, which is said."""
     found = Material()
     moved, strange, long = 0, 0, 0
@@ -53,9 +54,11 @@ def select(store: Store, selection: Selection, loaded: Loaded) -> Material:
             ours = [trace]
         else:
             try:
-                if trace.model not in known:  # a name from a file that somebody has imported
+                if (adapted := reads(trace.tokenizer)) is None and trace.model not in known:
+                    # a name from a file that somebody has imported
                     raise ModelError(f"{trace.model} is no model of this store's owner")
-                read = from_dict(dump(trace, own(trace.model)), loaded.tokenizer, model=loaded.name)
+                tok = own(trace.model) if adapted is None else adapted[1]
+                read = from_dict(dump(trace, tok), loaded.tokenizer, model=loaded.name)
             except MidcourseError:
                 strange += 1
                 continue

@@ -25,6 +25,7 @@ from midcourse.studio.live.run import Run
 from midcourse.studio.live.trace import LiveTrace
 from midcourse.studio.live.wordless import Wordless
 from midcourse.studio.schemas.traces import Done, NewTrace, SamplingView, TraceChange
+from midcourse.switch import Reads
 from midcourse.trace import Trace
 from midcourse.trace.text import Tokenizer, to_text
 
@@ -45,6 +46,7 @@ class Live:
         self.store = store
         self.desk = desk
         self.feed = Feed()
+        self.reads: Reads = lambda _: None
         self._traces: dict[str, LiveTrace] = {}
         self._opening = threading.Lock()
         self._runs: dict[Run, Future[None]] = {}
@@ -141,6 +143,11 @@ class Live:
         for trace in list(self._traces.values()):
             trace.forget()
 
+    def reopen(self) -> None:
+        """Another adapter is on, perhaps with another tokenizer: some traces can be steered no more, or again."""
+        for trace in list(self._traces.values()):
+            trace.reopen(*self._read(trace.trace))
+
     def annotate(self, id: str, number: int, **notes: Any) -> Done:
         """Change what a steer says about itself (reason, tags, weight, aside, serves). Raises `MissingError`."""
         from midcourse.session.notes import annotate
@@ -227,20 +234,33 @@ class Live:
     # ---- inside --------------------------------------------------------------------------------------------------
 
     def _add(self, trace: Trace, sampling: SamplingView | None = None) -> LiveTrace:
-        tok: Tokenizer = self.desk.loaded.tokenizer
-        readonly = None
-        if trace.tokenizer != tok.fingerprint:
-            readonly = (
-                f"it was written with {trace.model}, and {self.desk.loaded.name} has another tokenizer; "
-                "export it and import it for this model to steer it"
-            )
-            tok = self._other(trace.model, trace.tokenizer)
+        tok, readonly = self._read(trace)
         if sampling is None:
             kept = self.store.recall(_key(trace.id))
             sampling = SamplingView() if kept is None else SamplingView(**kept)
         made = LiveTrace(self, trace, self.desk.seat(), tok, sampling, readonly)
         self._traces[trace.id] = made
         return made
+
+    def _read(self, trace: Trace) -> tuple[Tokenizer, str | None]:
+        """The tokenizer of a trace, which keeps its own, and why the model as it is now cannot go on with it."""
+        tok: Tokenizer = self.desk.loaded.tokenizer
+        if trace.tokenizer == tok.fingerprint:
+            return tok, None
+        found = self.reads(trace.tokenizer)
+        if found is None:
+            why = (
+                f"it was written with {trace.model}, and {self.desk.loaded.name} has another tokenizer; "
+                "export it and import it for this model to steer it"
+            )
+            return self._other(trace.model, trace.tokenizer), why
+        adapter, tok = found
+        if adapter is None:
+            return tok, (
+                "it was written without the special tokens of the adapter that is on; switch to another one, or to "
+                "none, to steer it, or begin a new conversation"
+            )
+        return tok, f"it was written with the special tokens of the adapter {adapter}; switch to that to steer it"
 
     def _other(self, model: str, fingerprint: str) -> Tokenizer:
         """The tokenizer of another model, or one without words where it cannot be had.

@@ -252,6 +252,18 @@ class LiveTrace:
                 self._tell("trace", self.view())
         self.live.publish_row(self)
 
+    def reopen(self, tok: Tokenizer, readonly: str | None) -> None:
+        """The model can go on with the trace by now, or can no more: `readonly` says why."""
+        if readonly == self.readonly:
+            return
+        with self._commands:
+            self._halt()
+            with self.lock:
+                self._tok, self.readonly = tok, readonly
+                self._set(self.trace)
+                self.version += 1
+                self._tell("trace", self.view())
+
     def forget(self) -> None:
         """Forget which tokens were likely: the weights are others."""
         with self.lock:

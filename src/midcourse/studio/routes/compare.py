@@ -17,7 +17,8 @@ from midcourse.studio.routes.preferences import get_preferences
 from midcourse.studio.schemas.dials import Asked
 from midcourse.studio.schemas.jobs import Name, NewComparison
 from midcourse.studio.services import Has
-from midcourse.trace import Message
+from midcourse.tokenizer import HFTokenizer
+from midcourse.trace import Message, Trace
 
 router = APIRouter(tags=["compare"])
 AT_ONCE = 4
@@ -41,19 +42,21 @@ def _comparison(services: Has, new: NewComparison) -> Comparison:
     tok, system = services.loaded.tokenizer, get_preferences(services).system
     before = [{"role": "system", "content": system}] if system else []
 
-    def prompt(title: str, messages: list[Message], recorded: tuple[int, ...] | None = None) -> Prompt:
-        ids = {
-            side: recorded if recorded and not asked else tuple(own.prompt(messages, asked))
-            for side, (own, asked) in told.items()
-        }
+    def prompt(title: str, messages: list[Message], recorded: Trace | None = None) -> Prompt:
+        def as_read(own: HFTokenizer, asked: dict[str, float]) -> tuple[int, ...]:
+            if recorded is not None and recorded.tokenizer == own.fingerprint and not asked:
+                return recorded.prompt
+            return tuple(own.prompt(messages, asked))
+
+        ids = {side: as_read(own, asked) for side, (own, asked) in told.items()}
         return Prompt(title, ids, tuple(tok.prompt(messages)))
 
     prompts = [prompt(text, [*before, {"role": "user", "content": text}]) for text in new.prompts]
-    for trace in map(services.live.stored, new.traces):
-        recorded = trace.prompt if trace.tokenizer == tok.fingerprint else None
-        prompts.append(prompt(of_messages(trace.messages), trace.messages, recorded))
+    traces = map(services.live.stored, new.traces)
+    prompts += [prompt(of_messages(trace.messages), trace.messages, trace) for trace in traces]
     guidance: dict[Side, float] = {side: asked.guidance for side, (_, asked) in sides.items()}
-    return Comparison(services.desk, prompts, around, new.max_tokens, guidance)
+    vocabulary: dict[Side, int] = {side: services.adapters.vocabulary(name) for side, (name, _) in sides.items()}
+    return Comparison(services.desk, prompts, around, new.max_tokens, guidance, vocabulary)
 
 
 @router.post("/compare", summary="Compare two states of the model", response_class=EventSourceResponse)
