@@ -143,7 +143,7 @@ def first_unlikely(case: Case, _: Dense) -> int:
 
 
 def looks(surprise: Sequence[float | None]) -> list[int]:
-    """Where the studio's `n` goes without a predictor, in this order; as `answer/looking.js` has it.
+    """Where the studio's `n` goes, in this order; as `answer/looking.js` has it where no predictor proposes anything.
 
     The first of all tokens that are at most `TIMES` as likely as the least likely one, then the others of those, then
     the same of the rest; none that is not shaded, and none within `APART` tokens of another.
@@ -164,7 +164,7 @@ def looks(surprise: Sequence[float | None]) -> list[int]:
 
 
 def pressed(times: int) -> Proposer:
-    """What somebody has seen who pressed `n` so many times, without a predictor."""
+    """What somebody has seen who pressed `n` so many times."""
     return lambda case, _: looks(case.surprise)[:times]
 
 
@@ -183,7 +183,7 @@ def with_dense(weight: float, span: int) -> Proposer:
 
 
 def first_of(weight: float, span: int, count: int = 3) -> Proposer:
-    """The earliest of the best `count`: where the studio's `n` goes first, with a predictor."""
+    """The earliest of the best `count`."""
 
     def proposer(case: Case, dense: Dense) -> int:
         best = propose(dense, case.ends, case.surprise, weight=weight, span=span, at_most=count)

@@ -1,4 +1,4 @@
-"""Where to look, on the page: marked, walked through by `n`, and what is put right there serves what falls there."""
+"""Where to look, on the page: what `n` walks through, what is marked, and what is put right there serves what falls."""
 
 from __future__ import annotations
 
@@ -31,18 +31,28 @@ def test_from_one_place_to_look_at_to_the_next(model: Path, predictor: Path, tmp
         expect(page.get_by_text(re.compile(r"^Predicted: length -?\d+\.\d · cheer -?\d+\.\d$"))).to_be_visible()
         page.get_by_role("group", name=re.compile("^Answer, ")).focus()
         page.keyboard.press("Home")
-        first = found[0]["depth"] > 0
-        for place in found if first else found[1:]:
+        standing = page.locator("mc-answer .t.stands")
+        tokens = studio.client.get(f"/api/traces/{id}").json()["tokens"]
+        bar = min(token["logprob"] for token in tokens) + log(10)
+        doubtful = [depth for depth, token in enumerate(tokens) if token["logprob"] <= bar]
+        wanted = {place["depth"]: place["attribute"] for place in found}
+        went: list[int] = []
+        while wanted.keys() - went:
             page.keyboard.press("n")
-            standing = page.locator("mc-answer .t.stands")
-            expect(standing).to_have_attribute("data-depth", str(place["depth"]))
-            expect(standing).to_have_attribute(
-                "aria-label", re.compile("cheer .* worse from here" if place["attribute"] else "unlikely here")
-            )
-        page.keyboard.press("n")
-        expect(page.locator("#announce-polite")).to_have_text("Nothing more to look at")
+            if went:
+                expect(standing).not_to_have_attribute("data-depth", str(went[-1]))
+            went.append(int(str(standing.get_attribute("data-depth"))))
+            if (place := went[-1]) in wanted:
+                label = "cheer .* worse from here" if wanted[place] else "unlikely here"
+                expect(standing).to_have_attribute("aria-label", re.compile(label))
+        assert went[0] == doubtful[0]
+        assert len(set(went)) == len(went)
+        assert all(place in wanted or place in doubtful for place in went)
         page.keyboard.press("N")
-        expect(page.locator("mc-answer .t.stands")).to_have_attribute("data-depth", str(found[-2]["depth"]))
+        expect(standing).to_have_attribute("data-depth", str(went[-2]))
+        for _ in tokens:
+            page.keyboard.press("n")
+        expect(page.locator("#announce-polite")).to_have_text("Nothing more to look at")
         falls = next(place for place in found if place["attribute"])
         page.locator(f"mc-answer .t[data-depth='{falls['depth']}']").click()
         expect(page.get_by_role("button", name="Serves cheer", exact=True)).to_be_visible()

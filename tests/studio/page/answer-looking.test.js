@@ -34,6 +34,13 @@ test("what stands before the last steer was read and is not looked at again", ()
   assert.deepEqual(places([], 0.2), []);
 });
 
+test("what a predictor proposes comes after what the model doubts most, and once", () => {
+  const shares = [0.9, 0.3, 0.9, 0.9, 0.9, 0.9, 0.9, 0.001, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.3, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9];
+  assert.deepEqual(places(of(shares), 0.2), [7, 1, 14]);
+  assert.deepEqual(places(of(shares), 0.2, [7, 9, 20]), [7, 9, 20, 1]);
+  assert.deepEqual(places(of([0.9, 0.9, 0.9]), 0.2, [1]), [1], "though the model was sure");
+});
+
 test("nobody knows how sure the model was of imported tokens", () => {
   assert.deepEqual(places([token("x", { logprob: null }), ...of([0.1])], 0.2), [1]);
 });

@@ -4,7 +4,8 @@
  *
  * A mistake makes what follows it unlikely, so the earliest of several doubtful tokens is the one to see first; but good
  * words can be unlikely too, so only tokens that are about as doubtful as the least sure of all compete. What is left
- * over competes again. Measured by `benchmarks/spliced.py` and `benchmarks/proposals.py`, which say `first_of_doubtful`.
+ * over competes again. Places that a predictor proposes come after the first of them: nothing has shown that it finds
+ * what the model's own doubt does not (`benchmarks/spliced.py`, `benchmarks/proposals.py`; their `looks` is `places`).
  */
 
 import { level } from "./shading.js";
@@ -19,9 +20,10 @@ export const APART = 5; // tokens: nearer ones are about the same place
  * what stands before it was read and let stand.
  * @param {T.TokenView[]} tokens
  * @param {number} unlikely as for shading
+ * @param {number[]} [proposed] depths that a predictor proposes
  * @returns {number[]}
  */
-export function places(tokens, unlikely) {
+export function places(tokens, unlikely, proposed = []) {
   /** @type {{depth: number, logprob: number}[]} */
   let left = [];
   for (let depth = unread(tokens); depth < tokens.length; depth++) {
@@ -31,15 +33,17 @@ export function places(tokens, unlikely) {
   /** @type {number[]} */
   const found = [];
   const near = new Set();
-  while (left.length) {
+  const add = (/** @type {number} */ depth) => {
+    found.push(depth);
+    for (let by = -APART; by <= APART; by++) near.add(depth + by);
+  };
+  do {
     const bar = left.reduce((least, { logprob }) => Math.min(least, logprob), 0) + Math.log(TIMES);
     for (const { depth, logprob } of left)
-      if (logprob <= bar && !near.has(depth)) {
-        found.push(depth);
-        for (let by = -APART; by <= APART; by++) near.add(depth + by);
-      }
+      if (logprob <= bar && !near.has(depth)) add(depth);
+    for (const depth of proposed) if (!found.includes(depth)) add(depth);
     left = left.filter(({ depth, logprob }) => logprob > bar && !near.has(depth));
-  }
+  } while (left.length);
   return found;
 }
 

@@ -137,9 +137,8 @@ export class Steering extends EventTarget {
   /** To the next place to look at, or back to the one before. @param {1 | -1} direction @returns {boolean} whether there was one */
   look(direction) {
     const { proposals, tokens } = this.trace;
-    const proposed = proposals?.proposals.map(({ depth }) => depth) ?? [];
-    const found = proposed.length ? proposed : places(tokens, store.state.preferences.unlikely);
-    const to = next(found, this.#looked, this.at, direction);
+    const proposed = proposals?.proposals.map(({ depth }) => depth);
+    const to = next(places(tokens, store.state.preferences.unlikely, proposed), this.#looked, this.at, direction);
     if (to === null) return false;
     this.put(to);
     if (!this.#looked.includes(to)) this.#looked.push(to);
