@@ -4,7 +4,7 @@ BIN := .venv/bin
 SEED ?= 0
 OUT ?= runs/demo
 DATA ?= $(wildcard ../shared/data/helpsteer-sample.jsonl)
-JOBS ?= 2
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup model page system demo demo-attributes test lint format types bench effort peers docs clean
@@ -43,7 +43,7 @@ demo-attributes: model ## SteerLM from rated answers to dials that are measured;
 studio: model ## steer the bundled model in the browser; ARGS="--port 9000" and the like
 	$(BIN)/midcourse studio $(ARGS)
 
-test: model system page ## all tests, in JOBS processes of one thread each
+test: model system page ## all tests, in JOBS processes of one thread each (default: one a core)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder --durations 40
 
 lint: setup page ## formatting, lint, types, import rules
