@@ -191,6 +191,15 @@ def test_save_and_load(folder: Path, tmp_path: Path) -> None:
     assert any(parameter.requires_grad for parameter in trained.model.parameters())
 
 
+def test_the_same_adapter_is_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    """PEFT keeps the names of layers as a set, whose order is another one in every process."""
+    loaded = models.add_lora(models.load(str(folder)), rank=4)
+    models.save(loaded, tmp_path / "a")
+    names = json.loads((tmp_path / "a" / "adapter_config.json").read_text())["target_modules"]
+    assert len(names) > 2
+    assert names == sorted(names)
+
+
 def test_without_adapter(folder: Path) -> None:
     loaded = adapted(folder)
     base = logits(models.load(str(folder), dtype="float32"))

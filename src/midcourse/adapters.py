@@ -299,6 +299,8 @@ def save(loaded: Loaded, where: Path, weights: dict[str, Any] | None = None) -> 
             if loaded.has_adapter:
                 for config in loaded.model.peft_config.values():
                     config.base_model_name_or_path = loaded.name
+                    if isinstance(config.target_modules, set):  # in another order in every process
+                        config.target_modules = sorted(config.target_modules)
                 loaded.model.save_pretrained(part, save_embedding_layers=False)
                 (part / "README.md").unlink(missing_ok=True)  # an empty model card
             else:

@@ -38,7 +38,7 @@ def parse(raw: bytes) -> Value | Broken:
     try:
         value = json.loads(line, object_pairs_hook=_once, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
-        return Broken(f"is not JSON: {error.msg} at character {error.pos + 1} of the line")
+        return Broken(f"is not JSON: {error.msg.removesuffix(' at')} at character {error.pos + 1} of the line")
     except RecursionError:
         return Broken("is not JSON that can be read: it is nested too deeply")
     except ValueError as error:

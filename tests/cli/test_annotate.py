@@ -69,7 +69,8 @@ def test_what_is_missing_is_told_before_anything_is_loaded(
             ("--predictor", tmp_path, "--data", data, "--out", tmp_path / "o.jsonl"),
             "a folder without an attributes.json",
         ),
-        (("--predictor", "none", "--data", data, "--out", tmp_path / "o.jsonl"), "`attributes fit` wrote, or --schema"),
+        (("--predictor", "none", "--data", data, "--out", tmp_path / "o.jsonl"), "no folder of a fitted predictor"),
+        (("--predictor", "judge:http://x", "--data", data, "--out", tmp_path / "o.jsonl"), "say what with --schema"),
         (("--predictor", predictor, "--data", data, "--out", tmp_path / "o.jsonl.gz"), "and not .gz"),
         (("--predictor", predictor, "--data", tmp_path / "no.jsonl", "--out", tmp_path / "o.jsonl"), "cannot be read"),
     ):

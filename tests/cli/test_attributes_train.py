@@ -58,6 +58,13 @@ def test_a_file_of_ratings_becomes_an_adapter(mc: MC, base: Path, data: Path, tm
         (["--data", "DATA", "--schema", "helpsteer2"], "there is no schema"),
         (["--data", "DATA", "--dropout", "1.5"], "--dropout"),
         (["--data", "DATA", "--objective", "dpo"], "--objective"),
+        (["--data", "DATA", "--line", "Be nice."], "--line: without {values} in it"),
+        (["--data", "DATA", "--line", "Be {values} {kind}"], "--line: braces mean {values} alone"),
+        (
+            ["--data", "DATA", "--way", "tokens", "--line", "{values}"],
+            "--line: special tokens are",
+        ),
+        (["--data", "DATA", "--held-out", "DATA"], "4 held-out answers are to prompts that are trained on"),
     ],
 )
 def test_bad_usage_is_one_clear_message(
@@ -68,3 +75,46 @@ def test_bad_usage_is_one_clear_message(
     assert ran.code == 2
     assert says in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_names_that_the_schema_does_not_have_are_refused_or_left_out(mc: MC, base: Path, tmp_path: Path) -> None:
+    answer = {"role": "assistant", "content": "a crow", "attributes": {"humour": 3, "verbosity": 1}}
+    data = tmp_path / "odd.jsonl"
+    data.write_text(json.dumps({"messages": [{"role": "user", "content": "name a bird"}, answer]}) + "\n")
+    given = ["attributes", "train", "--model", base, "--data", data, "--output", tmp_path / "out", "--epochs", 1]
+    ran = mc(*given)
+    assert ran.code == 2
+    assert "unknown attribute 'humour'" in ran.err
+    assert not (tmp_path / "out").exists()
+    assert mc(*given, "--only").code == 0
+
+
+def test_an_adapter_with_dials_keeps_them(mc: MC, base: Path, data: Path, tmp_path: Path) -> None:
+    schema = tmp_path / "short.yaml"
+    schema.write_text("name: short\nattributes: [{name: verbosity}, {name: helpfulness}]\n")
+    given = ["attributes", "train", "--model", base, "--data", data, "--epochs", 1]
+    assert mc(*given, "--schema", schema, "--output", tmp_path / "dials").code == 0
+    again = [*given, "--adapter", tmp_path / "dials", "--output", tmp_path / "again"]
+    ran = mc(*again, "--schema", "helpsteer", "--way", "tokens")
+    assert ran.code == 2
+    assert "--schema: " in ran.err
+    assert "--way: " in ran.err
+    assert "keeps how it was trained to be told (schema short, way system)" in ran.err
+    assert not (tmp_path / "again").exists()
+    assert mc(*again).code == 0
+    manifest = Manifest.read(tmp_path / "again")
+    assert manifest is not None
+    assert manifest.attributes.name == "short"
+
+
+def test_a_predictor_is_not_overwritten(mc: MC, base: Path, data: Path, tmp_path: Path) -> None:
+    fitted = ["attributes", "fit", "--model", base, "--data", data, "--epochs", 0, "--hold-out", 0]
+    assert mc(*fitted, "--output", tmp_path / "predictor").code == 0
+    trained = ["attributes", "train", "--model", base, "--data", data, "--epochs", 1]
+    ran = mc(*trained, "--output", tmp_path / "predictor")
+    assert ran.code == 2
+    assert "predictor holds a predictor, which this would overwrite" in ran.err
+    assert mc(*trained, "--output", tmp_path / "dials").code == 0
+    ran = mc(*fitted, "--output", tmp_path / "dials")
+    assert ran.code == 2
+    assert "dials holds a model with dials" in ran.err

@@ -25,3 +25,11 @@ def test_the_command_counts_and_writes(mc: Callable[..., Ran], tmp_path: Path) -
     done = mc("attributes", "convert", path, "--out", tmp_path / "o.jsonl", "--scale", "0", "5", "--rounded")
     assert done.code == 0, done.err
     assert "helpfulness  mean 2.50  2: 1  3: 1  (1 missing)" in done.out
+
+
+def test_flags_that_cannot_be_are_one_clear_message(mc: Callable[..., Ran], tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", flat("a", helpfulness=4))
+    done = mc("attributes", "convert", path, "--scale", "4", "0", "--language", "e n")
+    assert done.code == 2
+    assert "--scale: 4 is not below 0" in done.err
+    assert "--language: " in done.err

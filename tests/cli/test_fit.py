@@ -74,3 +74,22 @@ def test_a_file_of_its_own_to_measure_on(mc: MC, base: Path, data: Path, tmp_pat
     assert ran.json["held_out_answers"] == 1
     assert ran.json["answers"] == 60
     assert ran.json["attributes"]["verbosity"]["spearman"] is None
+
+
+def test_what_is_too_long_is_counted_and_said(mc: MC, base: Path, data: Path, tmp_path: Path) -> None:
+    long = lines(tmp_path / "long.jsonl", {"prompt": "why", "response": "the sea " * 60, "verbosity": 4})
+    given = ["attributes", "fit", "--model", base, "--data", data, "--data", long, "--epochs", 0, "--hold-out", 0]
+    ran = mc(*given, "--max-tokens", 80, "--output", tmp_path / "out")
+    assert ran.code == 0, ran.err
+    assert "more than 80 tokens: 1 answer lost " in ran.err
+    assert "more than" not in mc(*given, "--output", tmp_path / "whole").err
+
+
+def test_a_row_without_ratings_is_not_what_is_held_out(mc: MC, base: Path, tmp_path: Path) -> None:
+    rows = [{"prompt": f"why {number}", "response": "the sea"} for number in range(8)]
+    rated = [{"prompt": f"name {number}", "response": "a bird", "verbosity": number} for number in range(2)]
+    data = lines(tmp_path / "few.jsonl", *rows, *rated)
+    given = ["attributes", "fit", "--model", base, "--data", data, "--epochs", 0]
+    ran = mc(*given, "--output", tmp_path / "out", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["answers"], ran.json["held_out_answers"]) == (1, 1)

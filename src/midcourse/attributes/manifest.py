@@ -17,7 +17,7 @@ from midcourse.atomic import writing
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.schema import Schema
 from midcourse.config import problems
-from midcourse.errors import ConfigError, ModelError, Problem
+from midcourse.errors import ConfigError, ModelError, Problem, UserError
 
 FILE = "attributes.json"
 
@@ -52,6 +52,14 @@ class Manifest(BaseModel):
             raise ConfigError(problems(error, str(path))) from None
         except ValueError as error:
             raise ConfigError([Problem(str(path), f"is not valid JSON: {error}")]) from None
+
+    @classmethod
+    def spare(cls, folder: Path, *, predictor: bool = False) -> None:
+        """Raises `UserError` where what is written to `folder` would destroy a checkpoint of the other kind."""
+        found = cls.read(folder)
+        if found is not None and (found.predictor is not None) is not predictor:
+            kind = "a model with dials" if predictor else "a predictor"
+            raise UserError(f"{folder} holds {kind}, which this would overwrite: give another --output")
 
     def check(self, fingerprint: str, where: str) -> None:
         """Raises `ModelError` unless the tokenizer is the one that this was made with."""

@@ -2,7 +2,7 @@ import pytest
 
 from midcourse.attributes.data import Reading, read
 from midcourse.errors import InputErrors
-from tests.attributes.data.files import OASST, rows, values, written
+from tests.attributes.data.files import HELPSTEER, OASST, rows, values, written
 
 
 def _node(name, *replies, lang="en", **labels):
@@ -118,3 +118,12 @@ def test_what_is_wrong_in_a_tree_is_told_with_its_place(tmp_path):
         "prompt.replies[1].role",
         "prompt.replies[2].text",
     ]
+
+
+def test_labels_of_which_the_schema_has_none_are_told(tmp_path):
+    path, told = written(tmp_path / "a.jsonl", TREE), []
+    assert all(not turn.ratings for entry in read(path, HELPSTEER, tell=told.append) for turn in entry.row.turns)
+    assert told == ["4 answers are rated in nothing that the schema helpsteer has: try --schema oasst"]
+    told.clear()
+    assert list(read(path, OASST, tell=told.append))
+    assert told == []

@@ -105,3 +105,15 @@ def test_an_attribute_that_nobody_rated_stays_at_zero() -> None:
     head = Head(3, 2)
     probe.fit(head, x_NF, torch.cat([labels_NA, torch.full((20, 1), torch.nan)], 1), torch.ones(20), groups)
     assert head.linear.weight[1].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_few_answers_are_enough_for_a_head(count: int) -> None:
+    """What is free then explains all of a fold, and nothing is left that a penalty could be measured by."""
+    hidden_ND, tokens_N2 = _answers(count, 6, 3)
+    head = Head(6, 1, length=True, prompt=True)
+    labels_NA = torch.arange(4.0)[:count, None]
+    probe.fit(head, head.seen(hidden_ND, tokens_N2), labels_NA, torch.ones(count), [str(one) for one in range(count)])
+    found_NA = head(hidden_ND, tokens_N2)
+    assert found_NA.isfinite().all()
+    assert found_NA.mean().item() == pytest.approx(labels_NA.mean().item(), abs=1e-3)

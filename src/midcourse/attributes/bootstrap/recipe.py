@@ -16,7 +16,7 @@ from midcourse.attributes.train.recipe import ConditionedRecipe
 TOPICS = {"data": TRAINING["data"], "predictor": "Bootstrapping", **TRAINING}
 # What the model's own dials decide, and what a round does by itself, besides what is about steers.
 ABSENT = ABSENT_IN_TRAINING | {
-    "attributes", "way", "line", "unrated", "labels", "full", "fresh", "eval_every", "patience", "keep_best",
+    "attributes", "way", "line", "unrated", "labels", "only", "full", "fresh", "eval_every", "patience", "keep_best",
 }  # fmt: skip
 
 

@@ -81,6 +81,13 @@ class Line:
         """Those of the keys of `holder` that are attributes of the schema."""
         return {key: value for key, value in holder.items() if self.reading.rename.get(key, key) in self.schema}
 
+    def mine_of(self, holder: Mapping[str, Any], schema: str) -> dict[str, Any]:
+        """`mine`; where there is none, a note that the ready-made `schema` is the one for such files."""
+        found = self.mine(holder)
+        if holder and not found and self.schema.name != schema:
+            self.note(f"answers are rated in nothing that the schema {self.schema.name} has: try --schema {schema}")
+        return found
+
     def _given(self, given: object, place: str, scale: tuple[float, float] | None) -> dict[str, Rating]:
         if given is None:
             return {}

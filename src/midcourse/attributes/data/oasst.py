@@ -19,6 +19,7 @@ from midcourse.attributes.rows import Turn
 from midcourse.errors import Problem
 from midcourse.records import Record
 
+SCHEMA = "oasst"  # the ready-made one that names what is rated
 SCALE = (0.0, 1.0)
 _ROLES = {"prompter": "user", "assistant": "assistant"}
 
@@ -101,9 +102,9 @@ def _labels(line: Line, labels: object, place: str) -> dict[str, Any]:
         if len(names) != len(values):
             line.flaw(place, f"there are {len(names)} names and {len(values)} values")
             return {}
-        return line.mine(dict(zip(names, values, strict=True)))
+        return line.mine_of(dict(zip(names, values, strict=True)), SCHEMA)
     found = {}
-    for name, label in line.mine(labels).items():
+    for name, label in line.mine_of(labels, SCHEMA).items():
         found[name] = label.get("value") if isinstance(label, dict) else label
     return found
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from midcourse.config import problems
+from midcourse.errors import ConfigError
 
 FormatName = Literal["auto", "plain", "helpsteer", "oasst", "nemo", "ultrafeedback"]
 Predicted = Literal["fill", "ignore", "replace"]
@@ -35,8 +38,17 @@ class Reading(BaseModel):
     unanswered: bool = False
     """Take conversations in which there is no answer yet."""
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if self.scale and not self.scale[0] < self.scale[1]:
-            raise ValueError(f"scale: {self.scale[0]:g} is not below {self.scale[1]:g}")
-        return self
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+        if scale and not scale[0] < scale[1]:
+            raise ValueError(f"{scale[0]:g} is not below {scale[1]:g}")
+        return scale
+
+    @classmethod
+    def of(cls, **flags: Any) -> Self:
+        """What flags say. Raises `ConfigError` with all that is wrong."""
+        try:
+            return cls(**flags)
+        except ValidationError as error:
+            raise ConfigError(problems(error, "settings", cls, {name: f"--{name}" for name in flags})) from None

@@ -6,10 +6,33 @@ turn; another seed does, and so do other prompts only at the border.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from midcourse.attributes.rows import Row, digest
 from midcourse.errors import UserError
+
+
+class Placed(Protocol):
+    """A row or an answer: which prompt it belongs to, and where it stands."""
+
+    @property
+    def group(self) -> str:
+        """What all answers to one prompt share."""
+
+    @property
+    def place(self) -> str:
+        """File and line."""
+
+
+def apart(trained: Iterable[Placed], held: Iterable[Placed]) -> None:
+    """Raises `UserError` where something that is held out is of a prompt that is trained on."""
+    known = {one.group for one in trained}
+    if shared := [one.place or one.group for one in held if one.group in known]:
+        raise UserError(
+            f"{len(shared):,} held-out answers are to prompts that are trained on, such as {shared[0]}: hold out "
+            "others (`attributes convert --held-out` divides a file by prompt)"
+        )
 
 
 def split(rows: Sequence[Row], share: float, seed: int = 0) -> tuple[list[Row], list[Row]]:

@@ -16,6 +16,7 @@ from typing import Any
 from midcourse.attributes.data.line import Draft, Line
 from midcourse.attributes.rows import Turn
 
+SCHEMA = "ultrafeedback"  # the ready-made one that names what is rated
 SCALE = (1.0, 5.0)
 BY = "gpt-4"  # who annotated UltraFeedback
 
@@ -48,7 +49,7 @@ def _draft(line: Line, instruction: str, one: object, place: str) -> Draft | Non
     if not isinstance(annotations, dict):
         line.flaw(f"{place}.annotations", "should be an object of aspects")
         return None
-    aspects = line.mine(annotations)
+    aspects = line.mine_of(annotations, SCHEMA)
     given = {}
     for name, annotation in aspects.items():
         value = _rating(annotation)

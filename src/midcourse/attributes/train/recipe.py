@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from midcourse.attributes.conditioning import Way
 from midcourse.attributes.data.settings import FormatName
@@ -45,6 +45,8 @@ class ConditionedRecipe(TrainSettings):
     """A Hugging Face id, a folder, or `bundled`."""
     adapter: str | None = Field(default=None, min_length=1)
     """Train this adapter on, instead of a new one."""
+    only: bool = False
+    """Leave out attributes that the schema does not have, instead of refusing them."""
     skip_invalid: bool = False
     """Leave out rows with problems instead of stopping."""
     device: str = "auto"
@@ -91,6 +93,19 @@ class ConditionedRecipe(TrainSettings):
     """Answers in an optimizer step."""
     learning_rate: float = Field(default=5e-4, gt=0)
     """Peak learning rate of AdamW."""
+
+    @field_validator("line")
+    @classmethod
+    def _told(cls, line: str, found: ValidationInfo) -> str:
+        if line and found.data.get("way") == "tokens":
+            raise ValueError("special tokens are written without words: leave it out, or take way: system or inline")
+        try:
+            asks = line.format(values="4") != line.format(values="0")
+        except (LookupError, ValueError):
+            raise ValueError("braces mean {values} alone; any others are written twice, {{ and }}") from None
+        if line and not asks:
+            raise ValueError("without {values} in it, whatever is asked for would be written the same")
+        return line
 
     @property
     def training(self) -> TrainSettings:

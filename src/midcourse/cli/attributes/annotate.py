@@ -83,7 +83,7 @@ def annotate(
 
     writable(out)
     asked = _schema(predictor, schema)
-    reading = Reading(format=format, scale=scale, predicted="ignore", only=True)
+    reading = Reading.of(format=format, scale=scale, predicted="ignore", only=True)
     total = check(data, asked, reading, skip_invalid=skip_invalid, tell=say)
     if not rank():
         possible(out.parent)
@@ -129,8 +129,13 @@ def _schema(predictor: str, schema: str | None) -> Schema:
     """What is going to be rated, as far as can be known without loading anything. Raises `UserError`."""
     if schema is not None:
         return Schema.load(schema)
+    if predictor.startswith(("judge:", "generative:")):
+        raise UserError(f"{predictor} rates whatever it is asked for: say what with --schema, as in --schema helpsteer")
     manifest = Manifest.read(folder) if (folder := Path(predictor).expanduser()).is_dir() else None
     if manifest is None:
         there = "a folder without an attributes.json" if folder.is_dir() else "no folder of a fitted predictor"
-        raise UserError(f"{predictor} is {there}: give --predictor one that `attributes fit` wrote, or --schema")
+        raise UserError(
+            f"{predictor} is {there}: give --predictor one that `attributes fit` wrote, "
+            "generative:MODEL or judge:URL#MODEL"
+        )
     return manifest.attributes

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from midcourse import config as configuration
 from midcourse.atomic import possible
 from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
+from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.judge import JudgeSettings
 from midcourse.cli.attributes.annotate import KEY
 from midcourse.cli.console import result, say
@@ -63,8 +64,10 @@ def bootstrap(
     assert recipe.data is not None
     assert recipe.predictor is not None
     possible(output)
+    Manifest.spare(output)
 
     from midcourse.attributes.data import Reading, rows, split
+    from midcourse.attributes.data.split import apart
     from midcourse.errors import ModelError
     from midcourse.exchange import reader
 
@@ -79,6 +82,7 @@ def bootstrap(
         rows(name, told.attributes, reading, skip_invalid=recipe.skip_invalid, tell=say) if name else []
         for name in (recipe.data, recipe.held_out)
     )
+    apart(found, held)
     if not held:
         found, held = split(found, recipe.share, recipe.seed)
     import torch  # what is heavy comes when the input is known to be good

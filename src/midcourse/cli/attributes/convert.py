@@ -85,7 +85,7 @@ def convert(
     loaded = Schema.load(schema)
     if unknown := [name for name in names.values() if name not in loaded]:
         raise ConfigError([Problem("--rename", loaded.wrong({name: 0})[0][1]) for name in unknown])
-    reading = Reading(
+    reading = Reading.of(
         format=format,
         language=language,
         rename=names,

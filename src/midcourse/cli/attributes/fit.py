@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,12 +12,14 @@ from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.attributes.data.settings import FormatName, Predicted, Reading
+from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.fit.settings import TOPICS, FitSettings
 from midcourse.attributes.schema import Schema
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
 from midcourse.errors import Stopped
+from midcourse.learn.words import counted
 
 Flag = Annotated[bool, Parameter(negative="")]
 Files = Annotated[list[Path], Parameter(negative="")]
@@ -77,6 +81,7 @@ def fit(
     if held_out:
         resolved = resolved.model_copy(update={"hold_out": 0.0})
     attributes = Schema.load(schema)
+    Manifest.spare(output, predictor=True)
     reading = Reading(format=format, predicted=predicted, only=only)
     from midcourse.attributes.data import rows
 
@@ -95,10 +100,25 @@ def fit(
     except Stopped as stopped:
         say(f"{stopped}; to go on from there:\n  {_again(data, output, schema, model)} … --resume")
         raise KeyboardInterrupt from None
+    if cut := _cut(done.metrics["cut"].values()):
+        say(f"more than {resolved.max_tokens:,} tokens: {cut}")
     for notice in done.metrics["notices"]:
         say(notice)
     result(done.metrics, _lines(done.metrics, output), as_json=json)
     return 0
+
+
+def _cut(counts: Iterable[dict[str, int]]) -> str:
+    """What was too long and lost its middle; empty if nothing was."""
+    both = Counter[str]()
+    for one in counts:
+        both.update(one)
+    said = [
+        f"{counted(both[f'{what}s'], what)} lost {both[f'{what}_tokens']:,} of the middle"
+        for what in ("prompt", "answer")
+        if both[f"{what}s"]
+    ]
+    return ", ".join(said)
 
 
 def _again(data: list[Path], output: Path, schema: str, model: str) -> str:

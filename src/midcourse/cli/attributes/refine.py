@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.atomic import possible
+from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.steerlm2.recipe import TOPICS, RefineRecipe
 from midcourse.attributes.train.recipe import ABSENT
 from midcourse.cli.console import result, say
@@ -53,6 +54,7 @@ def refine(
     assert recipe.data is not None
     assert recipe.predictor is not None
     possible(output)
+    Manifest.spare(output)
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models

@@ -105,7 +105,7 @@ def _solutions(x_NF: Tensor, fixed_NZ: Tensor, y_N: Tensor, weight_N: Tensor) ->
     small = len(left_NF) < left_NF.shape[1]
     values, vectors = torch.linalg.eigh(left_NF @ left_NF.T if small else left_NF.T @ left_NF)
     values = values.clamp(min=0)
-    scale = values.sum() / len(left_NF)
+    scale = (values.sum() / len(left_NF)).clamp(min=1e-9)  # of few answers the free columns explain all, and 0 is left
     along = vectors.T @ (left_N if small else left_NF.T @ left_N)
     solved = [vectors @ (along / (values + penalty * scale)) for penalty in PENALTIES]
     w_PF = torch.stack([left_NF.T @ one if small else one for one in solved])

@@ -19,7 +19,7 @@ import torch
 
 from midcourse import models
 from midcourse.adapters import ALL_LINEAR
-from midcourse.attributes.data.split import split
+from midcourse.attributes.data.split import apart, split
 from midcourse.attributes.manifest import FILE, Manifest
 from midcourse.attributes.predictors import backbone
 from midcourse.attributes.predictors.fit import probe, report
@@ -106,19 +106,15 @@ class _Run:
     ) -> None:
         self.loaded, self.schema, self.settings, self.output, self.tell = loaded, schema, settings, output, tell
         self.max_tokens = min(settings.max_tokens, loaded.context_length)
-        taken, other = list(rows), list(held_out)
+        taken = [row for row in rows if any(answer.turn.ratings for answer in row.answers)]  # others teach nothing
+        other = list(held_out)
         kept: list[Row] = []
         samples([*taken, *other], schema)  # what is wrong is told before anything else
         if settings.hold_out:
             taken, kept = split(taken, settings.hold_out, settings.seed)
         kept = [*kept, *other]
         trained, held = samples(taken, schema), samples(kept, schema) if kept else []
-        if held:
-            known = {one.group for one in trained}
-            if shared := sorted({one.place or one.group for one in held if one.group in known}):
-                raise UserError(
-                    f"{len(shared)} held-out answers are to prompts that are trained on, such as {shared[0]}"
-                )
+        apart(trained, held)
         self.table = self._table(trained)
         self.held = self._table(held)
         self.data = _data(self.table)
