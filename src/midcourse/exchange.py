@@ -21,6 +21,7 @@ from midcourse.trace.text import to_text
 
 Format = Literal["native"]
 _MODELS = "models/"  # keys of the drawer
+_TOKENS = "adapter-tokens/"  # special tokens by the fingerprint of the tokenizer that has them
 
 
 def reader(model: str, adapter: str | None = None) -> HFTokenizer:
@@ -36,13 +37,22 @@ def reader(model: str, adapter: str | None = None) -> HFTokenizer:
     return tokenizer
 
 
-def tokenizers() -> Callable[[Trace], HFTokenizer]:
-    """The tokenizer of a trace's own model, loaded once each.
+def tokenizers(store: Store) -> Callable[[Trace], HFTokenizer]:
+    """The tokenizer of a trace of `store`, loaded once each.
 
     Only for a command's own user: a trace's model is whatever somebody has written into a file. See `known`.
     """
     loaded = cache(_tokenizer)
-    return lambda trace: loaded(trace.model)
+    adapted = cache(lambda model, fingerprint: extended(store, loaded(model), fingerprint))
+    return lambda trace: adapted(trace.model, trace.tokenizer)
+
+
+def extended(store: Store, tokenizer: HFTokenizer, fingerprint: str) -> HFTokenizer:
+    """A model's tokenizer with the special tokens of the adapter that made it another one; itself where none has."""
+    if tokenizer.fingerprint == fingerprint:
+        return tokenizer
+    found = tokenizer.extended(store.recall(_TOKENS + fingerprint, []))
+    return found if found.fingerprint == fingerprint else tokenizer
 
 
 def _tokenizer(model: str, adapter: str | None = None) -> HFTokenizer:
@@ -56,10 +66,15 @@ def _tokenizer(model: str, adapter: str | None = None) -> HFTokenizer:
     return load_tokenizer(model, None if adapter is not None and adapter.endswith(".gguf") else adapter)
 
 
-def know(store: Store, model: str) -> None:
-    """Note that the store's owner has named this model, on a command line or in a configuration."""
+def know(store: Store, model: str, tokenizer: HFTokenizer | None = None) -> None:
+    """Note that the store's owner has named this model, on a command line or in a configuration.
+
+    Where an adapter has brought special tokens they are noted, too: traces with them can be read without the adapter.
+    """
     if model not in known(store):
         store.remember(_MODELS + model, True)
+    if tokenizer is not None and tokenizer.added and not store.recall(_TOKENS + tokenizer.fingerprint):
+        store.remember(_TOKENS + tokenizer.fingerprint, list(tokenizer.added))
 
 
 def known(store: Store) -> set[str]:

@@ -40,6 +40,7 @@ class HFTokenizer:
         self.tokenizer = tokenizer
         self._ends = ends
         self.plain: HFTokenizer = self  # the one that this one extends, if it does
+        self.added: tuple[str, ...] = ()  # and by which special tokens
         self.conditioning: Conditioning | None = None  # how this model is told attributes, if it has learned to be
         self._system: bool | None = None  # whether the chat template writes a system message; None: not tried yet
         self._codec = codec(tokenizer)
@@ -71,7 +72,7 @@ class HFTokenizer:
         wider = copy.deepcopy(self.tokenizer)
         wider.add_tokens(list(tokens), special_tokens=True)
         made = HFTokenizer(wider, self._ends)
-        made.plain = self.plain
+        made.plain, made.added = self.plain, (*self.added, *tokens)
         return made
 
     def encode(self, text: str) -> list[int]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from midcourse import models
+from midcourse import exchange, models
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
+from midcourse.store import Store
+from midcourse.trace.files import write
 from tests.studio import sse
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import Tab, begin
@@ -123,6 +126,11 @@ def test_a_conversation_keeps_its_tokenizer(model: Path, dials: Path, tmp_path: 
         plan = studio.client.post("/api/train/plan", json={"name": "next", "select": {}}).raise_for_status().json()
         assert (plan["traces"], plan["steers"]) == (2, 2), plan
         assert any("1 answer of another tokenizer" in notice for notice in plan["notices"])
+        shutil.rmtree(studio.services.jobs.runs / "dials")
+    with Store.open(f"sqlite:///{tmp_path / 'traces.db'}") as store:  # though the adapter is not there any more
+        assert write(tmp_path / "out.jsonl", store.all(), exchange.tokenizers(store)) == 2
+        told = store.get(after).tokenizer
+    assert told in (tmp_path / "out.jsonl").read_text()
 
 
 def test_both_sides_of_a_comparison_are_what_they_are_alone(model: Path, dials: Path, tmp_path: Path) -> None:

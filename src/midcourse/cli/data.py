@@ -92,7 +92,7 @@ def import_(
             result({**counts, "formats": incoming.formats}, preview(incoming, tokenizer), as_json=json)
             return 0
         with Store.open(store) as opened, bars() as tell:
-            exchange.know(opened, model)
+            exchange.know(opened, model, tokenizer)
 
             def stored(count: int) -> None:
                 if count >= MANY and count % 100 == 0:
@@ -186,7 +186,7 @@ def export(
         if accepted:
             raise UserError("--accepted says nothing to native, which holds everything")
         with Store.open(store, create=False) as opened:
-            written = write(out, _some(outgoing.traces(opened)), exchange.tokenizers())
+            written = write(out, _some(outgoing.traces(opened)), exchange.tokenizers(opened))
         result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
         return 0
     from midcourse.outgoing.write import write as write_rows
@@ -205,7 +205,7 @@ def export(
                 if total:
                     tell("traces", number, total)
 
-        tally = write_rows(format, out, going(), exchange.tokenizers(), accepted=accepted)
+        tally = write_rows(format, out, going(), exchange.tokenizers(opened), accepted=accepted)
     for line in tally.lines():
         say(line)
     kind = KINDS[format]

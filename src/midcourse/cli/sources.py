@@ -103,8 +103,9 @@ def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Place]:
     from midcourse.store import Store
     from midcourse.trace.files import dump, from_dict
 
-    own, traces, moved = tokenizers(), [], 0
+    traces, moved = [], 0
     with Store.open(url, create=False) as store:
+        own = tokenizers(store)
         for trace in store.all():
             if trace.tokenizer == tokenizer.fingerprint:
                 traces.append(trace)

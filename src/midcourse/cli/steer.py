@@ -100,7 +100,7 @@ def steer(
         kept = stack.enter_context(Store.open(store))
         before = kept.get(kept.id_of(trace)) if trace else None
         writer = stack.enter_context(opened(engines, tokenizer, model, adapter, drawn=sampling.temperature > 0))
-        know(kept, model)
+        know(kept, model, tokenizer)
 
         def save(grown: object) -> None:
             kept.save(grown, lambda ids: to_text(tokenizer, ids))  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from midcourse import adapters
+from midcourse import adapters, exchange
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.desk import Desk
 from midcourse.errors import ConfigError, MidcourseError, ModelError
@@ -56,7 +56,7 @@ class Adapters:
         self._why: dict[Path, str | None] = {}
         self._told: dict[Path, Conditioning | None] = {}
         jobs.adapters = self.fitting
-        live.reads = jobs.reads = self.reads
+        live.reads = self.reads
 
     def restore(self) -> None:
         """Switch to the adapter that was on when the studio ended, unless it was started with one."""
@@ -175,6 +175,7 @@ class Adapters:
     def _on(self, name: str | None) -> None:
         self.ready(name)
         self._desk.exclusive(lambda _: self._switch.use(name))
+        exchange.know(self._store, self._desk.loaded.name, self._desk.loaded.tokenizer)
 
     def _why_not(self, folder: Path) -> str | None:
         if folder not in self._why:

@@ -69,7 +69,7 @@ async def opened(
         proposer = proposals.Proposer(predictor, loaded.tokenizer)
         if predictor is not None:
             say(f"{predictor.name} looks for where {', '.join(predictor.attributes.names)} get worse")
-        await asyncio.to_thread(exchange.know, store, loaded.name)
+        await asyncio.to_thread(exchange.know, store, loaded.name, loaded.tokenizer)
         desk = await asyncio.to_thread(Desk(loaded).start)
         live = Live(store, desk)
         jobs = Jobs(store, settings.store, loaded, folder.runs(settings))

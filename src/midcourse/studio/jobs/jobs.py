@@ -32,7 +32,6 @@ from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs import folder, plan, views
 from midcourse.studio.jobs.material import steers
 from midcourse.studio.schemas.jobs import JobView, NewTraining
-from midcourse.switch import Reads
 from midcourse.trace.files import write
 
 BUSY, IDLE = 0.25, 2.0  # seconds between two looks at the store while something runs, and while nothing does
@@ -56,7 +55,6 @@ class Jobs:
         self.told: Told = lambda _: None
         self.taken: Callable[[int], object] = lambda _: None  # hears how many processor threads jobs have
         self.adapters: Callable[[], dict[str, Path]] = dict  # that can be trained further, by name
-        self.reads: Reads = lambda _: None
         self._url = url
         self._loaded = loaded
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -101,7 +99,7 @@ class Jobs:
 
     def plan(self, new: NewTraining) -> plan.Planned:
         """What a training would be."""
-        return plan.plan(new, self.store, self._loaded, self.runs, self.adapters(), self.reads)
+        return plan.plan(new, self.store, self._loaded, self.runs, self.adapters())
 
     def train(self, new: NewTraining) -> Job:
         """Start a training, or let it wait for its turn. Raises `ConfigError` with all problems of its plan."""

@@ -16,7 +16,6 @@ from midcourse.learn.words import counted
 from midcourse.models import Loaded, load_tokenizer
 from midcourse.store import Store
 from midcourse.studio.schemas.jobs import Selection
-from midcourse.switch import Reads
 from midcourse.trace.files import dump, from_dict
 from midcourse.trace.tree import Trace
 
@@ -43,7 +42,7 @@ def steers(trace: Trace) -> int:
     return sum(not steer.aside for steer in trace.steers)
 
 
-def select(store: Store, selection: Selection, loaded: Loaded, reads: Reads) -> Material:
+def select(store: Store, selection: Selection, loaded: Loaded) -> Material:
     """The material of `selection`. A trace that the model cannot take is left out, which is said."""
     found = Material()
     moved, strange, long = 0, 0, 0
@@ -54,10 +53,9 @@ def select(store: Store, selection: Selection, loaded: Loaded, reads: Reads) -> 
             ours = [trace]
         else:
             try:
-                if (adapted := reads(trace.tokenizer)) is None and trace.model not in known:
-                    # a name from a file that somebody has imported
+                if trace.model not in known:  # a name from a file that somebody has imported
                     raise ModelError(f"{trace.model} is no model of this store's owner")
-                tok = own(trace.model) if adapted is None else adapted[1]
+                tok = exchange.extended(store, own(trace.model), trace.tokenizer)
                 read = from_dict(dump(trace, tok), loaded.tokenizer, model=loaded.name)
             except MidcourseError:
                 strange += 1

@@ -24,7 +24,6 @@ from midcourse.studio.errors import problem
 from midcourse.studio.jobs import folder, form
 from midcourse.studio.jobs.material import Material, select, steers
 from midcourse.studio.schemas.jobs import NewTraining, Plan
-from midcourse.switch import Reads
 from midcourse.trace.tree import Trace
 
 FEWEST = 10  # steps between checkpoints that are nobody's wish
@@ -64,11 +63,9 @@ def command(recipe: Recipe, path: Path) -> str:
     return shlex.join(["midcourse", "train", *form.flags(recipe), "--output", str(path)])
 
 
-def plan(
-    new: NewTraining, store: Store, loaded: Loaded, runs: Path, adapters: dict[str, Path], reads: Reads
-) -> Planned:
+def plan(new: NewTraining, store: Store, loaded: Loaded, runs: Path, adapters: dict[str, Path]) -> Planned:
     """Look at everything at once. `adapters` are those that can be trained further, by name."""
-    found = Planned(runs / new.name, select(store, new.select, loaded, reads))
+    found = Planned(runs / new.name, select(store, new.select, loaded))
     found.notices += found.material.notices
     _name(new, runs, found)
     settings = _settings(new, loaded, adapters, found)

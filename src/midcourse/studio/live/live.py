@@ -272,7 +272,7 @@ class Live:
         if model not in exchange.known(self.store):
             return Wordless()
         try:
-            found: Tokenizer = load_tokenizer(model)
+            found: Tokenizer = exchange.extended(self.store, load_tokenizer(model), fingerprint)
         except MidcourseError:
             return Wordless()
         return found if found.fingerprint == fingerprint else Wordless()

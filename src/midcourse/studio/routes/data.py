@@ -101,10 +101,9 @@ def _tokenizers(services: Services, outgoing: exchange.Outgoing) -> dict[str, HF
     for model in sorted(trusted, key=lambda model: (model != services.loaded.name, model)):
         if not wanted <= own.keys():
             tokenizer = exchange.reader(model)
-            own[tokenizer.fingerprint] = tokenizer
-    for fingerprint in wanted - own.keys():  # written with the special tokens of an adapter
-        if (adapted := services.adapters.reads(fingerprint)) is not None:
-            own[fingerprint] = adapted[1]
+            for fingerprint in [tokenizer.fingerprint, *(wanted - own.keys())]:
+                found = exchange.extended(services.store, tokenizer, fingerprint)
+                own[found.fingerprint] = found
     if missing := sorted({model for model, fingerprint in made if fingerprint not in own}):
         raise ModelError(
             f"some of this is in the tokens of {', '.join(missing)}, which this store has never been used with, or "
