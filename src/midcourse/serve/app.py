@@ -27,6 +27,12 @@ WRITING = {
     415: "The body is not JSON",
 }
 
+EVENT = {  # of a stream, each of which the schema describes before OpenAPI 3.2
+    "type": "object",
+    "required": ["data"],
+    "properties": {"data": {"type": "string", "description": "a reply of which this is a part, as JSON, or [DONE]"}},
+}
+
 
 def create(services: Services) -> FastAPI:
     """The application on these services, without the guard before it."""
@@ -69,7 +75,7 @@ def _complete(operation: dict[str, Any], *, writes: bool) -> None:
     responses = operation["responses"]
     responses.pop("422", None)
     if writes:
-        responses["200"]["content"]["text/event-stream"] = {"schema": {"type": "string"}}
+        responses["200"]["content"]["text/event-stream"] = {"schema": EVENT}
     for status, said in (READING | (WRITING if writes else {})).items():
         responses[str(status)] = {
             "description": said,
