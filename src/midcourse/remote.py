@@ -152,9 +152,11 @@ class Remote:
 
     # ---- in the loop ---------------------------------------------------------------------------------------------
 
-    async def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """One request and its reply."""
-        patience = _Patience(self)
+    async def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, *, retries: int | None = None
+    ) -> Any:
+        """One request and its reply; tried again as often as the settings say, or `retries` times."""
+        patience = _Patience(self, retries)
         while True:
             try:
                 response = await self._client.request(method, self.url + path, json=body)
@@ -231,13 +233,14 @@ class Remote:
 class _Patience:
     """How often, and after what wait, one request is tried again."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: Remote, retries: int | None = None) -> None:
         self.remote, self.turn, self.wait = remote, 0, remote.settings.wait
+        self.retries = remote.settings.retries if retries is None else retries
 
     async def after(self, why: str, at_least: float = 0.0) -> None:
         """Wait before the next try. Raises `EndpointError` if there is none."""
         self.turn += 1
-        if self.turn > self.remote.settings.retries:
+        if self.turn > self.retries:
             tries = f"{self.turn} {'try' if self.turn == 1 else 'tries'}"
             raise EndpointError(f"{self.remote.who} at {self.remote.url} does not answer, after {tries}: {why}")
         wait = min(max(self.wait, at_least), LONGEST_WAIT)

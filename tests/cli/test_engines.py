@@ -205,8 +205,16 @@ def test_the_tokenizer_of_a_gguf_file(gguf: Path, base: Path) -> None:
     assert gguf_file.context_length(gguf_file.header(gguf), gguf) == ggufs.CONTEXT
 
 
-def test_the_studio_says_that_it_has_one_engine(mc: MC) -> None:
-    ran = mc("studio", "--engine", "llama.cpp")
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--engine", "openai"], "--engine openai needs the address of an endpoint"),
+        (["--gguf", "a.gguf"], "--gguf: is for --engine llama.cpp or openai"),
+        (["--engine", "vllm"], "transformers"),
+    ],
+)
+def test_the_studio_checks_its_engine_first(mc: MC, tmp_path: Path, flags: list[str], said: str) -> None:
+    ran = mc("studio", "--no-browser", "--port", 0, "--store", tmp_path / "s.db", *flags)
     assert ran.code == 2
-    assert "--engine" in ran.err
-    assert "transformers" in ran.err
+    assert said in ran.err
+    assert not (tmp_path / "s.db").exists()

@@ -47,16 +47,22 @@ class Bed:
 
 
 @cache
-def gguf(ascii: bool, ends: bool) -> Path:
+def gguf(ascii: bool, ends: bool, context: int = ggufs.CONTEXT) -> Path:
     path = Path(mkdtemp(prefix="midcourse-")) / "tiny.gguf"
-    ggufs.write(path, ascii=ascii, ends=ends)
+    ggufs.write(path, ascii=ascii, ends=ends, context=context)
     return path
 
 
 @cache
+def folder(ascii: bool, ends: bool, context: int = ggufs.CONTEXT) -> Path:
+    """The same model in transformers' form."""
+    path = gguf(ascii, ends, context)
+    return ggufs.folder(path, path.parent / "model")
+
+
+@cache
 def loaded(ascii: bool, ends: bool) -> models.Loaded:
-    path = gguf(ascii, ends)
-    return models.load(str(ggufs.folder(path, path.parent / "model")), dtype="float32")
+    return models.load(str(folder(ascii, ends)), dtype="float32")
 
 
 def bed(kind: str, *, ascii: bool, ends: bool) -> Bed:
@@ -91,10 +97,10 @@ class Owning(OpenAIEngine):
             self.owned.pop(0)()
 
 
-def serve(*, ascii: bool, ends: bool, slots: int = 3) -> Embedded:
+def serve(*, ascii: bool, ends: bool, slots: int = 3, context: int = ggufs.CONTEXT) -> Embedded:
     """A real llama.cpp server with the tiny model."""
     settings = ServerSettings(threads=1, kv_type="f32")
-    return Embedded(gguf(ascii, ends), settings, slots=slots, trained=ggufs.CONTEXT)
+    return Embedded(gguf(ascii, ends, context), settings, slots=slots, trained=context)
 
 
 def ids(length: int, *, seed: int = 0) -> list[int]:

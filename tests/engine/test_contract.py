@@ -215,6 +215,21 @@ def test_after_a_steer_only_the_correction_is_read(bed: Bed) -> None:
         assert engine.last_reuse.fed <= 4
 
 
+def test_what_is_read_ahead_changes_nothing(bed: Bed) -> None:
+    """But that less has to be read afterwards, where the engine keeps what it has read."""
+    engine, prompt = bed.engine, ids(40, seed=15)
+    engine.drop()
+    draft = [*prompt, *ids(9, seed=16)]
+    engine.prepare(prompt)
+    engine.prepare(draft)
+    kept = [*draft[:-2], *ids(2, seed=17)]
+    assert wrote(engine.stream(kept, Sampling(), max_tokens=8)) == bed.greedy(kept, 8)
+    if engine.abilities.rolls_back:
+        assert engine.last_reuse.fed <= 3
+    with pytest.raises(ContextError, match="sees at most"):
+        engine.prepare(ids(engine.context_length + 1))
+
+
 # ---- how it is chosen -------------------------------------------------------------------------------------------
 
 

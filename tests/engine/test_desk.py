@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -165,6 +165,38 @@ def test_what_is_read_ahead_is_told_as_read() -> None:
         assert seat.last_reuse == Reuse(0, 30)
         write(seat, [*prompt, *expected], 1, Sampling())
         assert seat.last_reuse == Reuse(34, 1)
+
+
+def test_what_is_expected_is_read_when_nobody_writes() -> None:
+    """And only as long as it is expected; whoever goes on from it reads the rest."""
+    ids = tiny.ids(40)
+    with desk() as made:
+        writer, seat = made.seat(), made.seat()
+        steps = writer.stream(tiny.ids(5, seed=1), Sampling(), max_tokens=9, top=0)
+        next(steps)
+        seat.expect(ids[:30])
+        next(steps)
+        assert seat.alternatives(ids[:3], 2)  # a turn of its own, which comes first
+        assert seat.context.ids == ids[:3]
+        steps.close()
+        until(lambda: seat.context.ids == ids[:30])
+        seat.expect([*ids[:30], 7, 8])
+        seat.expect(ids[:35])
+        until(lambda: seat.context.ids == ids[:35])
+        next(steps := writer.stream(tiny.ids(5, seed=1), Sampling(), max_tokens=9, top=0))
+        seat.expect(ids)
+        seat.expect(None)
+        steps.close()
+        assert write(seat, ids, 3, Sampling()) == write(made.seat(), ids, 3, Sampling())
+        assert seat.last_reuse == Reuse(35, 5)
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < end, "it did not become so"
+        time.sleep(0.002)
 
 
 def test_what_another_turn_has_read_is_not_read_again() -> None:

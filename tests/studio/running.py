@@ -13,6 +13,7 @@ import httpx
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from midcourse.engine.desk import Desk
 from midcourse.studio import listen, server
 from midcourse.studio.services import Services
 from midcourse.studio.settings import StudioSettings
@@ -93,6 +94,11 @@ class Running:
     def services(self) -> Services:
         services: Services = self.server.door.app.state.services  # type: ignore[union-attr]
         return services
+
+    @property
+    def desk(self) -> Desk:
+        """The desk, where the model is computed here."""
+        return self.services.here[0]
 
     def _run(self, listening: list[socket.socket]) -> None:
         try:

@@ -78,7 +78,7 @@ def test_what_is_being_written_is_stopped(studio: Running, model: Path) -> None:
         with torch.no_grad():
             loaded.model.lm_head.weight[sorted(loaded.tokenizer.end_ids)] = 0
 
-    studio.services.desk.exclusive(endless)
+    studio.desk.exclusive(endless)
     id = begin(studio.client, max_tokens=3000)
     with Tab(studio.url, TOKEN, id) as tab:
         tab.wait(lambda: len(tab.ids) > 3)
@@ -137,7 +137,7 @@ def test_the_zip_is_an_adapter_for_others(studio: Running, model: Path, tmp_path
     use(studio, "mine")
     ids = torch.tensor([[5, 6, 7]])
     with torch.inference_mode():
-        ours = studio.services.desk.exclusive(lambda loaded: loaded.model(input_ids=ids).logits)
+        ours = studio.desk.exclusive(lambda loaded: loaded.model(input_ids=ids).logits)
         assert torch.equal(peft.eval()(input_ids=ids).logits, ours)
 
 

@@ -83,7 +83,7 @@ def test_others_go_on_writing_and_nothing_is_left_behind(studio: Running) -> Non
 
 
 def test_leaving_stops_both_sides(studio: Running) -> None:
-    seats = studio.services.desk.seats
+    seats = studio.desk.seats
     asked = {"left": None, "right": "right", "prompts": ["Hello?"] * 20, "max_tokens": 2000}
     client = httpx.Client(base_url=studio.url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
     with client, client.stream("POST", "/api/compare", json=asked) as answer:

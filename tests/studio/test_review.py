@@ -141,7 +141,7 @@ def test_notes_while_the_model_writes_and_a_person_steers(studio: Running) -> No
         with torch.no_grad():
             loaded.model.lm_head.weight[sorted(loaded.tokenizer.end_ids)] = 0
 
-    studio.services.desk.exclusive(endless)
+    studio.desk.exclusive(endless)
     id = begin(studio.client, max_tokens=2000)
     failed: list[str] = []
 

@@ -16,7 +16,7 @@ from midcourse.studio.settings import TOPICS, StudioSettings
 if TYPE_CHECKING:
     Flags = StudioSettings
 else:
-    Flags = flags(StudioSettings, TOPICS)
+    Flags = flags(StudioSettings, TOPICS, absent=("wait",))
 
 
 def studio(

@@ -168,12 +168,28 @@ class Engine(BatchWriter, Protocol):
         """The distribution after `ids`: the most probable token and the `top` most probable ones."""
         ...
 
+    def prepare(self, ids: Sequence[int]) -> None:
+        """Read what will soon be gone on from, where that makes its first token come sooner; nothing else changes."""
+        ...
+
     def drop(self) -> None:
         """Forget what was read: the next answer is that of an engine which has just been opened."""
         ...
 
     def close(self) -> None:
         """Give back what it holds: memory, connections, a server in this process. May be called more than once."""
+        ...
+
+
+class Shared(Engine, Protocol):
+    """An engine somewhere else that several answers can be written with at a time, each in a slot of its own."""
+
+    @property
+    def slots(self) -> int:
+        """How many at a time."""
+
+    def at(self, slot: int) -> Engine:
+        """The same engine, whose streams are written in this slot, beside those in others. It is not to be closed."""
         ...
 
 

@@ -27,10 +27,12 @@ from midcourse.errors import BusyError, MidcourseError, ModelError
 
 if TYPE_CHECKING:
     from midcourse.loaded import Loaded
+    from midcourse.tokenizer import HFTokenizer
 
 T = TypeVar("T")
 MOST_WAITING = 128  # turns in the queue
 LONGEST_MOMENT = 0.02
+LOOK = 0.02  # seconds between two looks at whether those who can wait may begin
 PATIENCE = 60.0  # seconds that somebody waits who does not write
 log = logging.getLogger("midcourse.engine")
 
@@ -73,6 +75,16 @@ class Desk:
 
     # ---- for everybody else --------------------------------------------------------------------------------------
 
+    @property
+    def tokenizer(self) -> HFTokenizer:
+        """The model's tokenizer."""
+        return self.loaded.tokenizer
+
+    @property
+    def model_name(self) -> str:
+        """The name under which the model was loaded."""
+        return self.loaded.name
+
     def seat(self, around: Around | None = None) -> Seat:
         """A place to write at, with keys of its own; `around` is entered for each turn it takes."""
         return self.seats.take(around)
@@ -105,9 +117,12 @@ class Desk:
             raise turn.error
         return turn.result  # type: ignore[return-value]
 
-    def begin(self, steps: Steps[T], cancel: threading.Event | None = None) -> Turn[T]:
-        """Let `steps` run as `do` does, and wait for nothing. Raises `Gone` if the desk is closed, and `BusyError`."""
-        turn = Turn(steps, cancel)
+    def begin(self, steps: Steps[T], cancel: threading.Event | None = None, *, idle: bool = False) -> Turn[T]:
+        """Let `steps` run as `do` does, and wait for nothing; if `idle`, while nobody writes or wants anything else.
+
+        Raises `Gone` if the desk is closed, and `BusyError`.
+        """
+        turn = Turn(steps, cancel, idle=idle)
         with self._changed:
             if not self._open:
                 raise Gone
@@ -174,36 +189,44 @@ class Desk:
                     turn.drop()
                 if not self._open:
                     return []
-                if new := next((turn for turn in self._queue if not turn.begun), None):
+                queue = self._wanted()
+                if new := next((turn for turn in queue if not turn.begun), None):
                     self._queue.remove(new)  # to hear what it wants; that is quick, and takes nobody's turn
                     return [new]
-                if self._queue and (served := self._chosen()):
+                if queue and (served := self._chosen(queue)):
                     for turn in served:
                         self._queue.remove(turn)
                     return served
-                if not self._queue:
-                    self._changed.wait()
+                if not queue:
+                    self._changed.wait(LOOK if self._queue else None)
 
-    def _chosen(self) -> list[Turn[Any]]:
+    def _wanted(self) -> list[Turn[Any]]:
+        """Who waits, in order: those who can wait only if there are no others, and nobody is about to ask again."""
+        pressing = [turn for turn in self._queue if not turn.idle]
+        if pressing or self.seats.anybody_writes:
+            return pressing
+        return list(self._queue)[:1]
+
+    def _chosen(self, queue: list[Turn[Any]]) -> list[Turn[Any]]:
         """Who is served next: the first, and all who fit into a pass with it. None while others are about to ask.
 
         Whoever has just got a token asks for the next one in a moment; a pass without them would let all wait. Those
         around whose turns something else is switched have a pass of their own, when one of them is the first.
         """
-        first = self._queue[0]
+        first = queue[0]
         if not self._fits(first):
             return [first]
         around = _parts(first)[0].around
         served: list[Turn[Any]] = []
         contexts: set[Context] = set()
-        for turn in self._queue:
+        for turn in queue:
             its = {part.context for part in _parts(turn)}
             fits = self._fits(turn) and _parts(turn)[0].around is around and not its & contexts
             if fits and len(its) + len(contexts) <= together.MOST:
                 served.append(turn)
                 contexts |= its
         now = time.monotonic()
-        asking = {turn.part.context for turn in self._queue if turn.part is not None and turn.part.around is around}
+        asking = {turn.part.context for turn in queue if turn.part is not None and turn.part.around is around}
         if len(asking) < self.seats.writing(around) and len(contexts) < together.MOST:
             self._until = self._until or now + self._moment
             if now < self._until:

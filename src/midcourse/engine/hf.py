@@ -90,6 +90,10 @@ class TransformersEngine:
         with self.loaded.owner("reading"):
             return self._feed(ids, cancel)
 
+    def prepare(self, ids: Sequence[int]) -> None:
+        """Read `ids`, and keep what was read."""
+        self.feed(ids)
+
     def next(self, ids: Sequence[int], top: int = 10) -> Step:
         """The distribution after `ids`: the most probable token and the `top` most probable ones."""
         with self.loaded.owner("reading"):

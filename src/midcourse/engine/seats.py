@@ -49,7 +49,9 @@ class Pace:
 
 
 class Seat:
-    """Where one answer is written. `told` hears when the model begins to read, and when it begins to write."""
+    """Where one answer is written. `reading` hears when the model begins to read."""
+
+    top: int | None = None  # how many alternatives there can be; None: as many as the vocabulary has tokens
 
     def __init__(self, seats: Seats, around: Around | None) -> None:
         self.desk = seats.desk
@@ -61,6 +63,7 @@ class Seat:
         self.used = 0.0  # when it last took a turn
         self.writing = False
         self._prepared: tuple[list[int], Reuse] = [], self.last_reuse
+        self._expected = threading.Event()  # to be set when what is read ahead is not wished for any more
         self.reading: Callable[[Reuse], object] = lambda _: None
 
     @property
@@ -136,6 +139,15 @@ class Seat:
         """Begin to read what will be gone on from, while whoever asks for it has something else to do first."""
         with suppress(BusyError, Gone):
             self.desk.begin(self._ahead(ids))
+
+    def expect(self, ids: Sequence[int] | None) -> None:
+        """Read ahead what may be gone on from soon, when nobody has anything else to do; None: nothing any more."""
+        self._expected.set()
+        if ids is not None:
+            self._expected = threading.Event()
+            with suppress(BusyError, Gone):
+                steps = self._read(self.context, list(ids), note=False)
+                self.desk.begin(steps, self._expected, idle=True)
 
     def inherit(self, other: Seat) -> None:
         """Take over what another seat has read, which goes on with nothing."""
@@ -266,6 +278,12 @@ class Seats:
             if not idle:
                 return
             min(idle, key=lambda seat: seat.used).drop()
+
+    @property
+    def anybody_writes(self) -> bool:
+        """Whether somebody is about to ask for a token."""
+        with self._lock:
+            return any(seat.writing for seat in self._seats)
 
     def writing(self, around: Around | None) -> int:
         """How many seats are written at that can be served in one pass: all have the same around their turns."""

@@ -54,8 +54,9 @@ class Part(NamedTuple):
 class Turn(Generic[T]):
     """What somebody wants computed, a part in each turn; when `done`, either `gone` or an `error` or a `result`."""
 
-    def __init__(self, steps: Steps[T], cancel: threading.Event | None) -> None:
+    def __init__(self, steps: Steps[T], cancel: threading.Event | None, *, idle: bool = False) -> None:
         self.steps = steps
+        self.idle = idle  # it comes only when nobody else wants anything
         self.part: Part | None = None  # what it waits for
         self.begun = False
         self.failed: Exception | None = None  # why that could not be read

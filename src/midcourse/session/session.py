@@ -15,6 +15,7 @@ Thread-safe: any operation may come from any thread, and stops a running stream 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Unpack
 from uuid import uuid4
@@ -216,6 +217,19 @@ class Session:
                 rejected_stop=rejected_stop,
                 **self._about(about),
             )
+
+    def after(self, correction: str, depth: int, rejected_stop: int | None = None) -> list[int] | None:
+        """The ids that the model would go on from after such a `steer`, which is not made; None if it is refused."""
+        with self.live.lock:
+            trace = self.trace
+            if trace.finished:
+                return None
+            tried = replace(trace, spans=[*trace.spans], steers=[*trace.steers], history=[*trace.history])
+            try:
+                edit.steer_text(tried, self.engine.tokenizer, correction, depth=depth, rejected_stop=rejected_stop)
+            except SteerError:
+                return None
+            return [*tried.prompt, *tried.answer(tried.head)]
 
     def write(self, words: str, depth: int | None = None, *, source: Source = "human") -> Span:
         """Type `words` in the place of what the answer has from `depth` on, at its end by default; nothing to train on.

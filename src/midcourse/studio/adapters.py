@@ -21,6 +21,7 @@ from midcourse.engine.desk import Desk
 from midcourse.errors import ConfigError, MidcourseError, ModelError
 from midcourse.learn.run.recipe import Recipe
 from midcourse.store import Store
+from midcourse.store.jobs import Job
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
 from midcourse.studio.live import Live
@@ -50,7 +51,7 @@ class Adapters:
         self._desk = desk
         self._live = live
         self._jobs = jobs
-        self._given = None if given is None else (_name(given), adapters.folder(given))
+        self._given = None if given is None else (name_of(given), adapters.folder(given))
         self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
         self._predictor = predictor
         self._why: dict[Path, str | None] = {}
@@ -84,23 +85,14 @@ class Adapters:
         loaded, jobs = self._desk.loaded, self._jobs.finished()
         views = []
         for name, folder in self.folders().items():
-            job, why = jobs.get(name), self._why_not(folder)
-            views.append(
-                AdapterView(
-                    name=name,
-                    created=None if job is None else job.ended,
-                    steers=None if job is None else job.steers,
-                    objective=None if job is None else job.recipe.get("objective", OBJECTIVE),
-                    job=None if job is None else job.id,
-                    fits=why is None,
-                    why=why,
-                    dials=DialsView.of(self._told.get(folder)),
-                )
-            )
+            why = self._why_not(folder)
+            views.append(described(name, jobs.get(name), why, self._told.get(folder)))
+        dtype = str(loaded.dtype).removeprefix("torch.")
         return ModelsView(
             model=loaded.name,
-            dtype=str(loaded.dtype).removeprefix("torch."),
+            dtype=dtype,
             device=str(loaded.device),
+            where=f"{dtype} on {loaded.device}",
             context_length=loaded.context_length,
             active=self._switch.on,
             adapters=views,
@@ -188,7 +180,21 @@ class Adapters:
         return self._why[folder]
 
 
-def _name(given: str) -> str:
+def described(name: str, job: Job | None, why: str | None, told: Conditioning | None) -> AdapterView:
+    """An adapter, for the page: what has trained it, why it cannot be switched to, and what it can be asked for."""
+    return AdapterView(
+        name=name,
+        created=None if job is None else job.ended,
+        steers=None if job is None else job.steers,
+        objective=None if job is None else job.recipe.get("objective", OBJECTIVE),
+        job=None if job is None else job.id,
+        fits=why is None,
+        why=why,
+        dials=DialsView.of(told),
+    )
+
+
+def name_of(given: str) -> str:
     """A name for an adapter that a person gave by its place."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(given).name).strip("-._")[:64]
     return plain or "given"

@@ -17,6 +17,7 @@ from midcourse.errors import (
     BusyError,
     ContextError,
     DiskError,
+    EndpointError,
     MidcourseError,
     ModelError,
     Problem,
@@ -57,6 +58,7 @@ _KINDS: tuple[tuple[type[MidcourseError], int, str], ...] = (  # the first that 
     (ContextError, 422, "context"),
     (StoreError, 503, "store"),
     (DiskError, 507, "disk"),
+    (EndpointError, 503, "endpoint"),
     (UserError, 422, "input"),
     (MidcourseError, 500, "failed"),
 )
@@ -104,7 +106,7 @@ WORDS = {
     415: "The body is not JSON",
     422: "Something in the request is wrong; all problems are named",
     500: "Something went wrong in the studio; its log says what",
-    503: "The store cannot be reached, or the model is being loaded",
+    503: "The store or the endpoint cannot be reached, or the model is being loaded",
     507: "The disk is full",
 }
 

@@ -7,6 +7,7 @@ import sys
 import threading
 import webbrowser
 
+from midcourse import engines
 from midcourse.studio import listen, server
 from midcourse.studio.alone import alone
 from midcourse.studio.services import Say
@@ -18,8 +19,10 @@ from midcourse.web import server as web
 def run(settings: StudioSettings, say: Say) -> int:
     """Serve until Ctrl-C (which is 130) or SIGTERM (which is 0).
 
-    Raises `UserError`, before anything is loaded, where it cannot listen, or another studio has this store.
+    Raises `UserError`, before anything is loaded, where settings do not fit together, it cannot listen, or another
+    studio has this store.
     """
+    engines.checked(settings, settings.adapter)
     os.environ.pop("MIDCOURSE_TOKEN", None)  # children have no need of it
     with alone(settings.store) as tell:
         listening = sockets.sockets(settings)

@@ -14,18 +14,23 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from midcourse.errors import UserError
 from midcourse.store import Store
 from midcourse.studio.settings import StudioSettings
 
 if TYPE_CHECKING:
     from midcourse.engine.desk import Desk
+    from midcourse.engine.served import Served
     from midcourse.loaded import Loaded
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.compare import Comparison
+    from midcourse.studio.given import GivenAdapters
     from midcourse.studio.jobs.jobs import Jobs
+    from midcourse.studio.jobs.trainable import Trainable
     from midcourse.studio.live import Live
     from midcourse.studio.proposals import Proposer
 
+SLOTS = 4  # answers that a server which is started here writes at a time, unless somebody says otherwise
 Say = Callable[[str], object]
 
 
@@ -35,14 +40,29 @@ class Services:
 
     settings: StudioSettings
     store: Store
-    loaded: Loaded
-    desk: Desk
+    desk: Desk | Served
     live: Live
     jobs: Jobs
-    adapters: Adapters
+    adapters: Adapters | GivenAdapters
     proposer: Proposer
     comparisons: set[Comparison] = field(default_factory=set)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def here(self) -> tuple[Desk, Adapters]:
+        """The desk and its adapters. Raises `UserError` where the model is computed elsewhere."""
+        from midcourse.engine.desk import Desk
+        from midcourse.studio.adapters import Adapters
+        from midcourse.studio.given import COMPARES
+
+        if isinstance(self.desk, Desk) and isinstance(self.adapters, Adapters):
+            return self.desk, self.adapters
+        raise UserError(COMPARES)
+
+    @property
+    def loaded(self) -> Loaded:
+        """The model, where it is computed here."""
+        return self.here[0].loaded
 
 
 @asynccontextmanager
@@ -53,32 +73,35 @@ async def opened(
 
     Raises what opening the store and loading the model raise.
     """
-    from midcourse import exchange, models
+    from midcourse import exchange
     from midcourse.engine.desk import Desk
     from midcourse.studio import proposals
-    from midcourse.studio.adapters import Adapters
     from midcourse.studio.jobs import folder
     from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.live import Live
 
     store = await asyncio.to_thread(Store.open, settings.store)
     try:
-        loaded = await asyncio.to_thread(models.load, settings.model, adapter=settings.adapter)
-        say(loaded.summary())
-        predictor = None if settings.predictor is None else await asyncio.to_thread(proposals.load, settings.predictor)
-        proposer = proposals.Proposer(predictor, loaded.tokenizer)
-        if predictor is not None:
-            say(f"{predictor.name} looks for where {', '.join(predictor.attributes.names)} get worse")
-        await asyncio.to_thread(exchange.know, store, loaded.name, loaded.tokenizer)
-        desk = await asyncio.to_thread(Desk(loaded).start)
+        desk, model = await asyncio.to_thread(_desk, settings, say)
+        try:
+            predictor = None
+            if settings.predictor is not None:
+                predictor = await asyncio.to_thread(proposals.load, settings.predictor)
+                say(f"{predictor.name} looks for where {', '.join(predictor.attributes.names)} get worse")
+            proposer = proposals.Proposer(predictor, desk.tokenizer)
+            await asyncio.to_thread(exchange.know, store, desk.model_name, model.tokenizer)
+        except BaseException:
+            await asyncio.to_thread(desk.close)
+            raise
         live = Live(store, desk)
-        jobs = Jobs(store, settings.store, loaded, folder.runs(settings))
-        adapters = Adapters(store, desk, live, jobs, settings.adapter, proposer.view())
-        services = Services(settings, store, loaded, desk, live, jobs, adapters, proposer)
+        jobs = Jobs(store, settings.store, model, folder.runs(settings))
+        adapters = await asyncio.to_thread(_adapters, settings, store, desk, live, jobs, proposer)
+        services = Services(settings, store, desk, live, jobs, adapters, proposer)
         services.leaving = leaving or services.leaving
         jobs.told = adapters.hear
-        jobs.taken = desk.share
         await asyncio.to_thread(jobs.start)
+        if isinstance(desk, Desk):
+            jobs.taken = desk.share
         await asyncio.to_thread(adapters.restore)
         ending = asyncio.create_task(_end_streams(services))
         try:
@@ -91,6 +114,36 @@ async def opened(
             await asyncio.to_thread(desk.close)
     finally:
         await asyncio.to_thread(store.close)
+
+
+def _desk(settings: StudioSettings, say: Say) -> tuple[Desk | Served, Trainable]:
+    """Who writes, and the model that is trained."""
+    from midcourse import engines, exchange, models
+    from midcourse.engine.desk import Desk
+    from midcourse.engine.served import Served
+    from midcourse.studio.jobs.trainable import Trainable
+
+    if settings.engine == "transformers":
+        loaded = models.load(settings.model, adapter=settings.adapter)
+        say(loaded.summary())
+        return Desk(loaded).start(), Trainable.of(loaded)
+    tokenizer = exchange.reader(settings.model, settings.adapter)
+    engine = engines.elsewhere(settings, tokenizer, settings.model, settings.adapter, slots=SLOTS, say=say)
+    for line in engines.limits(engine, drawn=False):
+        say(f"  {line}")
+    return Served(engine), Trainable.named(settings.model, tokenizer, engine.context_length)
+
+
+def _adapters(
+    settings: StudioSettings, store: Store, desk: Desk | Served, live: Live, jobs: Jobs, proposer: Proposer
+) -> Adapters | GivenAdapters:
+    from midcourse.engine.served import Served
+    from midcourse.studio.adapters import Adapters
+    from midcourse.studio.given import GivenAdapters
+
+    if isinstance(desk, Served):
+        return GivenAdapters(settings, desk, live, jobs, proposer.view())
+    return Adapters(store, desk, live, jobs, settings.adapter, proposer.view())
 
 
 async def _end_streams(services: Services) -> None:

@@ -3,36 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from midcourse import engines
 from midcourse.web import secret
 from midcourse.web.place import Place
 
 PORT = 8765
 TOPICS = {
     "model": "What to steer",
+    **engines.TOPICS,
     "host": "Where to listen",
     "browser": "Where to listen",
     "token": "Who may use it",
 }
 
 
-class StudioSettings(Place):
+class StudioSettings(Place, engines.EngineSettings):
     """What the studio steers, where it listens, and who may use it."""
 
     port: int = Field(default=PORT, ge=0, le=65535)
     """The port to listen at; 0 takes a free one."""
 
     model: str = "bundled"
-    """A Hugging Face id, a folder, or `bundled`."""
+    """A Hugging Face id, a folder, `bundled`, or for llama.cpp a GGUF file."""
 
     adapter: str | None = None
     """A folder with an adapter to begin with."""
-
-    engine: Literal["transformers"] = "transformers"
-    """Who writes. The studio reads several answers side by side, which no other engine can; `steer` has others."""
 
     predictor: str | None = None
     """A folder that `midcourse attributes fit` wrote: `n` then goes to where an attribute gets worse."""

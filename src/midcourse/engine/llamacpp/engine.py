@@ -18,6 +18,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
+from copy import copy
 from dataclasses import replace
 from threading import Event
 from typing import Any
@@ -76,7 +77,20 @@ class LlamaCppEngine:
             raise UserError(f"the llama.cpp server at {self.remote.url} has no adapter loaded")
         self._lora = [{"id": number, "scale": 1.0 if on else 0.0} for number in range(self.loras)]
 
+    def at(self, slot: int) -> LlamaCppEngine:
+        """The same engine, whose streams are written in this slot, beside those in others. It is not to be closed."""
+        other = copy(self)
+        other._slot, other._owned, other.last_reuse = slot, [], Reuse(0, 0)
+        return other
+
     # ---- one answer ----------------------------------------------------------------------------------------------
+
+    def prepare(self, ids: Sequence[int]) -> None:
+        """Read `ids` into the slot, but for the last of them, which is read again for the first token anyway."""
+        self._check(ids)
+        if len(ids) > 1:
+            body = self._body(ids[:-1], Sampling(), self._slot) | {"n_predict": 0, "n_probs": 0}
+            self.remote.run(self.remote.ask("POST", "/completion", body, retries=0))
 
     def next(self, ids: Sequence[int], top: int = 10) -> Step:
         """The distribution after `ids`: the most probable token and the `top` most probable ones."""

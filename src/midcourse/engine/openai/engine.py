@@ -14,8 +14,9 @@ import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
+from copy import copy
 from dataclasses import replace
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 
 from midcourse.engine.choice import Sampling, uniform
@@ -41,6 +42,7 @@ class Conversations:
         self.end_id, self.end_ids = tokenizer.end_id, tokenizer.end_ids
         self.conditioning = getattr(tokenizer, "conditioning", None)
         self._known: OrderedDict[tuple[int, ...], list[Message]] = OrderedDict()
+        self._lock = Lock()
 
     def encode(self, text: str) -> list[int]:
         """As the tokenizer inside."""
@@ -55,24 +57,24 @@ class Conversations:
         ids = self.inner.prompt(messages, attributes)
         if attributes and ids != self.inner.prompt(messages):
             return ids  # what is asked for stands in no message
-        self._known[tuple(ids)] = [dict(message) for message in messages]
-        self._known.move_to_end(tuple(ids))
-        while len(self._known) > REMEMBERED:
-            self._known.popitem(last=False)
+        with self._lock:
+            self._known[tuple(ids)] = [dict(message) for message in messages]
+            self._known.move_to_end(tuple(ids))
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
         return ids
 
     def split(self, ids: Sequence[int]) -> tuple[list[Message], list[int]]:
         """The conversation that `ids` begin with, the longest one, and the answer so far. Raises `UserError`."""
-        found: tuple[int, ...] | None = None
-        for prompt in self._known:
-            if len(prompt) > len(found or ()) and tuple(ids[: len(prompt)]) == prompt:
-                found = prompt
+        with self._lock:
+            known = dict(self._known)
+        found = max((prompt for prompt in known if tuple(ids[: len(prompt)]) == prompt), key=len, default=None)
         if found is None:
             raise UserError(
                 "this endpoint only takes conversations, and this text is none that it could be sent as: attributes, or"
                 " a prompt made elsewhere, need an endpoint with /completions"
             )
-        return self._known[found], list(ids[len(found) :])
+        return known[found], list(ids[len(found) :])
 
 
 class OpenAIEngine:
@@ -107,7 +109,22 @@ class OpenAIEngine:
             resumes_alike=False, filters=self.found.extras, adapter=False,
         )  # fmt: skip
 
+    @property
+    def slots(self) -> int:
+        """How many answers are asked for at a time."""
+        return self.remote.settings.concurrency
+
+    def at(self, slot: int) -> OpenAIEngine:  # noqa: ARG002 - the endpoint has no places that could be named
+        """The same engine for another answer beside others. It is not to be closed."""
+        other = copy(self)
+        other.last_reuse = Reuse(0, 0)
+        return other
+
     # ---- one answer ----------------------------------------------------------------------------------------------
+
+    def prepare(self, ids: Sequence[int]) -> None:
+        """Nothing is read: that may cost money, and the endpoint may not keep it."""
+        self._check(ids)
 
     def next(self, ids: Sequence[int], top: int = 10) -> Step:
         """The distribution after `ids`. Raises `UserError` where the endpoint gives no log-probabilities."""

@@ -25,12 +25,12 @@ from typing import Any
 
 from midcourse.errors import BusyError, ConfigError, MidcourseError, StoreError, UserError
 from midcourse.learn.run import checkpoints
-from midcourse.loaded import Loaded
 from midcourse.store import Store
 from midcourse.store.jobs import Job, State
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs import folder, plan, views
 from midcourse.studio.jobs.material import steers
+from midcourse.studio.jobs.trainable import Trainable
 from midcourse.studio.schemas.jobs import JobView, NewTraining
 from midcourse.trace.files import write
 
@@ -49,14 +49,14 @@ Told = Callable[[JobView], object]
 class Jobs:
     """The jobs of one store. `told` hears of each that is new or has changed."""
 
-    def __init__(self, store: Store, url: str, loaded: Loaded, runs: Path) -> None:
+    def __init__(self, store: Store, url: str, model: Trainable, runs: Path) -> None:
         self.store = store
         self.runs = runs
         self.told: Told = lambda _: None
         self.taken: Callable[[int], object] = lambda _: None  # hears how many processor threads jobs have
         self.adapters: Callable[[], dict[str, Path]] = dict  # that can be trained further, by name
         self._url = url
-        self._loaded = loaded
+        self._model = model
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._starting = threading.Lock()
         self._changed = 0
@@ -99,7 +99,7 @@ class Jobs:
 
     def plan(self, new: NewTraining) -> plan.Planned:
         """What a training would be."""
-        return plan.plan(new, self.store, self._loaded, self.runs, self.adapters())
+        return plan.plan(new, self.store, self._model, self.runs, self.adapters())
 
     def train(self, new: NewTraining) -> Job:
         """Start a training, or let it wait for its turn. Raises `ConfigError` with all problems of its plan."""
@@ -108,7 +108,7 @@ class Jobs:
             if planned.problems or planned.recipe is None:
                 raise ConfigError(planned.problems)
             with folder.new(self.runs, new.name) as path:
-                tok = self._loaded.tokenizer
+                tok = self._model.tokenizer
                 write(path / folder.STEERS, planned.material.traces, tok)
                 if planned.held_out:
                     write(path / folder.HELD_OUT, planned.held_out, tok)
@@ -116,7 +116,7 @@ class Jobs:
                     "train",
                     new.name,
                     command=plan.command(planned.recipe, path),
-                    recipe=planned.recipe.model_dump(mode="json", exclude_defaults=True) | {"model": self._loaded.name},
+                    recipe=planned.recipe.model_dump(mode="json", exclude_defaults=True) | {"model": self._model.name},
                     folder=str(path),
                     steers=planned.material.steers - sum(map(steers, planned.held_out)),
                 )

@@ -13,8 +13,9 @@ from midcourse import exchange
 from midcourse.errors import MidcourseError, ModelError
 from midcourse.learn import split
 from midcourse.learn.words import counted
-from midcourse.models import Loaded, load_tokenizer
+from midcourse.models import load_tokenizer
 from midcourse.store import Store
+from midcourse.studio.jobs.trainable import Trainable
 from midcourse.studio.schemas.jobs import Selection
 from midcourse.trace.files import dump, from_dict
 from midcourse.trace.tree import Trace
@@ -42,28 +43,28 @@ def steers(trace: Trace) -> int:
     return sum(not steer.aside for steer in trace.steers)
 
 
-def select(store: Store, selection: Selection, loaded: Loaded) -> Material:
+def select(store: Store, selection: Selection, model: Trainable) -> Material:
     """The material of `selection`. A trace that the model cannot take is left out, which is said."""
     found = Material()
     moved, strange, long = 0, 0, 0
     own, known = cache(load_tokenizer), exchange.known(store)
     where = selection.model_dump(exclude_none=True)
     for trace in store.selected(**where):
-        if trace.tokenizer == loaded.tokenizer.fingerprint:
+        if trace.tokenizer == model.tokenizer.fingerprint:
             ours = [trace]
         else:
             try:
                 if trace.model not in known:  # a name from a file that somebody has imported
                     raise ModelError(f"{trace.model} is no model of this store's owner")
                 tok = exchange.extended(store, own(trace.model), trace.tokenizer)
-                read = from_dict(dump(trace, tok), loaded.tokenizer, model=loaded.name)
+                read = from_dict(dump(trace, tok), model.tokenizer, model=model.name)
             except MidcourseError:
                 strange += 1
                 continue
             ours = [] if read.flaws else read.traces
             moved, strange = moved + bool(ours), strange + (not ours)
         for one in ours:
-            if len(one.prompt) >= loaded.context_length:
+            if len(one.prompt) >= model.context_length:
                 long += 1
             else:
                 found.traces.append(one)

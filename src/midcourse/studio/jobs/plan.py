@@ -18,11 +18,11 @@ from midcourse.errors import MidcourseError, Problem, ProblemsError, UserError
 from midcourse.learn import supervision
 from midcourse.learn.layout import build
 from midcourse.learn.run.recipe import Recipe
-from midcourse.loaded import Loaded
 from midcourse.store import Store
 from midcourse.studio.errors import problem
 from midcourse.studio.jobs import folder, form
 from midcourse.studio.jobs.material import Material, select, steers
+from midcourse.studio.jobs.trainable import Trainable
 from midcourse.studio.schemas.jobs import NewTraining, Plan
 from midcourse.trace.tree import Trace
 
@@ -63,12 +63,14 @@ def command(recipe: Recipe, path: Path) -> str:
     return shlex.join(["midcourse", "train", *form.flags(recipe), "--output", str(path)])
 
 
-def plan(new: NewTraining, store: Store, loaded: Loaded, runs: Path, adapters: dict[str, Path]) -> Planned:
+def plan(new: NewTraining, store: Store, model: Trainable, runs: Path, adapters: dict[str, Path]) -> Planned:
     """Look at everything at once. `adapters` are those that can be trained further, by name."""
-    found = Planned(runs / new.name, select(store, new.select, loaded))
+    found = Planned(runs / new.name, select(store, new.select, model))
     found.notices += found.material.notices
     _name(new, runs, found)
-    settings = _settings(new, loaded, adapters, found)
+    if model.refused is not None:
+        found.problems.append(Problem("model", model.refused, field="model"))
+    settings = _settings(new, model, adapters, found)
     if not found.material.traces:
         found.problems.append(Problem("select", "there are no steers like that to train on", field="select"))
         return found
@@ -82,7 +84,7 @@ def plan(new: NewTraining, store: Store, loaded: Loaded, runs: Path, adapters: d
     if "checkpoint_every" not in new.settings:
         every = max(FEWEST, -(-trained // found.recipe.batch))
         found.recipe = found.recipe.model_copy(update={"checkpoint_every": every})
-    _look(found, loaded)
+    _look(found, model)
     return found
 
 
@@ -94,7 +96,7 @@ def _name(new: NewTraining, runs: Path, found: Planned) -> None:
         found.problems.append(Problem("name", why, field="name"))
 
 
-def _settings(new: NewTraining, loaded: Loaded, adapters: dict[str, Path], found: Planned) -> dict[str, Any]:
+def _settings(new: NewTraining, model: Trainable, adapters: dict[str, Path], found: Planned) -> dict[str, Any]:
     """The fields of the recipe."""
     known = {setting.name for setting in form.settings()}
     given = {name: value for name, value in new.settings.items() if name in known or name not in Recipe.model_fields}
@@ -110,24 +112,22 @@ def _settings(new: NewTraining, loaded: Loaded, adapters: dict[str, Path], found
                 Problem(WHERE, f"there is no adapter {new.start_from!r} that fits the model", field="start_from")
             )
         adapter = str(start)
-    own: dict[str, Any] = {"model": loaded.name, "traces": str(found.path / folder.STEERS), "adapter": adapter}
-    if loaded.device.type == "cpu":  # half of the processor stays with whoever steers
+    own: dict[str, Any] = {"model": model.name, "traces": str(found.path / folder.STEERS), "adapter": adapter}
+    if model.device.type == "cpu":  # half of the processor stays with whoever steers
         own["threads"] = max(1, torch.get_num_threads() // 2)
     else:
-        found.notices.append(_beside(loaded))
+        found.notices.append(_beside(model))
     return own | given
 
 
-def _beside(loaded: Loaded) -> str:
+def _beside(model: Trainable) -> str:
     """What training on the same device takes."""
-    size = sum(weight.numel() * weight.element_size() for weight in loaded.model.parameters()) / 2**30
+    size = "" if model.bytes is None else f": at least {model.bytes / 2**30:.1f} GB and what its tokens take"
     free = ""
-    if loaded.device.type == "cuda":
-        free = f"; {torch.cuda.mem_get_info(loaded.device)[0] / 2**30:.1f} GB are free there"
-    return (
-        f"the training loads the model a second time on {loaded.device}: at least {size:.1f} GB and what its tokens "
-        f"take{free}. Another `device`, or gradient_checkpointing, takes less"
-    )
+    if model.device.type == "cuda":
+        free = f"; {torch.cuda.mem_get_info(model.device)[0] / 2**30:.1f} GB are free there"
+    other = "Another `device`, or gradient_checkpointing, takes less"
+    return f"the training loads the model a second time on {model.device}{size}{free}. {other}"
 
 
 def _share(new: NewTraining, found: Planned) -> float:
@@ -140,7 +140,7 @@ def _share(new: NewTraining, found: Planned) -> float:
     return new.hold_out
 
 
-def _look(found: Planned, loaded: Loaded) -> None:
+def _look(found: Planned, model: Trainable) -> None:
     """What the trainer itself would say of the input, and how many tokens it has."""
     recipe, traces = found.recipe, found.material.traces
     assert recipe is not None
@@ -148,7 +148,7 @@ def _look(found: Planned, loaded: Loaded) -> None:
         found.notices += recipe.ignored
         return
     try:
-        kept, _, _ = supervision.divided(traces, (), (), recipe, loaded.context_length, found.notices.append)
+        kept, _, _ = supervision.divided(traces, (), (), recipe, model.context_length, found.notices.append)
         examples = supervision.find(kept, recipe, (), found.notices.append)
         found.tokens = sum(len(build([example])) for example in examples)
     except ProblemsError as error:

@@ -7,7 +7,18 @@ from typing import TypedDict
 from midcourse.errors import SteerError
 from midcourse.session import Session
 from midcourse.studio.live.trace import LiveTrace
-from midcourse.studio.schemas.traces import At, Done, Goto, NewSteer, NewTrace, NextTurn, Regenerate, TraceChange, Write
+from midcourse.studio.schemas.traces import (
+    At,
+    Done,
+    Draft,
+    Goto,
+    NewSteer,
+    NewTrace,
+    NextTurn,
+    Regenerate,
+    TraceChange,
+    Write,
+)
 from midcourse.trace import Point
 
 
@@ -63,6 +74,12 @@ def steer(trace: LiveTrace, asked: NewSteer) -> Done:
         if asked.go_on and not session.ended:
             _go_on(trace, session)
     return trace.done(None if made is None else made.id)
+
+
+def draft(trace: LiveTrace, asked: Draft) -> Done:
+    """Let the model read ahead what somebody is typing."""
+    trace.draft(asked)
+    return trace.done()
 
 
 def regenerate(trace: LiveTrace, asked: Regenerate) -> Done:

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from midcourse import exchange
 from midcourse.errors import BusyError, MidcourseError, UserError
@@ -22,15 +22,13 @@ from midcourse.studio.errors import MissingError
 from midcourse.studio.live import commands
 from midcourse.studio.live.feed import Feed, Listener
 from midcourse.studio.live.run import Run
+from midcourse.studio.live.seating import Seating, remember, told
 from midcourse.studio.live.trace import LiveTrace
 from midcourse.studio.live.wordless import Wordless
 from midcourse.studio.schemas.traces import Done, NewTrace, SamplingView, TraceChange
 from midcourse.switch import Reads
 from midcourse.trace import Trace
 from midcourse.trace.text import Tokenizer, to_text
-
-if TYPE_CHECKING:
-    from midcourse.engine.desk import Desk
 
 AT_ONCE = 16  # runs that write at a time
 WAITING = 64  # runs that wait to begin
@@ -42,7 +40,7 @@ log = logging.getLogger("midcourse.studio")
 class Live:
     """The open traces of one store, on one desk."""
 
-    def __init__(self, store: Store, desk: Desk) -> None:
+    def __init__(self, store: Store, desk: Seating) -> None:
         self.store = store
         self.desk = desk
         self.feed = Feed()
@@ -88,7 +86,7 @@ class Live:
         """Begin a conversation; it is stored when this returns."""
         seat = self.desk.seat()
         try:
-            if new.attributes and seat.tokenizer.conditioning is None:
+            if new.attributes and told(seat.tokenizer) is None:
                 raise UserError(
                     "the model as it is now has not learned to be told attributes; switch to an adapter that has, or "
                     "ask for none"
@@ -244,13 +242,14 @@ class Live:
 
     def _read(self, trace: Trace) -> tuple[Tokenizer, str | None]:
         """The tokenizer of a trace, which keeps its own, and why the model as it is now cannot go on with it."""
-        tok: Tokenizer = self.desk.loaded.tokenizer
+        tok = self.desk.tokenizer
         if trace.tokenizer == tok.fingerprint:
+            remember(tok, trace.messages)
             return tok, None
         found = self.reads(trace.tokenizer)
         if found is None:
             why = (
-                f"it was written with {trace.model}, and {self.desk.loaded.name} has another tokenizer; "
+                f"it was written with {trace.model}, and {self.desk.model_name} has another tokenizer; "
                 "export it and import it for this model to steer it"
             )
             return self._other(trace.model, trace.tokenizer), why

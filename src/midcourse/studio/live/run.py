@@ -60,7 +60,7 @@ class Run:
         self.end(message)
 
     def reads(self, fed: int, reused: int) -> None:
-        """The model begins to read; on the desk's thread."""
+        """The model begins to read; on the desk's thread, if there is one."""
         if fed >= WORTH:
             with self.trace.lock:
                 self._tell(RunView(state="reading", reused=reused, read=fed))
@@ -80,7 +80,7 @@ class Run:
     def _writing(self, now: float) -> RunView:
         if not self._tokens:
             return self.view.model_copy(update={"state": "writing", "ahead": 0})
-        reuse = self.stream.reuse
+        reuse = self.stream.reuse if any(self.stream.reuse or ()) else None  # only an endpoint may know
         seconds = now - self._first
         return RunView(
             state="writing",

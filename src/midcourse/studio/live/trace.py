@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from midcourse.engine.sampling import Sampling, Step
-from midcourse.engine.seats import Seat
 from midcourse.errors import BusyError, MidcourseError, StoreError
 from midcourse.session import Session, Stream
 from midcourse.session.live import Live as LiveSession
@@ -26,11 +25,13 @@ from midcourse.store.snippets import CHARACTERS, SIDE_TOKENS, of_messages
 from midcourse.studio.errors import StaleError
 from midcourse.studio.live.feed import Event, Listener
 from midcourse.studio.live.run import Run
+from midcourse.studio.live.seating import Seat, told
 from midcourse.studio.live.tokens import Tokens
 from midcourse.studio.live.tree import Tree
 from midcourse.studio.schemas.traces import (
     AlternativeView,
     Done,
+    Draft,
     MessageView,
     RunEvent,
     RunView,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 ROLES = ("system", "user", "assistant")
 TOP = 10
+FAR = 512  # tokens that reading ahead may undo: they are read again if it comes to nothing
 
 
 class LiveTrace:
@@ -150,9 +152,10 @@ class LiveTrace:
                 raise StaleError(f"the answer has {len(self.tokens)} tokens by now; look again")
             known = self.tokens.tops[depth] if depth < len(self.tokens) else None
             ids = [*self.trace.prompt, *self.tokens.ids(depth)]
-        if known is None or len(known) < TOP:
+        most = TOP if self.seat.top is None else min(TOP, self.seat.top)
+        if known is None or len(known) < most:
             self._steerable()
-            known = self.seat.alternatives(ids, TOP)
+            known = self.seat.alternatives(ids, most)
             with self.lock:
                 if version == self.version:
                     self.tokens.note(depth, known)
@@ -173,6 +176,7 @@ class LiveTrace:
                 with self.lock:
                     self._check(version)
             session = self._steerable()
+            self.seat.expect(None)
             self._halt()
             self._beginning, self.goes_on = None, False
             try:
@@ -215,6 +219,24 @@ class LiveTrace:
             self._run_view = run.view
         self.seat.reading = lambda reuse: run.reads(reuse.fed, reuse.reused)
 
+    def draft(self, asked: Draft) -> None:
+        """Somebody types a correction: what the model would go on from is read ahead, while nobody needs the model.
+
+        Nothing is changed, and nothing is told: what does not fit any more is passed over.
+        """
+        if self.session is None or not self._commands.acquire(blocking=False):
+            return
+        try:
+            with self.lock:
+                fits = asked.version == self.version and self.run is None
+                near = len(self.tokens) - asked.depth <= FAR
+            if not asked.text:
+                self.seat.expect(None)
+            elif fits and near:
+                self.seat.expect(self.session.after(asked.text, asked.depth, asked.stop))
+        finally:
+            self._commands.release()
+
     def stop(self, *, left: bool = False) -> None:
         """Stop the model within one token, if it writes."""
         with self._commands:
@@ -236,10 +258,10 @@ class LiveTrace:
 
     def still_asked(self) -> dict[str, float]:
         """What was asked for, as far as the model as it is now can be asked for it."""
-        told = self.seat.tokenizer.conditioning
-        if told is None or not self.asked():
+        dials = told(self.seat.tokenizer)
+        if dials is None or not self.asked():
             return {}
-        wrong = {name for name, _ in told.attributes.wrong(self.trace.attributes)}
+        wrong = {name for name, _ in dials.attributes.wrong(self.trace.attributes)}
         return {name: value for name, value in self.trace.attributes.items() if name not in wrong}
 
     def reload(self, trace: Trace) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from midcourse.studio.live import commands
 from midcourse.studio.schemas.base import Given
-from midcourse.studio.schemas.traces import At, Done, Goto, NewSteer, NextTurn, Regenerate, Write
+from midcourse.studio.schemas.traces import At, Done, Draft, Goto, NewSteer, NextTurn, Regenerate, Write
 from midcourse.studio.services import Has
 
 router = APIRouter(prefix="/traces/{id}", tags=["commands"])
@@ -35,6 +35,12 @@ def stop(services: Has, id: str, nothing: Nothing) -> Done:  # noqa: ARG001 - a 
 def steer(services: Has, id: str, asked: NewSteer) -> Done:
     """A correction, a token, an end, a mark, or words of one's own; then the model goes on."""
     return commands.steer(services.live.open(id), asked)
+
+
+@router.post("/draft", summary="Say what is being typed")
+def draft(services: Has, id: str, asked: Draft) -> Done:
+    """The model may read it ahead, while nobody needs it. Nothing changes; for another version it is passed over."""
+    return commands.draft(services.live.open(id), asked)
 
 
 @router.post("/regenerate", summary="Let the model write again")

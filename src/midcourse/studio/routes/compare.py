@@ -26,6 +26,7 @@ AT_ONCE = 4
 
 def _comparison(services: Has, new: NewComparison) -> Comparison:
     """What is asked for, as soon as it is known that it can be done."""
+    desk, adapters = services.here
     if not new.prompts and not new.traces:
         raise UserError("there is nothing to answer: give a prompt, or a conversation")
     if len(services.comparisons) >= AT_ONCE:
@@ -34,12 +35,12 @@ def _comparison(services: Has, new: NewComparison) -> Comparison:
         "left": (new.left, new.left_asked),
         "right": (new.right, new.right_asked),
     }
-    around: dict[Side, Around] = {side: services.adapters.around(name) for side, (name, _) in sides.items()}
-    told = {side: (services.adapters.tokenizer(name), asked.attributes) for side, (name, asked) in sides.items()}
+    around: dict[Side, Around] = {side: adapters.around(name) for side, (name, _) in sides.items()}
+    told = {side: (adapters.tokenizer(name), asked.attributes) for side, (name, asked) in sides.items()}
     for side, (tok, attributes) in told.items():
         if attributes and tok.conditioning is None:
             raise UserError(f"the model has not learned to be told attributes as it is on the {side}; ask it for none")
-    tok, system = services.loaded.tokenizer, get_preferences(services).system
+    tok, system = desk.tokenizer, get_preferences(services).system
     before = [{"role": "system", "content": system}] if system else []
 
     def prompt(title: str, messages: list[Message], recorded: Trace | None = None) -> Prompt:
@@ -55,8 +56,8 @@ def _comparison(services: Has, new: NewComparison) -> Comparison:
     traces = map(services.live.stored, new.traces)
     prompts += [prompt(of_messages(trace.messages), trace.messages, trace) for trace in traces]
     guidance: dict[Side, float] = {side: asked.guidance for side, (_, asked) in sides.items()}
-    vocabulary: dict[Side, int] = {side: services.adapters.vocabulary(name) for side, (name, _) in sides.items()}
-    return Comparison(services.desk, prompts, around, new.max_tokens, guidance, vocabulary)
+    vocabulary: dict[Side, int] = {side: adapters.vocabulary(name) for side, (name, _) in sides.items()}
+    return Comparison(desk, prompts, around, new.max_tokens, guidance, vocabulary)
 
 
 @router.post("/compare", summary="Compare two states of the model", response_class=EventSourceResponse)

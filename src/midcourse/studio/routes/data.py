@@ -36,7 +36,7 @@ def import_file(services: Has, file: Import) -> Imported:
 
     What another tokenizer wrote comes through its text, and a notice says so. The same line twice is one trace.
     """
-    model = services.loaded.name
+    model = services.desk.model_name
     tokenizer = exchange.reader(model)  # one of its own: the model's is busy, and not made for two threads
     raw = list(BytesIO(file.text.encode(errors="surrogatepass")))  # as a file has lines
     found = read([Input(file.name, objects(file.name, raw))], tokenizer, model=model)
@@ -96,9 +96,9 @@ def _tokenizers(services: Services, outgoing: exchange.Outgoing) -> dict[str, HF
     """
     made = services.store.origins(*outgoing.where)
     wanted = {fingerprint for _, fingerprint in made}
-    trusted = {services.loaded.name} | ({model for model, _ in made} & exchange.known(services.store))
+    trusted = {services.desk.model_name} | ({model for model, _ in made} & exchange.known(services.store))
     own: dict[str, HFTokenizer] = {}
-    for model in sorted(trusted, key=lambda model: (model != services.loaded.name, model)):
+    for model in sorted(trusted, key=lambda model: (model != services.desk.model_name, model)):
         if not wanted <= own.keys():
             tokenizer = exchange.reader(model)
             for fingerprint in [tokenizer.fingerprint, *(wanted - own.keys())]:

@@ -37,8 +37,11 @@ def download(services: Has, name: Name) -> StreamingResponse:
     view = next((adapter for adapter in models.adapters if adapter.name == name), None)
     if view is None:
         raise MissingError(f"there is no adapter called {name!r}")
+    folder = services.adapters.folders()[name]
+    if not folder.is_dir():
+        raise MissingError(f"the adapter {name!r} is a file by itself: {folder}")
     return StreamingResponse(
-        zipped(view, services.adapters.folders()[name], models.model),
+        zipped(view, folder, models.model),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{name}.zip"'},
     )

@@ -150,6 +150,11 @@ class ModelsView(Answer):
     context_length: int
     active: str | None
     adapters: list[AdapterView]
+    engine: str = "transformers"
+    where: str = ""
+    """What computes, in one line."""
+    lacks: dict[str, str] = {}
+    """What cannot be done with this engine, by name, and why, for a person."""
     batch_of: int = 1
     dials: DialsView | None = None
     """What it can be asked for as it is now."""

@@ -280,6 +280,15 @@ class NewSteer(At):
     """Let the model go on from there at once."""
 
 
+class Draft(At):
+    """What is being typed as a correction at `depth`; an empty text if it is not any more."""
+
+    depth: Depth
+    text: Text
+    stop: Depth | None = None
+    """As in a steer: where what it rejects ends."""
+
+
 class Done(Answer):
     """A command was carried out and is on disk; what it changed comes as events."""
 

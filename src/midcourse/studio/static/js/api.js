@@ -132,6 +132,8 @@ export const write = (id, body) => json("POST", trace(id, "/write"), body);
 export const stop = (id) => json("POST", trace(id, "/stop"), {});
 /** @param {string} id @param {T.NewSteer} body @returns {Promise<T.Done>} */
 export const steer = (id, body) => json("POST", trace(id, "/steer"), body);
+/** What is being typed, for the model to read ahead. @param {string} id @param {T.Draft} body @returns {Promise<T.Done>} */
+export const draft = (id, body) => json("POST", trace(id, "/draft"), body);
 /** @param {string} id @param {T.Regenerate} body @returns {Promise<T.Done>} */
 export const regenerate = (id, body) => json("POST", trace(id, "/regenerate"), body);
 /** @param {string} id @param {T.At} body @returns {Promise<T.Done>} */

@@ -103,6 +103,15 @@ export interface Done {
   steer: number | null;
 }
 
+/** What is being typed as a correction at `depth`; an empty text if it is not any more. */
+export interface Draft {
+  version: number;
+  depth: number;
+  text: string;
+  /** As in a steer: where what it rejects ends. */
+  stop?: number | null;
+}
+
 /** The body of every response of 400 and above. */
 export interface ErrorBody {
   error: ErrorView;
@@ -219,6 +228,11 @@ export interface ModelsView {
   context_length: number;
   active: string | null;
   adapters: AdapterView[];
+  engine: string;
+  /** What computes, in one line. */
+  where: string;
+  /** What cannot be done with this engine, by name, and why, for a person. */
+  lacks: Record<string, string>;
   batch_of: number;
   /** What it can be asked for as it is now. */
   dials: DialsView | null;

@@ -119,6 +119,11 @@ export function command(draft, action, version, token = null) {
   return { version, action, depth, stop: action === "write" ? null : stop, text, token, ends: false, ...about, go_on: action !== "mark" && action !== "end" };
 }
 
+/** What is typed so far, for the server. @param {Draft} draft @param {number} version @returns {T.Draft} */
+export function told(draft, version) {
+  return { version, depth: draft.depth, stop: draft.stop, text: exact(draft) };
+}
+
 /**
  * What a change of the trace means for a draft: it stays where it is if the tokens before it are the same; otherwise it stays
  * open with its text at the place where the answer went another way, and says so.

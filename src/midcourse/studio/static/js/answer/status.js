@@ -37,8 +37,9 @@ export function doing(run) {
 
 /** How fast it went on; "" while that is unknown. @param {T.RunView} run */
 export function resumed({ reused, read, first_token_ms }) {
-  if (first_token_ms === null || reused === null) return "";
+  if (first_token_ms === null) return "";
   const time = first_token_ms < 10 ? first_token_ms.toFixed(1) : whole(first_token_ms);
+  if (reused === null) return `First word in ${time} ms`;
   if (reused === 0) return `Read ${counted(read ?? 0, "token")}, first word in ${time} ms`;
   return `Reused ${counted(reused, "token")}, resumed in ${time} ms`;
 }

@@ -13,6 +13,7 @@ import * as api from "../api.js";
 import { draft as stored, keepDraft } from "../drafts.js";
 import { command, loadAlternatives, notify } from "../effects.js";
 import { store } from "../store.js";
+import { Ahead } from "./ahead.js";
 import * as drafts from "./draft.js";
 import { kept } from "./difference.js";
 import { next, places } from "./looking.js";
@@ -38,6 +39,7 @@ export class Steering extends EventTarget {
   #looked = [];
   /** The version that the draft was sent for. */
   #sent = -1;
+  #ahead = new Ahead(api.draft);
 
   /** @returns {Trace} */
   get trace() {
@@ -102,6 +104,9 @@ export class Steering extends EventTarget {
     const { id } = this.trace;
     this.draft = draft;
     if (draft) [this.at, this.stop] = [draft.depth, draft.stop];
+    if (draft?.sending) this.#ahead.sent();
+    else if (draft?.text) this.#ahead.put({ trace: id, body: drafts.told(draft, this.trace.version) });
+    else this.#ahead.close();
     keepDraft(`correction:${id}`, draft?.text ? drafts.written(draft) : "");
   }
 

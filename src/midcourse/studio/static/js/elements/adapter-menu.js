@@ -40,7 +40,7 @@ class AdapterMenu extends Piece {
   }
 
   /** @param {T.ModelsView} models */
-  #items({ model, dtype, device, context_length: context, active, adapters }) {
+  #items({ model, engine, where, context_length: context, active, adapters }) {
     /** @param {T.AdapterView | null} adapter */
     const item = (adapter) =>
       h(
@@ -57,11 +57,11 @@ class AdapterMenu extends Piece {
           "span",
           { class: "what" },
           h("b", { class: "cut" }, adapter?.name ?? "No adapter"),
-          h("span", { class: "muted small" }, adapter ? about(adapter) : "The model as it came"),
+          h("span", { class: "muted small" }, adapter ? about(adapter, engine) : "The model as it came"),
         ),
       );
     return [
-      h("div", { class: "about" }, h("b", {}, model), h("span", { class: "muted small" }, `${dtype} on ${device}, context of ${counted(context, "token")}`)),
+      h("div", { class: "about" }, h("b", {}, model), h("span", { class: "muted small" }, `${where}, context of ${counted(context, "token")}`)),
       h("fieldset", {}, h("legend", { class: "unseen" }, "Adapter"), item(null), adapters.map(item)),
       !adapters.length && h("p", { class: "hint muted small" }, "What you train appears here."),
       h("a", { class: "item", href: address("train") }, icon("plus"), "Train a new one"),
@@ -83,9 +83,9 @@ class AdapterMenu extends Piece {
   }
 }
 
-/** @param {T.AdapterView} adapter */
-function about({ fits, objective, steers, dials }) {
-  if (!fits) return "For another model";
+/** @param {T.AdapterView} adapter @param {string} engine */
+function about({ fits, why, objective, steers, dials }, engine) {
+  if (!fits) return (engine !== "transformers" && why) || "For another model";
   return [objective, steers !== null && counted(steers, "steer"), dials && counted(dials.dials.length, "dial")].filter(Boolean).join(" · ") || "Imported";
 }
 

@@ -41,9 +41,15 @@ class CompareView extends Piece {
     this.listen(this.#form, "compare", ({ detail }) => void this.#compare(detail));
     this.listen(this.#form, "halt", () => this.#running?.abort());
     this.keys({ stop: () => (this.#running ? this.#running.abort() : false) });
-    this.watch(({ models }) => models && (models.adapters.length > 0 || models.own_dials !== null), (two) => {
-      none.hidden = two !== false;
-      this.#form.hidden = !two;
+    const lacking = h("div", { class: "empty", hidden: true }, h("h2", {}, "Not with this engine"), h("p", {}));
+    none.before(lacking);
+    this.watch(({ models }) => models, (models) => {
+      const two = models && (models.adapters.length > 0 || models.own_dials !== null);
+      const why = models?.lacks.compare ?? "";
+      lacking.hidden = !why;
+      /** @type {HTMLElement} */ (lacking.lastElementChild).textContent = `${why.charAt(0).toUpperCase()}${why.slice(1)}.`;
+      none.hidden = two !== false || Boolean(why);
+      this.#form.hidden = !two || Boolean(why);
     });
     this.signal.addEventListener("abort", () => this.#running?.abort());
   }

@@ -9,6 +9,7 @@
 import { NOTHING, best, fitting, named, placed, same, words, written } from "../asked.js";
 import { h } from "../dom.js";
 import { Piece } from "../element.js";
+import { store } from "../store.js";
 
 /** @import * as T from "../types.d.ts" */
 /** @import {Asked} from "../asked.js" */
@@ -93,7 +94,7 @@ export class Dials extends Piece {
       h("p", { class: "unseen", id: `${this.#id}-guidance-help` }, "How far to go towards what is asked for. 1 is the model as it is; anything else takes twice as long."),
     );
     this.#best.hidden = !this.#dials || !Object.keys(best(this.#dials)).length;
-    this.replaceChildren(h("div", { class: "dials" }, this.#rows.map(({ row }) => row), this.guides && guidance), h("div", { class: "doings" }, this.#best, this.#clear));
+    this.replaceChildren(h("div", { class: "dials" }, this.#rows.map(({ row }) => row), this.guides && !store.state.models?.lacks.guides && guidance), h("div", { class: "doings" }, this.#best, this.#clear));
     this.#show();
   }
 

@@ -21,9 +21,15 @@ const FIELDS = [
   { name: "max_tokens", title: "Tokens at a time", help: "Then it waits for you", least: 1, most: 1_000_000, step: 1, whole: true },
 ];
 
+/** What some engines do not have. @type {Field["name"][]} */
+const FILTERS = ["top_k", "min_p"];
+
 export class SamplingFields extends Piece {
   connected() {
     if (!this.childElementCount) this.append(h("div", { class: "sampling" }, FIELDS.map((field) => this.#field(field))));
+    this.watch(({ models }) => Boolean(models?.lacks.filters), (lacks) => {
+      for (const name of FILTERS) this.#input(name).closest(".field")?.toggleAttribute("hidden", lacks);
+    });
   }
 
   /** @returns {SamplingView} what is not a number is as it is by itself */
