@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import resource
 import signal
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from midcourse.atomic import new_folder, possible, writing
+from midcourse.atomic import append, new_folder, possible, writing
 from midcourse.errors import DiskError, UserError
 
 
@@ -97,3 +99,27 @@ def test_a_folder_comes_back_after_a_kill_between_two_renames(tmp_path: Path) ->
     with pytest.raises(UserError, match="is there already"), new_folder(path):
         pass
     assert [(file, file.read_text()) for file in tmp_path.rglob("*.txt")] == [(path / "file.txt", "old")]
+
+
+class Full:
+    """A file on a disk that takes `room` bytes more."""
+
+    def __init__(self, room: int) -> None:
+        self.room, self.taken = room, b""
+
+    def write(self, data: bytes) -> int:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken, self.room = data[: self.room], max(0, self.room - len(data))
+        self.taken += taken
+        return len(taken)
+
+
+@pytest.mark.parametrize("room", [0, 3])
+def test_what_is_added_is_whole_or_said_not_to_be(room: int) -> None:
+    """The kernel takes the first part of a write that it has room for, and says no error."""
+    with pytest.raises(DiskError, match=r"journal cannot be written: No space left on device; what it has stays"):
+        append(cast("Any", Full(room)), b"a line\n", Path("journal"))
+    whole = Full(7)
+    append(cast("Any", whole), b"a line\n", Path("journal"))
+    assert whole.taken == b"a line\n"

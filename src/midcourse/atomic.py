@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
 import re
@@ -147,6 +148,22 @@ def _sweep(path: Path) -> None:
                 lock(held)
             _put_back(part, path)
             shutil.rmtree(part, ignore_errors=True)
+
+
+def append(file: IO[bytes], data: bytes, path: Path, *, sync: bool = False) -> None:
+    """Add `data` to `path`, open as the unbuffered `file`; with `sync` it is on disk then.
+
+    Raises `DiskError` where it does not fit. What was there before stays, and what is cut behind it is no whole line.
+    """
+    try:
+        if file.write(data) < len(data):  # the room ends within it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if sync:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise DiskError(
+            f"{path} cannot be written: {_why(error)}; what it has stays: make room, and the same command goes on"
+        ) from error
 
 
 @contextmanager

@@ -46,3 +46,27 @@ def test_requested_against_obtained(mc: Callable[..., Ran], folders: tuple[Path,
     assert refused.code == 2
     assert "has no dials" in refused.err
     assert not (tmp_path / "no").exists()
+
+    close = ("--data", data, "--adapter", dials, "--model", base, "--out", tmp_path / "no")
+    none = mc("attributes", "measure", *close, "--predictor", judge, "--max-tokens", 100_000)
+    assert none.code == 2
+    assert "leaves no room for a prompt" in none.err
+    assert not (tmp_path / "no").exists()
+
+
+def test_a_model_that_writes_values_is_asked_for_those_of_the_dials(
+    mc: Callable[..., Ran], folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    base, dials = folders
+    data = tmp_path / "prompts.jsonl"
+    data.write_text("".join(f'{{"messages": [{{"role": "user", "content": "name bird {n}"}}]}}\n' for n in range(2)))
+    ran = mc(
+        "attributes", "measure", "--model", base, "--adapter", dials, "--data", data,
+        "--predictor", f"generative:{base}", "--attributes", "verbosity", "--levels", 2, "--max-tokens", 4, "--out", tmp_path / "out",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    refine = ("attributes", "refine", "--model", base, "--adapter", dials, "--data", data, "--output", tmp_path / "two")
+    ran = mc(*refine, "--ask", "best", "--predictor", "judge:http://127.0.0.1:1/v1")
+    assert ran.code == 2
+    assert "the noise of ratings, which a judge does not know" in ran.err
+    assert not (tmp_path / "two").exists()

@@ -11,12 +11,12 @@ what the model had computed before.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from midcourse.atomic import append
 from midcourse.attributes.rows import digest
 from midcourse.attributes.schema import Values
 from midcourse.engine.choice import Sampling, uniform
@@ -80,16 +80,16 @@ def draw(
     found, size = _read(path, head, each * count, len(requests) * count)
     if not size:
         path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "r+b" if path.exists() else "wb") as file:
+    with open(path, "r+b" if path.exists() else "wb", buffering=0) as file:
         file.truncate(size)
         file.seek(size)
         if not size:
-            _add(file, [head])
+            _add(file, path, [head])
         for first in range(len(found) // count, len(requests), each):
             report(first, len(requests))
             some = range(first, min(first + each, len(requests)))
             drawn = _chunk(engine, requests, some, count, sampling, max_tokens)
-            _add(file, [_line(one) for one in drawn])
+            _add(file, path, [_line(one) for one in drawn])
             found += drawn
     report(len(requests), len(requests))
     return found
@@ -146,10 +146,9 @@ def _line(sample: Sample) -> dict[str, Any]:
     }
 
 
-def _add(file: Any, lines: Sequence[dict[str, Any]]) -> None:
-    file.write("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode())
-    file.flush()
-    os.fsync(file.fileno())
+def _add(file: IO[bytes], path: Path, lines: Sequence[dict[str, Any]]) -> None:
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    append(file, text.encode(), path, sync=True)
 
 
 def _read(path: Path, head: dict[str, Any], chunk: int, total: int) -> tuple[list[Sample], int]:

@@ -100,10 +100,9 @@ def _main(data: Path, out: Path, when: str) -> None:
             file = really(path)
 
             class Half:
-                def write(self, line: bytes) -> None:
-                    file.write(line if heard < 7 else line[: len(line) // 2])
-                    if heard >= 7:
-                        _die()
+                def write(self, line: bytes) -> int:
+                    written = file.write(line if heard < 7 else line[: len(line) // 2])
+                    return written if heard < 7 else _die()
 
                 close = file.close
 

@@ -148,4 +148,10 @@ def test_a_dial_follows_if_it_rises_by_more_than_its_noise(measured: Steerabilit
         sure.model_copy(update={"slope": one.slope.model_copy(update={"value": 0.5, "error": 0.3})})
     )
     alone = measured.model_copy(update={"curves": [sure]})
-    assert words.headline(alone) == "verbosity moves as it is asked to"
+    assert words.headline(alone) == "Verbosity moves as it is asked to"
+
+
+def test_a_whole_model_is_not_said_to_have_an_adapter(measured: Steerability) -> None:
+    assert " with the adapter " in report.page(measured).lede
+    whole = measured.model_copy(update={"adapter": None})
+    assert "adapter" not in report.page(whole).lede

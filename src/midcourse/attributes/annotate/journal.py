@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from midcourse.atomic import append, writing
 from midcourse.atomic import folder as make
-from midcourse.atomic import writing
 from midcourse.attributes.annotate.batches import Batch
 from midcourse.attributes.predictors.predictor import Prediction
 from midcourse.errors import ConfigError, Problem, UserError
@@ -98,14 +98,14 @@ class Journal:
 
     def add(self, batch: Batch, predictions: Sequence[Prediction], rank: int) -> None:
         """Keep what was predicted, parallel to the batch's tasks."""
-        if self._mine is None:
+        if self._mine is None:  # unbuffered: a kill finds a line whole or not
             self._mine = _to_add(self.folder / f"share-{rank}.jsonl")
         line = {
             "batch": batch.number,
             "digest": batch.digest,
             "found": [[dict(one.values), dict(one.deviation)] for one in predictions],
         }
-        self._mine.write(json.dumps(line, allow_nan=False).encode() + b"\n")  # unbuffered: a kill finds it whole or not
+        append(self._mine, json.dumps(line, allow_nan=False).encode() + b"\n", self.folder)
 
     def read(self, batch: Batch) -> list[Prediction]:
         """What was predicted of a batch that is there. Raises `UserError` where it holds other texts by now."""

@@ -27,6 +27,7 @@ def load(
     spec: str,
     schema: Schema | None = None,
     *,
+    asked: Schema | None = None,
     dtype: DType = "auto",
     device: str = "auto",
     judge: JudgeSettings | None = None,
@@ -35,12 +36,13 @@ def load(
     """The predictor that `spec` names.
 
     `schema` is what a model or a judge is asked for; a fitted predictor knows its own, and another one is refused.
+    Without it they are asked for `asked`, which binds no fitted one: what a model has dials of.
     `judge` and `key` (the bearer token) are for judges. Raises `UserError` where there is no such predictor, or where
     a schema is needed, `ModelError`, `ConfigError`.
     """
     kind, colon, rest = spec.partition(":")
     if colon and kind in ("generative", "judge"):
-        if schema is None:
+        if (schema := schema or asked) is None:
             raise UserError(f"{spec} knows no attributes by itself: give a schema, such as helpsteer")
         return _generative(rest, schema, dtype, device) if kind == "generative" else _judge(rest, schema, judge, key)
     if not (path := Path(spec).expanduser()).is_dir():

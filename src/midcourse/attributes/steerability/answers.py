@@ -51,6 +51,11 @@ def held_out(loaded: Loaded, rows: Sequence[Row], settings: SteerabilitySettings
             continue
         shortened += fitted.lost > 0
         found.append(fitted.before)
+    if limit < 1:
+        raise UserError(
+            f"an answer of {settings.max_tokens:,} tokens (--max-tokens) leaves no room for a prompt: the model sees "
+            f"{loaded.context_length:,} tokens in all"
+        )
     if len(found) < 2:
         raise UserError(
             f"there are {len(found)} prompts of at most {limit} tokens to answer, and at least two are needed"

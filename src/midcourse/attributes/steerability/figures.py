@@ -24,10 +24,11 @@ def dials(result: Steerability) -> list[Figure]:
             (f"γ = {one.guidance:g}" if len(result.like(curve)) > 1 else "obtained", one) for one in result.like(curve)
         ]
         data = [_drawn(label, _obtained(one), at) for at, (label, one) in enumerate(lines)]
-        data.append(_plain("exact", [scale.minimum, scale.maximum], [scale.minimum, scale.maximum]))
+        data[0]["showlegend"] = len(lines) > 1  # what the other lines are, the text above the figures says
+        data.append(_aside("exact", [scale.minimum, scale.maximum], [scale.minimum, scale.maximum]))
         if name in result.neutral.obtained:
             open_ = result.neutral.obtained[name].value
-            data.append(_plain("nothing asked", [scale.minimum, scale.maximum], [open_, open_], "dot"))
+            data.append(_aside("nothing asked", [scale.minimum, scale.maximum], [open_, open_], "dot"))
         layout: Json = {
             "xaxis": {"title": {"text": f"{name} asked for"}, "tickvals": [level.asked for level in curve.levels]},
             "yaxis": {"title": {"text": "judged"}, "range": [scale.minimum - 0.2, scale.maximum + 0.2]},
@@ -178,6 +179,10 @@ def _plain(label: str, x: Sequence[float], y: Sequence[float], dash: str = "dash
         "line": {"color": "--muted", "width": 1, "dash": dash},
         "hoverinfo": "skip",
     }
+
+
+def _aside(label: str, x: Sequence[float], y: Sequence[float], dash: str = "dash") -> Json:
+    return _plain(label, x, y, dash) | {"showlegend": False}
 
 
 def _pm(value: Mean, digits: int = 2) -> str:

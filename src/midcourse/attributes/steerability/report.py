@@ -20,17 +20,17 @@ def write(result: Steerability, path: Path) -> None:
 def page(result: Steerability) -> Page:
     """What the report says."""
     judges = ", ".join(result.judges) or "people alone"
+    who = f"The model {result.model}" + (f" with the adapter {result.adapter}" if result.adapter else "")
     return Page(
         kind="steerability",
         headline=words.headline(result),
         lede=(
-            f"{result.model} with the adapter {result.adapter} was asked for values of its attributes, on "
-            f"{result.prompts} prompts that it was not trained on; {result.judge}, which made none of its labels, says "
-            f"what came of it. Its labels are by {judges}."
-            if not result.same_judge
-            else f"{result.model} with the adapter {result.adapter} was asked for values of its attributes, on "
-            f"{result.prompts} prompts. {result.judge} says what came of it, which also made labels that it was "
-            "trained on."
+            f"{who} was asked for values of its attributes, on {result.prompts} prompts. The judge {result.judge}, "
+            + (
+                f"which made none of the labels that it was trained on, says what came of it. Those are by {judges}."
+                if not result.same_judge
+                else "which also made labels that it was trained on, says what came of it."
+            )
         ),
         stats=stats(result),
         sections=[one for one in sections(result) if one.figures or one.table],
@@ -160,7 +160,7 @@ def _lost(name: str, level: Level) -> list[str]:
 def _example(shown: Shown, place: int) -> Section:
     return Section(
         f"example-{place}",
-        f"The same prompt, {shown.attribute} turned, γ = {shown.guidance:g}",
+        f"Example {place}: {shown.attribute} turned, γ = {shown.guidance:g}",
         _short(shown.prompt, 600),
         table=Table(
             ["asked for", "judged", "tokens", "answer"],

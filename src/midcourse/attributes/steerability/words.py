@@ -11,6 +11,11 @@ HEADER = ["asked for", "γ", "τ", "slope", "judged", "miscalibration", "side ef
 
 def headline(result: Steerability) -> str:
     """The measurement in one line."""
+    said = _said(result)
+    return said[:1].upper() + said[1:]  # it may begin with the name of an attribute
+
+
+def _said(result: Steerability) -> str:
     best = max(result.alone(), key=lambda one: one.monotone.value if one.monotone else -1.0)
     follow = [one.attribute for one in result.alone() if follows(one)]
     if not follow:

@@ -29,7 +29,7 @@ class RefineRecipe(TrainSettings):
     prompts: int = Field(default=0, ge=0)
     """Take only so many prompts, the shortest first; 0 takes all."""
     predictor: str | None = Field(default=None, min_length=1)
-    """Who rates the samples: a folder that `attributes fit` wrote, or what else `attributes annotate` takes."""
+    """Who rates the samples, and knows how noisy that is: a folder that `attributes fit` wrote, or generative:MODEL."""
     model: str = Field(default="bundled", min_length=1)
     """A Hugging Face id, a folder, or `bundled`."""
     adapter: str | None = Field(default=None, min_length=1)

@@ -95,9 +95,8 @@ def annotate(
     from midcourse.attributes.predictors.load import load
     from midcourse.learn.cluster import processes
 
-    key = SecretStr(os.environ[KEY]) if os.environ.get(KEY) else None
     own = Schema.load(schema) if schema else None
-    found = load(predictor, own, dtype=dtype, device=device, judge=judge, key=key)
+    found = load(predictor, own, dtype=dtype, device=device, judge=judge, key=secret())
     say(f"{found.name} · {', '.join(found.attributes.names)} · {total:,} rows")
     everyone = processes.join(torch.device("cpu"))  # what they tell each other is little
     try:
@@ -123,6 +122,11 @@ def annotate(
     result(value, f"{done.answers:,} answers in {done.rows:,} rows rated{earlier}: {out}", as_json=json)
     processes.leave()
     return 0
+
+
+def secret() -> SecretStr | None:
+    """A judge's key, if the environment has one."""
+    return SecretStr(os.environ[KEY]) if os.environ.get(KEY) else None
 
 
 def _schema(predictor: str, schema: str | None) -> Schema:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
-from pydantic import SecretStr
 
 from midcourse import config as configuration
 from midcourse.atomic import possible
 from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.judge import JudgeSettings
-from midcourse.cli.attributes.annotate import KEY
+from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
 from midcourse.cli.signals import stopping
@@ -94,11 +92,9 @@ def bootstrap(
 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    key = SecretStr(os.environ[KEY]) if os.environ.get(KEY) else None
 
     def rater(spec: str) -> Predictor:
-        own = None if Path(spec).expanduser().is_dir() else told.attributes  # a fitted one knows its schema
-        return load(spec, own, device=recipe.device, judge=asking, key=key)
+        return load(spec, asked=told.attributes, device=recipe.device, judge=asking, key=secret())
 
     predictor = rater(recipe.predictor)
     judge = rater(recipe.judge) if recipe.judge else None

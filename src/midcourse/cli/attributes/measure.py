@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from midcourse import config as configuration
-from midcourse.atomic import folder
+from midcourse.atomic import possible
 from midcourse.attributes.data.settings import FormatName, Reading
 from midcourse.attributes.steerability.settings import TOPICS, SteerabilitySettings
+from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.topics import flags
 from midcourse.errors import UserError
@@ -78,7 +79,7 @@ def measure(
     sweeps(told.attributes, resolved)  # names and values are known to be good before anything is loaded
     reading = Reading(format=format, only=True, unanswered=True)
     found = rows(data, told.attributes, reading, skip_invalid=skip_invalid, tell=say)
-    folder(out)
+    possible(out)
 
     from midcourse import models  # what is heavy comes when the input is known to be good
     from midcourse.attributes.predictors.load import load
@@ -88,7 +89,7 @@ def measure(
 
     loaded = models.load(model, adapter=adapter, dtype="float32")
     say(loaded.summary())
-    judge = load(predictor, dtype="float32")
+    judge = load(predictor, asked=told.attributes, dtype="float32", key=secret())
     with bars() as tell:
         measured = run(loaded, found, judge, resolved, out, tell, same_judge=same_judge)
     measured.write(out / FILE)

@@ -14,11 +14,12 @@ from midcourse.atomic import possible
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.steerlm2.recipe import TOPICS, RefineRecipe
 from midcourse.attributes.train.recipe import ABSENT
+from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
-from midcourse.errors import Stopped, UserError
+from midcourse.errors import ModelError, Stopped, UserError
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -53,8 +54,21 @@ def refine(
         raise UserError(f"{' and '.join(f'--{name}' for name in missing)}: not given, and needed")
     assert recipe.data is not None
     assert recipe.predictor is not None
+    if recipe.predictor.startswith("judge:"):
+        raise UserError(
+            "SteerLM 2.0 reckons with the noise of ratings, which a judge does not know: annotate rows with it, and "
+            "give what `attributes fit` makes of them"
+        )
     possible(output)
     Manifest.spare(output)
+    from midcourse.exchange import reader
+
+    told = reader(recipe.model, recipe.adapter).conditioning
+    if told is None:
+        raise ModelError(
+            f"{recipe.adapter or recipe.model} has not learned to be told attributes: give --adapter one that has, or "
+            "train one with `midcourse attributes train`"
+        )
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models
@@ -65,7 +79,7 @@ def refine(
 
     if recipe.threads:
         torch.set_num_threads(recipe.threads)
-    predictor = load(recipe.predictor, device=recipe.device)
+    predictor = load(recipe.predictor, asked=told.attributes, device=recipe.device, key=secret())
     found = rows(recipe.data, predictor.attributes, Reading(format=recipe.format, only=True, unanswered=True), tell=say)
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
 

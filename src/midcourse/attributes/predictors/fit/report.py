@@ -20,7 +20,7 @@ def report(metrics: Json) -> Page:
         (metrics["held_out_answers"], metrics["held_out_groups"]) if held else (metrics["answers"], metrics["groups"])
     )
     lede = (
-        f"{metrics['model']} with one linear layer, fitted on {count(metrics['answers'], 'rated answer')} to "
+        f"The model {metrics['model']} with one linear layer, fitted on {count(metrics['answers'], 'rated answer')} to "
         f"{count(metrics['groups'], 'prompt')}, and measured on {count(answers, 'answer')} to "
         f"{count(groups, 'prompt')} "
         + ("held out from that." if held else "of the same: what it has learned by heart looks good here.")
@@ -59,9 +59,7 @@ def report(metrics: Json) -> Page:
             {
                 "Answers that had to be cut": number(cut["answers"], 0),
                 "Prompts that had to be cut": f"{number(cut['prompts'], 0)}, by {count(cut['prompt_tokens'], 'token')}",
-                "The head sees": "hidden state and length"
-                if metrics["settings"]["length"]
-                else "the hidden state alone",
+                "The head sees": _seen(metrics["settings"]),
             },
             {
                 **{f"time, {name}": seconds(value) for name, value in metrics["seconds"].items()},
@@ -71,6 +69,11 @@ def report(metrics: Json) -> Page:
         settings=metrics["settings"],
         file="metrics.json",
     )
+
+
+def _seen(settings: Json) -> str:
+    lengths = "the answer's length and the prompt's" if settings["prompt"] else "the answer's length"
+    return f"the hidden state, {lengths}" if settings["length"] else "the hidden state alone"
 
 
 def _headline(attributes: Json) -> str:
@@ -120,4 +123,5 @@ def _table(attributes: Json) -> Table:
 
 
 def _two(value: float | None) -> str:
-    return DASH if value is None else f"{value:.2f}".replace("-", "−")
+    text = DASH if value is None else f"{value:.2f}".replace("-", "−")
+    return "0.00" if text == "−0.00" else text
