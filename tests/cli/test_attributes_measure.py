@@ -62,7 +62,8 @@ def test_a_model_that_writes_values_is_asked_for_those_of_the_dials(
     data.write_text("".join(f'{{"messages": [{{"role": "user", "content": "name bird {n}"}}]}}\n' for n in range(2)))
     ran = mc(
         "attributes", "measure", "--model", base, "--adapter", dials, "--data", data,
-        "--predictor", f"generative:{base}", "--attributes", "verbosity", "--levels", 2, "--max-tokens", 4, "--out", tmp_path / "out",
+        "--predictor", f"generative:{base}", "--attributes", "verbosity", "--levels", 2,
+        "--max-tokens", 4, "--out", tmp_path / "out",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     refine = ("attributes", "refine", "--model", base, "--adapter", dials, "--data", data, "--output", tmp_path / "two")
