@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from midcourse.adapter_layers import put_tokens, token_layers
 from midcourse.atomic import saving
+from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ModelError
 from midcourse.hub import first_line, hub_file
@@ -308,6 +309,8 @@ def save(loaded: Loaded, where: Path, weights: dict[str, Any] | None = None) -> 
                 loaded.tokenizer.tokenizer.save_pretrained(part)
             if loaded.manifest is not None:
                 loaded.manifest.write(part)
+            else:
+                (where / MANIFEST).unlink(missing_ok=True)  # of what was there before, and could be told attributes
             told = loaded.tokenizer.conditioning
             if told is not None and told.special:
                 loaded.tokenizer.tokenizer.save_pretrained(part)  # transformers and PEFT find the tokens there

@@ -114,7 +114,14 @@ def test_a_predictor_is_not_overwritten(mc: MC, base: Path, data: Path, tmp_path
     ran = mc(*trained, "--output", tmp_path / "predictor")
     assert ran.code == 2
     assert "predictor holds a predictor, which this would overwrite" in ran.err
+    steers = tmp_path / "steers.jsonl"
+    steer = {"rejected": "a crow", "chosen": "a gull"}
+    steers.write_text(json.dumps({"messages": [{"role": "user", "content": "name a bird"}], "output": [steer]}) + "\n")
+    steered = ["train", "--model", base, "--traces", steers, "--epochs", 1]
+    assert "predictor holds a predictor" in mc(*steered, "--output", tmp_path / "predictor").err
     assert mc(*trained, "--output", tmp_path / "dials").code == 0
     ran = mc(*fitted, "--output", tmp_path / "dials")
     assert ran.code == 2
     assert "dials holds a model with dials" in ran.err
+    assert mc(*steered, "--output", tmp_path / "dials").code == 0  # the same kind of folder, and without dials now
+    assert Manifest.read(tmp_path / "dials") is None

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import possible
+from midcourse.attributes.manifest import Manifest
 from midcourse.cli.console import rank, result, say
 from midcourse.cli.sources import load_places
 from midcourse.errors import Stopped, UserError
@@ -55,6 +56,7 @@ def carry_out(
     )
     if not rank():
         possible(output)  # a large model takes minutes to load
+        Manifest.spare(output)
     loaded = ready(recipe)  # what is heavy comes when the input is known to be good
     from midcourse.learn.training import train
 
