@@ -216,3 +216,17 @@ def test_by_name(server: Server) -> None:
         load(f"judge:{server.url}#a-judge")
     with pytest.raises(UserError, match="is no address for the judge"):
         load("judge:localhost:8000", SCHEMA)
+
+
+def test_a_judge_that_never_gives_a_value_is_not_asked_ten_thousand_times(
+    server: Server, judge: Callable[..., Judge]
+) -> None:
+    server.answer = lambda *_: (200, {}, said("I would rather not say."))
+    quiet = judge(retries=0)
+    assert [one.values for one in quiet.predict([conversation()] * 7)] == [{}] * 7
+    with pytest.raises(UserError, match=r"asked about 8 answers, .* it says: I would rather not say\."):
+        quiet.predict([conversation()])
+    server.answer = lambda number, _: (200, {}, said("length: 2" if number == 8 else "no"))
+    rare = judge(retries=0)
+    assert len(rare.predict([conversation()] * 20)) == 20
+    assert rare.incomplete == 20

@@ -1,7 +1,7 @@
 """A judge: any endpoint that speaks OpenAI's chat completions, asked for values in words.
 
 Requests, several at a time and tried again, are `midcourse.remote`'s. A reply without all the values is asked for
-again, too; what is still not there then is missing.
+again, too; what is still not there then is missing. Where none is ever there, that is an error, and soon.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from midcourse.attributes.rows import digest
 from midcourse.attributes.schema import Schema
 from midcourse.errors import EndpointError, UserError
 from midcourse.remote import Remote, RemoteSettings, said
+
+ENOUGH = 8  # answers of which none was given a value: it never will
 
 
 class JudgeSettings(RemoteSettings):
@@ -49,6 +51,7 @@ class Judge:
         self.settings = settings
         self._remote = Remote(url, settings, key, "the judge")
         self.incomplete = 0  # answers of which a value stayed missing
+        self._asked, self._understood, self._last = 0, False, ""
         self._counting = threading.Lock()
 
     @property
@@ -66,10 +69,18 @@ class Judge:
         with ThreadPoolExecutor(self.settings.concurrency) as pool:
             asked = [pool.submit(self._judge, one) for one in conversations]
             try:
-                return [one.result() for one in asked]
+                found = [one.result() for one in asked]
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+        self._asked += len(found)
+        self._understood |= any(one.values for one in found)
+        if self._asked >= ENOUGH and not self._understood:
+            raise UserError(
+                f"the judge was asked about {self._asked} answers, and in no reply was a value on its scale; it says: "
+                f"{said(self._last)}"
+            )
+        return found
 
     def _judge(self, conversation: Conversation) -> Prediction:
         replies = [self._values(conversation) for _ in range(self.settings.samples)]
@@ -111,4 +122,6 @@ class Judge:
             content = reply["choices"][0]["message"]["content"]
         except (LookupError, TypeError):
             raise UserError(f"what {self._remote.url} answers is no chat completion: {said(str(reply))}") from None
-        return content if isinstance(content, str) else ""
+        text = content if isinstance(content, str) else ""
+        self._last = text
+        return text
