@@ -17,7 +17,9 @@ from tests.studio.browser.process import PATIENCE, Studio, until
 
 HUNG_UP = r"failed: net::ERR_ABORTED http://[^/]+/.*"  # only the page itself gives a request up
 OFFLINE = (  # what a page sees whose server was killed
-    r"failed: net::ERR_(CONNECTION_\w+|INCOMPLETE_CHUNKED_ENCODING|EMPTY_RESPONSE|NETWORK_\w+|SOCKET_\w+) .*",
+    r"failed: net::ERR_(CONNECTION_\w+|EMPTY_RESPONSE|NETWORK_\w+|SOCKET_\w+) .*",
+    # an answer that is cut
+    r"failed: net::ERR_(CONTENT_LENGTH_MISMATCH|(INCOMPLETE|INVALID)_CHUNKED_ENCODING|RESPONSE_HEADERS_TRUNCATED) .*",
     r"console: Failed to load resource: net::ERR_.*",
     r"answered: 503 .*",  # while the model is loaded again
     r"console: Failed to load resource: the server responded with a status of 503.*",
