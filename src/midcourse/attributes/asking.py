@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.schema import Values, parse, written
-from midcourse.errors import UserError
+from midcourse.errors import ModelError, UserError
 
 FLAG = "--attribute"
 
@@ -28,6 +28,16 @@ def asked(settings: Sequence[str] | None, told: Conditioning | None, model: str,
             "--adapter one that has (there is an attributes.json in it), or train one with `midcourse attributes train`"
         )
     return {} if told is None else told.attributes.check(values, where)
+
+
+def learned(told: Conditioning | None, model: str) -> Conditioning:
+    """How the model called `model` is told attributes. Raises `ModelError` if it has not learned to be."""
+    if told is None:
+        raise ModelError(
+            f"{model} has not learned to be told attributes: give --adapter one that has, or train one with "
+            "`midcourse attributes train`"
+        )
+    return told
 
 
 def changed(before: Values, settings: Sequence[str], told: Conditioning, where: str = FLAG) -> dict[str, float]:

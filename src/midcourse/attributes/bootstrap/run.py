@@ -25,6 +25,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import folder, writing
+from midcourse.attributes.asking import learned
 from midcourse.attributes.bootstrap import asking, choosing, gain
 from midcourse.attributes.bootstrap.rating import rate
 from midcourse.attributes.bootstrap.recipe import BootstrapRecipe
@@ -36,7 +37,7 @@ from midcourse.attributes.predictors.predictor import Predictor
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.train.run import train
 from midcourse.engine.choice import Sampling
-from midcourse.errors import ConfigError, ModelError, Problem, UserError
+from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.learn.run.progress import Progress, Report, silent
 from midcourse.learn.settings import OUTSIDE
 
@@ -137,13 +138,7 @@ class _Run:
 
     def _ready(self, loaded: Loaded) -> None:
         """Find out what is asked for and of what, before anything is written."""
-        told = loaded.tokenizer.conditioning
-        if told is None:
-            raise ModelError(
-                f"{loaded.name} has not learned to be told attributes: give --adapter one that has, or train one with "
-                "`midcourse attributes train`"
-            )
-        self.schema = told.attributes
+        self.schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
         self.goal = asking.goal_of(
             self.recipe, self.schema, {*self.predictor.attributes.names} & {*self.judge.attributes.names}
         )

@@ -17,6 +17,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import writing
+from midcourse.attributes.asking import learned
 from midcourse.attributes.drawing import draw
 from midcourse.attributes.manifest import FILE
 from midcourse.attributes.predictors.predictor import Predictor
@@ -26,7 +27,7 @@ from midcourse.attributes.steerlm2.requests import requests
 from midcourse.attributes.steerlm2.weighing import weigh
 from midcourse.attributes.steerlm2.weights import Logs, divergence, effective, given
 from midcourse.engine.choice import Sampling
-from midcourse.errors import ModelError, UserError
+from midcourse.errors import UserError
 from midcourse.learn.run.progress import Progress, Report, silent
 
 if TYPE_CHECKING:
@@ -103,12 +104,7 @@ def _iteration(
     from midcourse.learn.training import train_on
 
     tok = loaded.tokenizer
-    if tok.conditioning is None:
-        raise ModelError(
-            f"{loaded.name} has not learned to be told attributes: give --adapter one that has, or train one with "
-            "`midcourse attributes train`"
-        )
-    schema = tok.conditioning.attributes
+    schema = learned(tok.conditioning, loaded.name).attributes
     rated = [name for name in schema.names if name in predictor.attributes]
     if not rated:
         raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")

@@ -64,17 +64,12 @@ def bootstrap(
     possible(output)
     Manifest.spare(output)
 
+    from midcourse.attributes.asking import learned
     from midcourse.attributes.data import Reading, rows, split
     from midcourse.attributes.data.split import apart
-    from midcourse.errors import ModelError
     from midcourse.exchange import reader
 
-    told = reader(recipe.model, recipe.adapter).conditioning
-    if told is None:
-        raise ModelError(
-            f"{recipe.adapter or recipe.model} has not learned to be told attributes: give --adapter one that has, or "
-            "train one with `midcourse attributes train`"
-        )
+    told = learned(reader(recipe.model, recipe.adapter).conditioning, recipe.adapter or recipe.model)
     reading = Reading(format=recipe.format, only=True, unanswered=True)
     found, held = (
         rows(name, told.attributes, reading, skip_invalid=recipe.skip_invalid, tell=say) if name else []

@@ -19,7 +19,7 @@ from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
-from midcourse.errors import ModelError, Stopped, UserError
+from midcourse.errors import Stopped, UserError
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -61,14 +61,10 @@ def refine(
         )
     possible(output)
     Manifest.spare(output)
+    from midcourse.attributes.asking import learned
     from midcourse.exchange import reader
 
-    told = reader(recipe.model, recipe.adapter).conditioning
-    if told is None:
-        raise ModelError(
-            f"{recipe.adapter or recipe.model} has not learned to be told attributes: give --adapter one that has, or "
-            "train one with `midcourse attributes train`"
-        )
+    told = learned(reader(recipe.model, recipe.adapter).conditioning, recipe.adapter or recipe.model)
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse import models
