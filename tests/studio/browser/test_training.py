@@ -86,12 +86,13 @@ def test_a_conversation_is_begun_and_put_right(view: Steering, studio: Studio, p
     page.keyboard.type("In the evening it has a longer way to us, and we see red.", delay=1)
     pictures.take(view.tab, "type")
     page.get_by_role("button", name="Keep as steer").click()
-    until(lambda: not view.text().endswith(" red."), "going on")
+    view.find(" we see red.")
+    red = view.steer().chosen
+    assert red is not None
+    expect(view.token(red.stop)).to_be_attached(timeout=WAIT)  # it goes on
     page.keyboard.press("Escape")
     view.agree()
-    depth = view.stored().steers[-1].chosen
-    assert depth is not None
-    view.token(depth.stop).click()
+    view.token(red.stop).click()
     page.get_by_role("button", name="Should have ended here").click()
     until(lambda: len(view.stored().steers) == 3, "ending it")
     view.agree()
