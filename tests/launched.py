@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests import forked
+from tests.ports import reserved
 from tests.ran import Ran
 
 LIMIT = 300  # seconds; a launch that hangs is killed, and the test fails
@@ -23,16 +23,14 @@ def launch(
 
     `by` is `torchrun` or `accelerate`. What they print is kept in `folder`.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     launcher = {
         "torchrun": ["torch.distributed.run", "--nproc_per_node", processes, "--master_addr", "127.0.0.1"],
         "accelerate": ["accelerate.commands.launch", "--multi_gpu", "--num_processes", processes, "--num_machines", 1,
                        "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_ip", "127.0.0.1"],
     }[by]  # fmt: skip
     place = "--master_port" if by == "torchrun" else "--main_process_port"
-    return run(*launcher, place, port, "-m", *command, when=when, folder=folder)
+    with reserved() as ours:
+        return run(*launcher, place, ours.getsockname()[1], "-m", *command, when=when, folder=folder)
 
 
 def run(*command: object, when: Callable[[], bool] | None = None, folder: Path) -> Ran:

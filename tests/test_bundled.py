@@ -19,6 +19,7 @@ import torch
 from midcourse import bundled, models
 from midcourse.engine.hf import TransformersEngine
 from midcourse.errors import DiskError, ModelError
+from tests.waiting import PATIENCE
 
 HEADS, KV, WIDTH, HIDDEN, LAYERS = 4, 2, 16, 64, 2
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
@@ -171,7 +172,7 @@ def _child(wheel: Path, name: str, seconds: float) -> subprocess.Popen[str]:
 
 
 def _wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not path.exists():
         assert time.monotonic() < deadline, f"{path} did not appear"
         time.sleep(0.02)

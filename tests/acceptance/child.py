@@ -20,8 +20,7 @@ from typing import Any, Self
 
 from tests import forked
 from tests.ran import Ran
-
-PATIENCE = 240  # seconds until something that should happen is held to be stuck
+from tests.waiting import PATIENCE
 
 
 def command(*arguments: object, size: int | None = None, obey: bool = False) -> list[str]:

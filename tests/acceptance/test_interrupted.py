@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance import child
-from tests.acceptance.child import PATIENCE, Terminal
+from tests.acceptance.child import Terminal
 from tests.acceptance.conftest import card, write
+from tests.waiting import PATIENCE
 
 
 def interrupt(happened: Callable[[], object], *arguments: object) -> str:

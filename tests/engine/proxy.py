@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.waiting import PATIENCE
+
 Refuse = Callable[[str, dict[str, Any]], tuple[int, str] | None]
 Change = Callable[[dict[str, Any]], Any]
 
@@ -36,7 +38,9 @@ class Proxy(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.upstream, self.refuse, self.change, self.cut_after = upstream, refuse, change, cut_after
         self.client = httpx.Client(
-            headers={"authorization": f"Bearer {key}"}, timeout=60, limits=httpx.Limits(max_keepalive_connections=0)
+            headers={"authorization": f"Bearer {key}"},
+            timeout=PATIENCE,
+            limits=httpx.Limits(max_keepalive_connections=0),
         )
         self.bodies: list[dict[str, Any]] = []
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01})

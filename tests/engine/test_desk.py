@@ -21,6 +21,7 @@ from midcourse.errors import BusyError, ModelError
 from tests import tiny
 from tests.engine import helpers
 from tests.engine.helpers import END
+from tests.waiting import PATIENCE
 
 WARM = Sampling(temperature=0.9, top_p=0.95, seed=5)
 
@@ -68,7 +69,7 @@ def test_interleaved_is_alone(name: str) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
     assert [found[n] for n in range(count)] == expected
     first, last = max(row[0] for row in times), min(row[-1] for row in times)
     counts = [sum(first <= now <= last for now in row) for row in times]
@@ -97,7 +98,7 @@ def test_guidance_among_others_is_guidance_alone(name: str) -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
     assert [found[n] for n in range(5)] == expected
 
 
@@ -150,7 +151,7 @@ def test_those_who_share_an_adapter_share_a_pass() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
         assert len(turns) < 6 * 30 * 0.6  # one by one it would be 180
         assert set(turns) == {0, 1}
 
@@ -193,7 +194,7 @@ def test_what_is_expected_is_read_when_nobody_writes() -> None:
 
 def until(so: Callable[[], bool]) -> None:
     """Wait until something is so."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE
     while not so():
         assert time.monotonic() < end, "it did not become so"
         time.sleep(0.002)
@@ -228,7 +229,7 @@ def test_a_long_prompt_holds_nobody_up() -> None:
         held.set()
         last = made.begin(_waits(held))
         for turn in (first, last):
-            assert turn.done.wait(10)
+            assert turn.done.wait(PATIENCE)
         while made.waiting or len(turns) < 3 * 13:
             time.sleep(0.001)
         assert turns == [0, 1, 2] * (len(turns) // 3)
@@ -250,7 +251,7 @@ def test_prompts_are_read_beside_who_writes() -> None:
         while made.waiting < 4:
             time.sleep(0.001)
         held.set()
-        writing.join(10)
+        writing.join(PATIENCE)
         while made.waiting:
             time.sleep(0.001)
         made.do(_waits(held))
@@ -267,7 +268,7 @@ def test_a_short_prompt_does_not_wait_for_long_ones() -> None:
 
 
 def _waits(event: threading.Event) -> Generator[None, None, None]:
-    event.wait(10)
+    event.wait(PATIENCE)
     yield
 
 
@@ -305,7 +306,7 @@ def test_a_change_of_the_weights_is_between_two_turns() -> None:
 
 def test_cancelled_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     def slow() -> Generator[None, None, None]:
-        held.wait(10)
+        held.wait(PATIENCE)
         yield
 
     with desk() as made:
@@ -331,8 +332,8 @@ def test_cancelled_before_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
             made.do(slow())
         cancel.set()
         held.set()
-        first.join(10)
-        second.join(10)
+        first.join(PATIENCE)
+        second.join(PATIENCE)
         assert gone == [True]
     with pytest.raises(Gone):
         made.do(slow())

@@ -14,6 +14,7 @@ from midcourse.engine.contract import Abilities, Reuse, Step
 from midcourse.engine.served import PART, Served, ServedSeat
 from midcourse.errors import BusyError, EndpointError
 from tests.engine.test_desk import until
+from tests.waiting import PATIENCE
 
 
 class Recorder:
@@ -44,7 +45,7 @@ class Recorder:
 
     def read(self, slot: int, ids: Sequence[int]) -> None:
         self.asked.append(("read", slot, len(ids)))
-        assert self.gate.wait(20)
+        assert self.gate.wait(PATIENCE)
         if self.fails:
             raise EndpointError("it is away")
 
@@ -103,14 +104,14 @@ def test_whoever_finds_none_free_waits_in_order(served: Served) -> None:
     late = threading.Thread(target=lambda: list(served.seat().stream([1], Sampling(), max_tokens=1, cancel=cancel)))
     late.start()
     cancel.set()
-    late.join(20)
+    late.join(PATIENCE)
     assert not late.is_alive()
     assert done == []
     with pytest.raises(BusyError), served.slot(served.seat(), seconds=0.05):
         pass
     holding[0].close()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert done == [0, 1, 2, 3]
     holding[1].close()
 

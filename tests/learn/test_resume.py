@@ -18,6 +18,7 @@ from midcourse.learn.run import checkpoints
 from midcourse.learn.training import train
 from tests import forked
 from tests.learn import killed_run, sample
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def _kill(output: Path, where: str) -> None:
     """Start the run in a child and kill it there."""
     child = forked.Popen([sys.executable, "-m", "tests.learn.killed_run", str(output), where])
     try:
-        limit = time.monotonic() + 120
+        limit = time.monotonic() + PATIENCE
         while not (output / "here").exists():
             assert child.poll() is None, "the child ended by itself"
             assert time.monotonic() < limit, "the child is stuck"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from midcourse.measure.figures import Figure, line
 from midcourse.measure.page import Page, Section, Table, draw, write
 from midcourse.measure.words import Stat
+from tests.waiting import PATIENCE
 
 ATTACK = "<script>alert(1)</script>"
 FIGURE = Figure("one", "A line", "It rises.", [line("a", [(0, 1), (1, 2)], 0)], {}, ["x", "y"], [["0", "1"]])
@@ -59,7 +60,6 @@ def test_in_a_browser(tmp_path: Path) -> None:
         page.on("pageerror", lambda error: seen.append(str(error)))
         page.on("request", lambda request: seen.append(request.url))
         page.goto((tmp_path / "page.html").as_uri())
-        page.locator("[data-plot] svg.main-svg").first.wait_for()
-        assert page.locator("[data-plot]:has(svg.main-svg)").count() == 2
+        expect(page.locator("[data-plot]:has(svg.main-svg)")).to_have_count(2, timeout=PATIENCE * 1000)
         browser.close()
     assert seen == [(tmp_path / "page.html").as_uri()]

@@ -10,7 +10,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from midcourse.measure import report
 from tests.measure import sample
+from tests.waiting import PATIENCE
 
+expect.set_options(timeout=PATIENCE * 1000)
 SECTIONS = ["effort", "answers", "forks", "margins", "training", "drift", "made"]
 
 
@@ -51,8 +53,8 @@ def test_every_section_is_there_and_drawn(page: Page, files: Path) -> None:
     for section in SECTIONS:
         expect(page.locator(f"#{section}")).to_be_visible()
     plots = page.locator("[data-plot]")
-    expect(page.locator("[data-plot] svg.main-svg").first).to_be_visible()
-    assert page.locator("[data-plot]:has(svg.main-svg)").count() == plots.count() == 8
+    expect(page.locator("[data-plot]:has(svg.main-svg)")).to_have_count(8)
+    assert plots.count() == 8
     assert all(plot.get_attribute("aria-label") for plot in plots.all())
     assert page.locator("h1").count() == 1
 
@@ -85,9 +87,9 @@ def test_forks_are_filtered_and_announced(page: Page, files: Path) -> None:
     page.get_by_role("radio", name="Learned").check()
     assert {item.get_attribute("data-kind") for item in shown.all()} == {"learned"}
     page.get_by_role("searchbox").fill("zoë okafor")
+    expect(found).to_have_text(re.compile(r"\d+ of \d+ forks"))
     for item in shown.all():
         expect(item).to_contain_text("Zoë Okafor")
-    expect(found).to_have_text(re.compile(r"\d+ of \d+ forks"))
     page.get_by_role("searchbox").fill("no such thing")
     expect(found).to_have_text("No fork like that.")
     expect(shown).to_have_count(0)

@@ -20,6 +20,7 @@ from midcourse.serve.names import adapters
 from midcourse.serve.services import Services
 from midcourse.serve.settings import ServeSettings
 from midcourse.web import listen, server
+from tests.waiting import PATIENCE
 
 NAME = "tiny"
 
@@ -41,12 +42,12 @@ class Running:
         opened = run.opened(self.server, self.settings, given, self.said.append)
         self._thread = threading.Thread(target=self._run, args=(listening, opened), daemon=True)
         self._thread.start()
-        assert self._ready.wait(60), "the server does not start"
+        assert self._ready.wait(PATIENCE), "the server does not start"
         if self.failed is not None:
             raise self.failed
         self.client = self.connect()
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
-        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False)
         return self
 
     def __exit__(
@@ -60,13 +61,13 @@ class Running:
         """Another client."""
         return openai.OpenAI(
             base_url=f"{self.url}/v1",
-            **{"api_key": self.key or "none", "max_retries": 0, "timeout": 60} | given,
+            **{"api_key": self.key or "none", "max_retries": 0, "timeout": PATIENCE} | given,
         )
 
     def stop(self) -> None:
         """As a signal stops it."""
         self.server.should_exit = True
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the server does not stop"
         if self.failed is not None:
             raise self.failed

@@ -17,6 +17,7 @@ from midcourse.serve.settings import ServeSettings
 from midcourse.web import listen
 from tests.serve.running import NAME, Running, said
 from tests.studio.raw import request, send
+from tests.waiting import PATIENCE
 
 KEY = "a-key-that-others-may-try"
 CHAT = {"model": NAME, "messages": said()}
@@ -156,10 +157,10 @@ def test_a_key_that_is_set_is_asked_for(model: Path) -> None:
             served.connect(api_key="wrong").models.list()
         assert found.value.code == "invalid_api_key"
         for path in ("/v1/models", "/openapi.json", "/"):
-            answer = httpx.get(served.url + path, trust_env=False)
+            answer = httpx.get(served.url + path, trust_env=False, timeout=PATIENCE)
             assert answer.status_code == 401
             shape(answer)
-        assert httpx.get(f"{served.url}/health", trust_env=False).json() == {"status": "ok"}
+        assert httpx.get(f"{served.url}/health", trust_env=False, timeout=PATIENCE).json() == {"status": "ok"}
         assert send(served.port, request("GET", "/health", "Host: evil.example")).status == 403
         assert KEY not in " ".join(served.said)
 
@@ -194,7 +195,7 @@ def test_before_the_model_is_there(model: Path, monkeypatch: pytest.MonkeyPatch)
     real, held = models.load, threading.Event()
 
     def slow(*args: Any, **kwargs: Any) -> Any:
-        held.wait(30)
+        held.wait(PATIENCE)
         return real(*args, **kwargs)
 
     monkeypatch.setattr(models, "load", slow)
@@ -202,11 +203,11 @@ def test_before_the_model_is_there(model: Path, monkeypatch: pytest.MonkeyPatch)
     starting = threading.Thread(target=running.__enter__)
     starting.start()
     running.wait(lambda: hasattr(running, "server") and running.server.started)
-    answer = httpx.get(f"{running.url}/v1/models", trust_env=False)
+    answer = httpx.get(f"{running.url}/v1/models", trust_env=False, timeout=PATIENCE)
     assert answer.status_code == 503
     assert "being loaded" in shape(answer)["message"]
     assert answer.headers["retry-after"] == "1"
     held.set()
-    starting.join(60)
+    starting.join(PATIENCE)
     assert list(running.client.models.list())
     running.__exit__(None, None, None)

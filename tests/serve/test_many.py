@@ -14,6 +14,7 @@ import pytest
 from midcourse.engine import seats
 from midcourse.serve import writers
 from tests.serve.running import NAME, Running, said
+from tests.waiting import PATIENCE
 
 GREEDY: dict[str, Any] = {"model": NAME, "temperature": 0}
 LONG: dict[str, Any] = {"model": NAME, "temperature": 0, "max_tokens": 3000, "messages": said("Go on and on.")}
@@ -134,7 +135,7 @@ def test_the_end_of_the_server_ends_answers(model: Path) -> None:
         with pytest.raises(openai.APIError, match="the server is ending"):
             for _ in stream:
                 pass
-        stopping.join(30)
+        stopping.join(PATIENCE)
         assert not stopping.is_alive()
 
 

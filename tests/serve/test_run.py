@@ -20,6 +20,7 @@ from midcourse.web.place import Place
 from tests import forked
 from tests.ran import Ran
 from tests.serve.running import said
+from tests.waiting import PATIENCE
 
 KEY = "a-key-that-nobody-should-see"
 
@@ -38,7 +39,7 @@ def test_from_start_to_end(
         env=os.environ | {"OMP_NUM_THREADS": "1", "MIDCOURSE_API_KEY": KEY},
         text=True,
     )
-    watchdog = threading.Timer(100, process.kill)
+    watchdog = threading.Timer(PATIENCE, process.kill)
     watchdog.start()
     try:
         assert process.stderr is not None
@@ -47,7 +48,7 @@ def test_from_start_to_end(
             lines.append(process.stderr.readline().rstrip("\n"))
             assert lines[-1], lines
         [url] = re.findall(r"http://127.0.0.1:[0-9]+/v1$", lines[0])
-        with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0, timeout=60) as client:
+        with openai.OpenAI(base_url=url, api_key=KEY, max_retries=0, timeout=PATIENCE) as client:
             assert [one.id for one in client.models.list()] == ["tiny", "poet"]
             how = {"messages": said(), "temperature": 0, "max_tokens": 5}
             texts = [
@@ -59,11 +60,11 @@ def test_from_start_to_end(
         assert texts[0] != texts[1]
         process.send_signal(number)
         rest = process.stderr.read()
-        assert process.wait(30) == code
+        assert process.wait(PATIENCE) == code
     finally:
         watchdog.cancel()
         process.kill()
-        process.wait(30)
+        process.wait(PATIENCE)
         process.stderr.close()
     whole = "\n".join([*lines, rest])
     assert "the server has ended" in whole

@@ -13,6 +13,7 @@ from midcourse.session import stream as stream_module
 from midcourse.trace import ROOT, Point, Trace, problems
 from midcourse.trace.text import to_text
 from tests.toys import END, ToyEngine, ToyTokenizer, copyist
+from tests.waiting import PATIENCE
 
 ASK = [{"role": "user", "content": "go"}]
 TEXT = "name = one\nname = two\n"
@@ -184,7 +185,7 @@ class TestWriting:
             time.sleep(0.001)
         session.stop()
         written = engine.written
-        reader.join(5)
+        reader.join(PATIENCE)
         assert engine.written == written
         assert not engine.open
         assert shelf.trace.answer(shelf.trace.head) == seen == session.answer()

@@ -15,6 +15,7 @@ from midcourse.session import stream as stream_module
 from midcourse.store import Store
 from midcourse.trace import problems
 from tests.toys import ToyEngine
+from tests.waiting import PATIENCE
 
 
 def test_steering_while_another_thread_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +55,7 @@ def test_steering_while_another_thread_reads(tmp_path: Path, monkeypatch: pytest
         over.set()
         session.stop()
         for reader in readers:
-            reader.join(30)
+            reader.join(PATIENCE)
             assert not reader.is_alive()
         session.stop()
         assert failures == []

@@ -22,12 +22,13 @@ from midcourse.store import Added, Store
 from midcourse.store.database import Database
 from midcourse.trace.tree import Trace
 from tests.store.samples import make
+from tests.waiting import PATIENCE
 
 
 def child(code: str, *arguments: str) -> str:
     """What a program of its own prints; it ends well."""
     command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from midcourse.engine.llamacpp.embedded import Embedded
 from tests.engine import beds
+from tests.waiting import PATIENCE
 
 KINDS = ("transformers", "llama.cpp", "openai")
 CONTEXT = 4096
@@ -55,7 +56,7 @@ class Server:
     def kill(self) -> None:
         """`kill -9`."""
         self.process.kill()
-        self.process.wait(30)
+        self.process.wait(PATIENCE)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()

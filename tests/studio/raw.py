@@ -6,6 +6,8 @@ import json
 import socket
 from typing import Any, NamedTuple
 
+from tests.waiting import PATIENCE
+
 
 class Answer(NamedTuple):
     """What came back; status 0 where the connection was closed without an answer."""
@@ -20,7 +22,7 @@ class Answer(NamedTuple):
         return code
 
 
-def send(port: int, *parts: bytes, host: str = "127.0.0.1", timeout: float = 20) -> Answer:
+def send(port: int, *parts: bytes, host: str = "127.0.0.1", timeout: float = PATIENCE) -> Answer:
     """Send bytes and read until the other side closes, or has sent as much as it said it would."""
     with socket.create_connection((host, port), timeout=timeout) as connection:
         try:

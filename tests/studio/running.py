@@ -19,6 +19,7 @@ from midcourse.studio.services import Services
 from midcourse.studio.settings import StudioSettings
 from midcourse.web import listen as sockets
 from tests import tokenizers
+from tests.waiting import PATIENCE
 
 TOKEN = "the-token-of-the-tests"
 
@@ -61,11 +62,11 @@ class Running:
         self.server = server.Server(listen.granted(self.settings, listening))
         self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
         self._thread.start()
-        assert self._ready.wait(60), "the studio does not start"
+        assert self._ready.wait(PATIENCE), "the studio does not start"
         if self.failed is not None:
             raise self.failed
         headers = {"Authorization": f"Bearer {self.server.access.token}"}
-        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False)
         return self
 
     def __exit__(
@@ -77,7 +78,7 @@ class Running:
     def stop(self) -> None:
         """As a signal stops it."""
         self.server.should_exit = True
-        self._thread.join(30)
+        self._thread.join(PATIENCE)
         assert not self._thread.is_alive(), "the studio does not stop"
         if self.failed is not None:
             raise self.failed

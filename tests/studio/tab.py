@@ -13,6 +13,7 @@ from typing import Any, Self
 import httpx
 
 from tests.studio.sse import events
+from tests.waiting import PATIENCE
 
 
 class Page:
@@ -55,7 +56,7 @@ class Tab(Page):
     def __init__(self, url: str, token: str, trace: str | None = None) -> None:
         super().__init__()
         headers = {"Authorization": f"Bearer {token}"}
-        self.client = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+        self.client = httpx.Client(base_url=url, headers=headers, timeout=PATIENCE, trust_env=False)
         self.watched = trace
         self.events: list[tuple[str, Any, float]] = []
         self._news = threading.Condition()
@@ -81,10 +82,10 @@ class Tab(Page):
             if stream is not None:
                 with suppress(OSError):
                     stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
         self.client.close()
 
-    def wait(self, until: Callable[[], bool], seconds: float = 30) -> None:
+    def wait(self, until: Callable[[], bool], seconds: float = PATIENCE) -> None:
         """Wait until something is so."""
         end = time.monotonic() + seconds
         with self._news:

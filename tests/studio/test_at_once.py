@@ -14,6 +14,7 @@ import pytest
 
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import Tab, begin
+from tests.waiting import PATIENCE
 
 PEOPLE, DEEDS = 6, 40
 FILE = '{"messages": [{"role": "user", "content": "x"}], "output": ["x", {"rejected": "a", "chosen": "b"}]}'
@@ -61,7 +62,8 @@ def test_anything_at_the_same_time(model: Path, tmp_path: Path, caplog: pytest.L
 
     def person(number: int) -> None:
         dice = random.Random(f"{seed} {number}")
-        with httpx.Client(base_url=studio.url, headers=studio.client.headers, timeout=30, trust_env=False) as client:
+        how: dict[str, Any] = {"headers": studio.client.headers, "timeout": PATIENCE, "trust_env": False}
+        with httpx.Client(base_url=studio.url, **how) as client:
             try:
                 for _ in range(DEEDS):
                     said[deed(client, dice, dice.choice(traces)).status_code] += 1
@@ -75,7 +77,7 @@ def test_anything_at_the_same_time(model: Path, tmp_path: Path, caplog: pytest.L
         for thread in people:
             thread.start()
         for thread in people:
-            thread.join(120)
+            thread.join(PATIENCE)
         assert not lost
         for trace, tab in zip(traces, tabs, strict=True):
             studio.client.post(f"/api/traces/{trace}/stop", json={})

@@ -8,13 +8,13 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from midcourse.studio.server import LARGE
 from midcourse.web import bounds
 from tests.studio.raw import dumps, read, request, send
 from tests.studio.running import TOKEN, Running
+from tests.waiting import PATIENCE
 
 JSON = "Content-Type: application/json"
 GOOD = dumps({"author": "me"})
@@ -208,10 +208,10 @@ def test_who_says_nothing_is_left(studio: Running, monkeypatch: pytest.MonkeyPat
 
 
 def test_who_says_little_after_a_first_request_is_left(studio: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounds, "HEADERS_IN", 0.3)
-    with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=PATIENCE) as connection:
         connection.sendall(request("GET", "/api/preferences", *heads(studio)))
         assert read(connection).status == 200
+        monkeypatch.setattr(bounds, "HEADERS_IN", 0.3)
         connection.settimeout(0.05)
         for byte in b"GET /api/preferences HTTP/1.1\r\nX: " + b"x" * 1000:
             try:
@@ -243,7 +243,7 @@ def test_many_idle_connections_do_not_keep_others_out(studio: Running) -> None:
 
 def test_answers_can_be_pipelined(studio: Running) -> None:
     """Order is kept, and a refused request does not poison the next one."""
-    with socket.create_connection(("127.0.0.1", studio.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", studio.port), timeout=PATIENCE) as connection:
         for method, path, status in (("GET", "/api/nothing", 404), ("GET", "/api/preferences", 200)):
             connection.sendall(request(method, path, *heads(studio)))
             assert read(connection).status == status
@@ -252,7 +252,7 @@ def test_answers_can_be_pipelined(studio: Running) -> None:
 def test_a_large_body_within_bounds_is_taken(studio: Running) -> None:
     body = json.dumps({"system": "ä" * 100_000}, ensure_ascii=False).encode()
     assert send(studio.port, put(studio, body + b" " * 2**20, JSON)).status == 200
-    assert httpx.get(f"{studio.url}/api/preferences", headers=studio.client.headers).json()["system"] == "ä" * 100_000
+    assert studio.client.get("/api/preferences").json()["system"] == "ä" * 100_000
 
 
 def test_who_never_reads_does_not_hold_up_the_end(

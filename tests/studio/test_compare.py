@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from tests.studio import sse
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import Tab, begin
 from tests.studio.test_adapters import add
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -85,17 +85,16 @@ def test_others_go_on_writing_and_nothing_is_left_behind(studio: Running) -> Non
 def test_leaving_stops_both_sides(studio: Running) -> None:
     seats = studio.desk.seats
     asked = {"left": None, "right": "right", "prompts": ["Hello?"] * 20, "max_tokens": 2000}
-    client = httpx.Client(base_url=studio.url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
+    client = httpx.Client(
+        base_url=studio.url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False, timeout=PATIENCE
+    )
     with client, client.stream("POST", "/api/compare", json=asked) as answer:
         heard = sse.events(answer)
         while next(heard)[1]["kind"] != "token":
             pass
         assert len(studio.services.comparisons) == 1
         assert len(seats._seats) == 2
-    for _ in range(200):
-        if not seats._seats and not studio.services.comparisons:
-            break
-        threading.Event().wait(0.05)
+    until(lambda: not seats._seats and not studio.services.comparisons, "leaving both seats")
     assert (seats._seats, studio.services.comparisons) == ([], set())
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
@@ -157,4 +156,4 @@ def test_an_unknown_method_is_refused(studio: Running) -> None:
 
 
 def test_the_description_is_what_is_served(studio: Running) -> None:
-    assert httpx.get(f"{studio.url}/api/openapi.json", headers=studio.client.headers).json() == SCHEMA
+    assert studio.client.get("/api/openapi.json").json() == SCHEMA

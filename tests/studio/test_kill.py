@@ -14,6 +14,7 @@ import httpx
 from midcourse.trace import problems
 from tests.studio.browser.process import Studio
 from tests.studio.tab import Tab, begin
+from tests.waiting import PATIENCE
 
 KILLS = 2
 
@@ -70,7 +71,7 @@ def test_killed_at_random_moments(model: Path, tmp_path: Path) -> None:
                 steerer.tab.__enter__()
                 steerer.thread.start()
             goal = dice.randrange(3, 12)
-            limit = time.monotonic() + 30
+            limit = time.monotonic() + PATIENCE
             while sum(len(steerer.steers) for steerer in steerers) < goal:
                 assert time.monotonic() < limit, "nobody could steer"
                 time.sleep(0.002)
@@ -78,7 +79,7 @@ def test_killed_at_random_moments(model: Path, tmp_path: Path) -> None:
             studio.kill()
             for steerer in steerers:
                 steerer.over = True
-                steerer.thread.join(10)
+                steerer.thread.join(PATIENCE)
                 steerer.tab.close()
             with studio.store() as store:
                 assert list(store.verify()) == []

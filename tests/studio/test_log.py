@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from midcourse.studio import errors
 from midcourse.web import log
 from tests.studio.running import Running
+from tests.waiting import PATIENCE
 
 STREAM = {"type": "http", "method": "GET", "path": "/api/events"}
 
@@ -91,7 +92,7 @@ def test_a_failure_says_nothing_secret(studio: Running, caplog: pytest.LogCaptur
     assert answer.status_code == 500
     assert answer.json()["error"]["code"] == "failed"
     assert "hunter2" not in answer.text
-    httpx.get(f"{studio.url}/api/preferences", trust_env=False)  # the line comes after the answer
+    httpx.get(f"{studio.url}/api/preferences", trust_env=False, timeout=PATIENCE)  # the line comes after the answer
     assert "hunter2" in caplog.text
 
 

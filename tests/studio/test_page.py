@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parent.parent.parent
 STATIC = ROOT / "src" / "midcourse" / "studio" / "static"
 TESTS = sorted((Path(__file__).parent / "page").glob("*.test.js"))
@@ -16,7 +18,7 @@ TESTS = sorted((Path(__file__).parent / "page").glob("*.test.js"))
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: file.name)
 def test_in_node(file: Path) -> None:
-    ran = subprocess.run(["node", "--test", str(file)], capture_output=True, text=True, check=False, timeout=120)
+    ran = subprocess.run(["node", "--test", str(file)], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

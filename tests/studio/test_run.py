@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,10 @@ from tests import forked
 from tests.ran import Ran
 from tests.studio.raw import request, send
 from tests.studio.tab import Tab, begin
+from tests.waiting import PATIENCE
 
+HOW: dict[str, Any] = {"trust_env": False, "timeout": PATIENCE}
+get, put = (partial(verb, **HOW) for verb in (httpx.get, httpx.put))
 PAGE = re.compile(r"http://[0-9.:]+/(?:\?token=(\S+))?")
 
 
@@ -53,7 +57,7 @@ class Child:
     def wait(self, text: str) -> str:
         """The first line with this text."""
         with self._more:
-            assert self._more.wait_for(lambda: self._line(text) or not self._reader.is_alive(), 60), self.lines
+            assert self._more.wait_for(lambda: self._line(text) or not self._reader.is_alive(), PATIENCE), self.lines
         line = self._line(text)
         assert line is not None, self.lines
         return line
@@ -61,13 +65,13 @@ class Child:
     def end(self, number: int) -> int:
         """Send a signal; the exit code."""
         self.process.send_signal(number)
-        code = self.process.wait(30)
+        code = self.process.wait(PATIENCE)
         self.read_on()
         return code
 
     def read_on(self) -> None:
         """Read all that an ended process has said."""
-        self._reader.join(10)
+        self._reader.join(PATIENCE)
 
     @property
     def url(self) -> str:
@@ -104,14 +108,14 @@ def started(
         yield child
     finally:
         child.process.kill()
-        child.process.wait(30)
+        child.process.wait(PATIENCE)
         child.read_on()
 
 
 def test_from_start_to_ctrl_c(model: Path, tmp_path: Path) -> None:
     with started(tmp_path, by=subprocess.Popen, model=model) as child:
         url, token = child.url, child.token
-        with httpx.Client(base_url=url, trust_env=False, follow_redirects=True, timeout=60) as browser:
+        with httpx.Client(base_url=url, follow_redirects=True, **HOW) as browser:
             waiting = browser.get(f"/?token={token}")  # it answers at once
             while waiting.status_code == 503:
                 assert "being loaded" in waiting.text
@@ -152,14 +156,14 @@ def test_an_open_page_goes_on_after_a_kill(model: Path, tmp_path: Path) -> None:
         url = child.url
         port = httpx.URL(url).port
         child.wait("ready")
-        cookies = httpx.get(f"{url}?token={child.token}", trust_env=False).cookies
-        assert httpx.put(
+        cookies = get(f"{url}?token={child.token}").cookies
+        assert put(
             f"{url}api/preferences", json={"author": "me"}, cookies=cookies, headers={"Origin": url[:-1]}
         ).is_success
         assert child.end(signal.SIGKILL) == -signal.SIGKILL
     with started(tmp_path, model=model, port=port) as child:
         child.wait("ready")
-        assert httpx.get(f"{url}api/preferences", cookies=cookies, trust_env=False).json()["author"] == "me"
+        assert get(f"{url}api/preferences", cookies=cookies).json()["author"] == "me"
         assert child.end(signal.SIGTERM) == 0
         assert child.lines[-1] == "the studio has ended; everything is in the store"
 
@@ -174,9 +178,9 @@ def test_the_browser_that_is_opened_gets_a_ticket(model: Path, tmp_path: Path) -
             asked = file.read().strip()
         assert asked.startswith(f"{child.url}?token=")
         assert child.token not in asked
-        opened = httpx.get(asked, trust_env=False, follow_redirects=True)
+        opened = get(asked, follow_redirects=True)
         assert opened.status_code == 200
-        assert httpx.get(asked, trust_env=False).status_code == 401
+        assert get(asked).status_code == 401
         assert child.end(signal.SIGINT) == 130
         assert asked.partition("=")[2] not in "\n".join(child.lines)
 
@@ -213,7 +217,7 @@ def test_what_cannot_be_opened_ends_it(
 def test_it_ends_in_mid_sentence_and_keeps_the_text(model: Path, tmp_path: Path) -> None:
     with started(tmp_path, model=model, token="known") as child:
         child.wait("ready")
-        client = httpx.Client(base_url=child.url, headers={"Authorization": "Bearer known"}, trust_env=False)
+        client = httpx.Client(base_url=child.url, headers={"Authorization": "Bearer known"}, **HOW)
         with client, Tab(child.url, "known", begin(client, max_tokens=4000, temperature=1.0)) as tab:
             tab.wait(lambda: len(tab.trace["tokens"]) > 20)
             headers = [f"Host: {client.base_url.netloc.decode()}", "Authorization: Bearer known"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,9 +15,12 @@ import pytest
 from midcourse.studio import access as access_module
 from tests.studio.raw import request, send
 from tests.studio.running import TOKEN, Running
+from tests.waiting import PATIENCE
 
 BEARER = f"Authorization: Bearer {TOKEN}"
 JSON = "Content-Type: application/json"
+HOW: dict[str, Any] = {"trust_env": False, "timeout": PATIENCE}
+get = partial(httpx.get, **HOW)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def studio(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
 @pytest.fixture
 def browser(studio: Running) -> Iterator[httpx.Client]:
     """A browser that has opened the printed address."""
-    with httpx.Client(base_url=studio.url, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(base_url=studio.url, follow_redirects=True, **HOW) as client:
         assert client.get(f"/?token={TOKEN}").status_code == 200
         yield client
 
@@ -203,7 +208,7 @@ def test_without_the_token_there_is_nothing(studio: Running, token: str) -> None
     ],
 )
 def test_an_address_with_another_token_is_locked(studio: Running, query: str) -> None:
-    answer = httpx.get(f"{studio.url}/?{query}", trust_env=False, follow_redirects=True)
+    answer = get(f"{studio.url}/?{query}", follow_redirects=True)
     assert answer.status_code == 401
     assert "set-cookie" not in answer.headers
 
@@ -215,12 +220,12 @@ def test_two_authorizations_are_none(studio: Running) -> None:
 
 def test_the_token_opens_only_the_page_by_address(studio: Running) -> None:
     for path in ("/api/preferences", "/static/index.html", "/api/openapi.json"):
-        assert httpx.get(f"{studio.url}{path}?token={TOKEN}", trust_env=False).status_code == 401
-    assert httpx.post(f"{studio.url}/?token={TOKEN}", trust_env=False, json={}).status_code == 401
+        assert get(f"{studio.url}{path}?token={TOKEN}").status_code == 401
+    assert httpx.post(f"{studio.url}/?token={TOKEN}", **HOW, json={}).status_code == 401
 
 
 def test_the_first_use_leaves_a_cookie_and_a_clean_address(studio: Running) -> None:
-    answer = httpx.get(f"{studio.url}/?token={TOKEN}", trust_env=False)
+    answer = get(f"{studio.url}/?token={TOKEN}")
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"midcourse-{studio.port}=")
@@ -254,14 +259,14 @@ def test_an_old_cookie_is_none(studio: Running) -> None:
     for value in (old, ahead):
         assert not granted.signed_here(value)
         cookies = {granted.cookie: value}
-        assert httpx.get(f"{studio.url}/api/preferences", cookies=cookies, trust_env=False).status_code == 401
+        assert get(f"{studio.url}/api/preferences", cookies=cookies).status_code == 401
 
 
 def test_a_ticket_opens_the_page_once(studio: Running) -> None:
     ticket = studio.server.access.ticket()
-    assert [httpx.get(f"{studio.url}/?token={ticket}", trust_env=False).status_code for _ in range(2)] == [303, 401]
+    assert [get(f"{studio.url}/?token={ticket}").status_code for _ in range(2)] == [303, 401]
     headers = {"Authorization": f"Bearer {studio.server.access.ticket()}"}
-    assert httpx.get(f"{studio.url}/api/preferences", headers=headers, trust_env=False).status_code == 401
+    assert get(f"{studio.url}/api/preferences", headers=headers).status_code == 401
 
 
 # ---- what every response says ------------------------------------------------------------------------------------
@@ -274,7 +279,7 @@ def test_a_ticket_opens_the_page_once(studio: Running) -> None:
 @pytest.mark.parametrize("known", [True, False])
 def test_every_response_is_sealed(studio: Running, path: str, known: bool) -> None:
     headers = {"Authorization": f"Bearer {TOKEN if known else 'x'}"}
-    answer = httpx.get(studio.url + path, headers=headers, trust_env=False)
+    answer = get(studio.url + path, headers=headers)
     said = answer.headers
     assert said["x-content-type-options"] == "nosniff"
     assert said["referrer-policy"] == "no-referrer"
@@ -320,7 +325,7 @@ def test_static_files_are_those_of_the_page(studio: Running, target: str) -> Non
 def test_several_at_the_door_do_not_hinder_each_other(studio: Running) -> None:
     def attack() -> None:
         for _ in range(20):
-            assert httpx.get(f"{studio.url}/api/preferences", trust_env=False).status_code == 401
+            assert get(f"{studio.url}/api/preferences").status_code == 401
 
     threads = [threading.Thread(target=attack) for _ in range(4)]
     for thread in threads:

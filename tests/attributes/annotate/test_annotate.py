@@ -21,6 +21,7 @@ from midcourse.errors import MidcourseError, UserError
 from midcourse.learn.cluster.processes import Processes
 from tests import forked
 from tests.attributes.annotate import toy
+from tests.waiting import PATIENCE
 
 COUNT = 130
 
@@ -234,7 +235,7 @@ class _Meeting(Processes):
         return found
 
     def wait(self) -> None:
-        self.barrier.wait(60)
+        self.barrier.wait(PATIENCE)
 
 
 @pytest.mark.parametrize("stopped", [False, True])

@@ -16,6 +16,7 @@ from midcourse.attributes.predictors.judge import Judge, JudgeSettings
 from midcourse.attributes.predictors.load import load
 from midcourse.errors import EndpointError, UserError
 from tests.attributes.predictors.sample import SCHEMA
+from tests.waiting import PATIENCE
 
 Answer = Callable[[int, dict[str, Any]], tuple[int, dict[str, str], str]]
 
@@ -123,7 +124,7 @@ def test_order_is_kept_and_no_more_are_under_way_than_allowed(server: Server, ju
         text = body["messages"][-1]["content"]
         if server.busy > 1:
             several.set()
-        assert several.wait(20)  # until two are under way
+        assert several.wait(PATIENCE)  # until two are under way
         return 200, {}, said(f"length: {text.partition('number ')[2][0]}\ncheer: 0")
 
     server.answer = answer

@@ -16,6 +16,7 @@ from midcourse.errors import EndpointError, ModelError, UserError
 from midcourse.remote import Refused, Remote, RemoteSettings
 from tests.engine import beds
 from tests.toys import ToyTokenizer
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def busy(engine: LlamaCppEngine) -> bool:
 
 
 def until_idle(engine: LlamaCppEngine) -> None:
-    last = time.monotonic() + 20
+    last = time.monotonic() + PATIENCE
     while busy(engine):
         assert time.monotonic() < last, "a slot that nobody waits for stays busy"
 
@@ -63,7 +64,7 @@ def test_a_stream_is_cancelled_while_the_prompt_is_read(engine: LlamaCppEngine) 
     )
     thread.start()
     cancel.set()
-    thread.join(20)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     assert len(found) < 60
     until_idle(engine)

@@ -20,6 +20,7 @@ from midcourse.trace import problems
 from midcourse.trace.text import to_text
 from tests.engine import beds, proxy
 from tests.toys import ToyTokenizer
+from tests.waiting import PATIENCE
 
 Open = Callable[..., OpenAIEngine]
 SAID = [{"role": "user", "content": "say the"}]
@@ -193,7 +194,7 @@ def test_many_requests_at_once(through: Open) -> None:
             most[0] = max(most[0], busy[0])
             if busy[0] > 1:
                 several.set()
-        several.wait(20)
+        several.wait(PATIENCE)
         with lock:
             busy[0] -= 1
 

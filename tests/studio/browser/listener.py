@@ -12,8 +12,9 @@ from typing import Any, Self
 
 import httpx
 
-from tests.studio.browser.process import PATIENCE, Studio
+from tests.studio.browser.process import Studio
 from tests.studio.sse import events
+from tests.waiting import PATIENCE
 
 
 class Listener:

@@ -9,11 +9,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,18 +20,8 @@ import httpx
 from midcourse.store import Store
 from midcourse.trace.tree import Trace
 from tests import forked
-
-PATIENCE = int(os.environ.get("PATIENCE", "60"))  # seconds until something that should happen is held to be stuck
-
-
-def until(happened: Callable[[], Any], what: str = "it", alive: Callable[[], bool] = lambda: True) -> Any:
-    """Wait until `happened()` gives something true, and return that."""
-    limit = time.monotonic() + PATIENCE
-    while not (found := happened()):
-        assert time.monotonic() < limit, f"{what} does not happen"
-        assert alive(), f"the process ended before {what} happened"
-        time.sleep(0.005)
-    return found
+from tests.ports import reserved
+from tests.waiting import PATIENCE, until
 
 
 class Studio:
@@ -42,7 +29,8 @@ class Studio:
 
     def __init__(self, model: str | Path, folder: Path, *flags: object) -> None:
         self.model, self.folder, self.flags = model, folder, flags
-        self.port = _free()
+        self._place = reserved()
+        self.port: int = self._place.getsockname()[1]
         self.path = folder / "midcourse.db"
         self.process: subprocess.Popen[bytes] | None = None
         self._client: httpx.Client | None = None
@@ -58,6 +46,7 @@ class Studio:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._place.close()
         if self._client:
             self._client.close()
         assert self.process is not None
@@ -189,11 +178,3 @@ class Studio:
         """Everything that is stored keeps every invariant."""
         with self.store() as store:
             assert list(store.verify()) == []
-
-
-def _free() -> int:
-    """A port that was free a moment ago, and that a studio which is started again can have again."""
-    with socket.socket() as made:
-        made.bind(("127.0.0.1", 0))
-        port: int = made.getsockname()[1]
-        return port

@@ -9,12 +9,12 @@ from playwright.sync_api import Locator, expect
 from midcourse.trace.display import END, Display
 from midcourse.trace.text import Tokenizer, to_text
 from midcourse.trace.tree import Steer, Trace
-from tests.studio.browser.process import PATIENCE, Studio, until
+from tests.studio.browser.process import Studio
 from tests.studio.browser.tab import Tab
+from tests.waiting import until
 
 SYSTEM = "You explain things to six-year-olds, in short plain sentences."
 QUESTION = "Why is the sky blue?"
-WAIT = PATIENCE * 1000  # milliseconds
 
 
 def begin(studio: Studio, question: str = QUESTION, *, go_on: bool = True, **sampling: float) -> str:
@@ -43,7 +43,7 @@ class Steering:
     def open(self, id: str) -> None:
         """Go to a conversation."""
         self.tab.go(f"#/steer/{id}")
-        expect(self.answer).to_be_visible(timeout=WAIT)
+        expect(self.answer).to_be_visible()
 
     def watch(self, id: str) -> None:
         """Go to a conversation, and let the model write once it is seen: unwatched, it would stop after a moment."""
@@ -51,6 +51,11 @@ class Steering:
         self.tab.connected()
         self.studio.post(f"/traces/{id}/write", {"version": self.studio.get(f"/traces/{id}")["version"]})
         self.writing()
+
+    def caught_up(self) -> None:
+        """Wait until the page has heard of all that was done to the answer."""
+        version = "import('/static/js/store.js').then(({store}) => store.state.trace?.version)"
+        until(lambda: self.page.evaluate(version) == self.studio.get(f"/traces/{self.id}")["version"], "hearing of it")
 
     # ---- looking -------------------------------------------------------------------------------------------------
 
@@ -74,14 +79,14 @@ class Steering:
 
     def writing(self, tokens: int = 3) -> None:
         """Wait until the model writes, and has written some tokens."""
-        expect(self.bar.get_by_role("button", name="Stop")).to_be_visible(timeout=WAIT)
+        expect(self.bar.get_by_role("button", name="Stop")).to_be_visible()
         before = self.tokens.count()
-        expect(self.token(before + tokens - 1)).to_be_attached(timeout=WAIT)
+        expect(self.token(before + tokens - 1)).to_be_attached()
 
     def at_rest(self) -> None:
         """Wait until the model does nothing more, and nothing is being sent."""
-        expect(self.bar.get_by_role("button", name="Stop")).to_have_count(0, timeout=WAIT)
-        expect(self.line).to_have_count(0, timeout=WAIT)
+        expect(self.bar.get_by_role("button", name="Stop")).to_have_count(0)
+        expect(self.line).to_have_count(0)
 
     # ---- the store -----------------------------------------------------------------------------------------------
 
@@ -102,6 +107,7 @@ class Steering:
 
         def same() -> bool:
             self.at_rest()
+            self.caught_up()
             trace = self.stored()
             return self.tokens.all_text_contents() == self._displayed(trace.answer(trace.head))
 
@@ -113,7 +119,8 @@ class Steering:
         return ["" if text == END else text for text in map(display.next, ids)]
 
     def changes(self, what: Callable[[Trace], object], do: Callable[[], object]) -> None:
-        """`do` changes `what` of the stored trace; wait for that."""
+        """`do` changes `what` of the stored trace; wait for that, and until the page has heard of it."""
         before = what(self.stored())
         do()
         until(lambda: what(self.stored()) != before, "the change on disk")
+        self.caught_up()

@@ -13,7 +13,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, Request, Response
 
-from tests.studio.browser.process import PATIENCE, Studio, until
+from tests.studio.browser.process import Studio
+from tests.waiting import PATIENCE, until
 
 HUNG_UP = r"failed: net::ERR_ABORTED http://[^/]+/.*"  # only the page itself gives a request up
 OFFLINE = (  # what a page sees whose server was killed

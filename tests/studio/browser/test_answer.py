@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import FloatRect, Locator, Page, expect
 
-from tests.studio.browser.process import until
 from tests.studio.browser.tab import Tab
 from tests.studio.running import TOKEN, Running
+from tests.waiting import until
 
 WALK = "We went for a walk by the sea. It was lovely and warm.\n\nThe end of it 🎉 came soon."
 
@@ -51,7 +51,9 @@ class Answer:
         return self.page.keyboard.press
 
     def token(self, text: str) -> Locator:
-        """The first token of which `text` is a part, or that begins it."""
+        """The first token of which `text` is a part, or that begins it, once the page shows what is stored."""
+        shown = self.page.locator(".answer .t[data-depth]")
+        until(lambda: "".join(shown.all_text_contents()) == self.stored, "showing what is stored")
         at = self.depth(text)
         return self.page.locator(f'.answer .t[data-depth="{at}"]')
 

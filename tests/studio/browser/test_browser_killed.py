@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.studio.browser.process import Studio, until
+from tests.studio.browser.process import Studio
 from tests.studio.browser.tab import Tab
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -8,14 +8,13 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.studio import engines
-from tests.studio.browser.process import until
-from tests.studio.browser.steering import WAIT
 from tests.studio.browser.tab import Tab
 from tests.studio.browser.test_answer import Answer
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import begin
 from tests.studio.test_steering import ahead
 from tests.trained import adapter, with_dials
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def test_an_answer_is_steered(studio: Running, tab: Tab) -> None:
     answer = Answer(studio, tab, id)
     tab.connected()
     studio.client.post(f"/api/traces/{id}/write", json={"version": answer.trace["version"]}).raise_for_status()
-    expect(answer.text.locator('.t[data-depth="29"]')).to_be_attached(timeout=WAIT)
+    expect(answer.text.locator('.t[data-depth="29"]')).to_be_attached()
     answer.text.locator('.t[data-depth="9"]').click()
     expect(tab.page.locator("mc-alternatives button.alternative")).to_have_count(10)
     tab.page.keyboard.type("right here")
@@ -42,7 +41,7 @@ def test_an_answer_is_steered(studio: Running, tab: Tab) -> None:
     [steer] = answer.steers(1)
     assert steer["chosen"].strip().endswith("right here")
     expect(answer.line).to_have_count(0)
-    expect(tab.page.locator("mc-answer-bar")).to_contain_text("Reused", timeout=WAIT)
+    expect(tab.page.locator("mc-answer-bar")).to_contain_text("Reused")
 
 
 def test_what_the_engine_lacks(studio: Running, tab: Tab) -> None:

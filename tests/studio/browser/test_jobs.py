@@ -13,8 +13,6 @@ from playwright.sync_api import Page, expect
 from tests.studio.browser.tab import Tab
 from tests.studio.running import TOKEN, Running
 
-SLOW = 40_000  # milliseconds that a child process may take to start
-
 
 def line(number: int) -> dict[str, object]:
     wrong = {"rejected": f"bad {number}", "chosen": f"good {number}", "tags": ["odd" if number % 2 else "even"]}
@@ -75,7 +73,7 @@ def test_from_steers_to_another_model(studio: Running, open_view: Callable[[str]
     start.click()
     detail = page.locator("mc-job-detail")
     expect(detail.get_by_role("heading", name="Training “mine”")).to_be_visible()
-    expect(detail.locator(".state")).to_have_text("Done", timeout=SLOW)
+    expect(detail.locator(".state")).to_have_text("Done")
     expect(detail.get_by_role("img", name=re.compile("^Loss from .* of held-out steers"))).to_be_visible()
     expect(detail.locator(".main-svg").first).to_be_visible()
     expect(detail.locator(".outcomes")).to_contain_text("Accuracy at the end")
@@ -95,7 +93,7 @@ def test_from_steers_to_another_model(studio: Running, open_view: Callable[[str]
     page.get_by_label("Prompt 1").fill("Note 3")
     page.get_by_label("Tokens at most").fill("12")
     page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.locator(".far", has_text="1 prompt answered by both")).to_be_visible(timeout=SLOW)
+    expect(page.locator(".far", has_text="1 prompt answered by both")).to_be_visible()
     answers = page.locator("mc-compared-prompt .answer")
     for place in range(2):
         expect(answers.nth(place).locator(".judged").first).to_be_attached()
@@ -106,7 +104,7 @@ def test_from_steers_to_another_model(studio: Running, open_view: Callable[[str]
 
     page.get_by_role("button", name="Measure mine").click()
     report = page.get_by_role("link", name="Open the report of mine")
-    expect(report).to_be_visible(timeout=SLOW)
+    expect(report).to_be_visible()
     with page.expect_popup() as popup:
         report.click()
     expect(popup.value.get_by_role("heading", level=1)).to_be_visible()
@@ -121,12 +119,12 @@ def test_a_training_is_stopped_and_goes_on(studio: Running, open_view: Callable[
     expect(page.locator("mc-train-plan:not(.waiting) code")).to_contain_text("--epochs 2000")
     page.get_by_role("button", name="Start training").click()
     detail = page.locator("mc-job-detail")
-    expect(detail.locator(".far")).to_contain_text(re.compile(r"epoch \d+ of 2000"), timeout=SLOW)
+    expect(detail.locator(".far")).to_contain_text(re.compile(r"epoch \d+ of 2000"))
     detail.get_by_role("button", name="Stop", exact=True).click()
-    expect(detail.locator(".state")).to_have_text("Stopped", timeout=SLOW)
+    expect(detail.locator(".state")).to_have_text("Stopped")
     detail.get_by_role("button", name="Go on").click()
-    expect(detail.locator(".state")).to_have_text("Running", timeout=SLOW)
+    expect(detail.locator(".state")).to_have_text("Running")
     detail.get_by_role("button", name="Stop", exact=True).click()
-    expect(detail.locator(".state")).to_have_text("Stopped", timeout=SLOW)
+    expect(detail.locator(".state")).to_have_text("Stopped")
     job = studio.client.get("/api/jobs").json()["rows"][0]
     assert (job["name"], job["state"], job["resumable"]) == ("long", "stopped", True)

@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from midcourse import models
-from tests.studio.browser.process import Studio, until
-from tests.studio.browser.steering import WAIT, Steering
+from tests.studio.browser.process import Studio
+from tests.studio.browser.steering import Steering
 from tests.studio.browser.tab import Tab
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,10 @@ def keys(page: Page, *pressed: str) -> None:
 def test_from_a_prompt_to_steers(view: Steering) -> None:
     page = view.page
     prompt = page.get_by_role("textbox", name="Prompt", exact=True)
-    expect(prompt).to_be_focused(timeout=WAIT)
+    expect(prompt).to_be_focused()
     page.keyboard.type("Tell me a story.")
     keys(page, "Enter")
-    view.tokens.nth(3).wait_for(timeout=WAIT)
+    view.tokens.nth(3).wait_for()
     keys(page, "Escape")
     view.agree()
     keys(page, "Home", "ArrowRight", "ArrowRight", "Enter")
@@ -77,19 +78,19 @@ def test_every_view_and_back(view: Steering) -> None:
     page = view.page
     for number, heading in enumerate(("Review", "New training", "Compare", "Data"), 2):
         keys(page, f"Alt+{number}")
-        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible(timeout=WAIT)
+        expect(page.get_by_role("heading", level=1, name=heading)).to_be_visible()
     keys(page, "?")
     expect(page.get_by_role("dialog")).to_be_visible()
     keys(page, "Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     keys(page, "Alt+1", "c")
-    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused(timeout=WAIT)
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused()
 
 
 def test_tab_reaches_what_can_be_pressed(view: Steering) -> None:
     """From the skip link through the bar to the prompt, each with a visible ring."""
     page = view.page
-    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused(timeout=WAIT)
+    expect(page.get_by_role("textbox", name="Prompt", exact=True)).to_be_focused()
     page.evaluate("document.activeElement.blur()")
     seen = []
     for _ in range(30):

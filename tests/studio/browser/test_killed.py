@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.studio.browser.person import Person
-from tests.studio.browser.process import Studio, until
+from tests.studio.browser.process import Studio
+from tests.waiting import until
 
 ANSWERS = Path(__file__).parent / "answers.jsonl"
 

@@ -12,8 +12,7 @@ from tests.studio.browser import axe
 from tests.studio.browser.tab import Tab
 from tests.studio.running import TOKEN, Running
 from tests.studio.tab import begin
-
-SECONDS = 60_000
+from tests.waiting import until
 
 
 def test_from_one_place_to_look_at_to_the_next(model: Path, predictor: Path, tmp_path: Path, tab: Tab) -> None:
@@ -23,7 +22,7 @@ def test_from_one_place_to_look_at_to_the_next(model: Path, predictor: Path, tmp
         page.goto(f"{studio.url}/?token={TOKEN}")
         tab.go(f"#/steer/{id}")
         marked = page.locator("mc-answer .t.proposed")
-        expect(marked.first).to_be_visible(timeout=SECONDS)
+        expect(marked.first).to_be_visible()
         version = studio.client.get(f"/api/traces/{id}").json()["version"]
         found = studio.client.get(f"/api/traces/{id}/proposals", params={"version": version}).json()["proposals"]
         expect(marked).to_have_count(len(found))
@@ -81,7 +80,7 @@ def test_without_a_predictor_to_what_the_model_was_least_sure_of(model: Path, tm
             return next(depth for depth, token in enumerate(tokens) if depth >= start and token["logprob"] <= bar)
 
         standing = page.locator("mc-answer .t.stands")
-        expect(page.locator("mc-answer .t")).to_have_count(60, timeout=SECONDS)
+        expect(page.locator("mc-answer .t")).to_have_count(60)
         page.get_by_role("group", name=re.compile("^Answer, ")).focus()
         page.keyboard.press("n")
         place = first(0)
@@ -97,9 +96,14 @@ def test_without_a_predictor_to_what_the_model_was_least_sure_of(model: Path, tm
         line.press_sequentially("better")
         line.press("Enter")
         expect(page.get_by_text("1 steer trains")).to_be_visible()
+
+        def written() -> list[str]:
+            return [token["source"] for token in studio.client.get(f"/api/traces/{id}").json()["tokens"]]
+
+        until(lambda: written()[-1] == "model", "going on")
         page.keyboard.press("Escape")
-        expect(page.get_by_role("button", name="Go on")).to_be_visible(timeout=SECONDS)
-        sources = [token["source"] for token in studio.client.get(f"/api/traces/{id}").json()["tokens"]]
+        expect(page.get_by_role("button", name="Go on")).to_be_visible()
+        sources = written()
         start = len(sources) - sources[::-1].index("human")
         assert 0 < place < start < len(sources)
         page.get_by_role("group", name=re.compile("^Answer, ")).focus()

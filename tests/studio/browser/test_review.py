@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from midcourse.store import Store
-from tests.studio.browser.process import until
 from tests.studio.browser.tab import Tab
 from tests.studio.running import TOKEN, Running
+from tests.waiting import until
 
 ANSWERS = 1200
 

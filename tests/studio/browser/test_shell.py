@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.studio.browser.process import Studio, until
+from tests.studio.browser.process import Studio
 from tests.studio.browser.tab import OFFLINE, Tab
+from tests.waiting import until
 
 
 @pytest.fixture(scope="module")

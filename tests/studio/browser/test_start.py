@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.studio.browser.process import Studio
 from tests.studio.browser.tab import Tab
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def test_without_the_token_it_is_locked(studio: Studio, tabs: Callable[..., Tab]
     with tab.expecting(r"answered: 401 .*", r"console: .*401.*"):
         tab.page.goto(studio.origin)
         expect(tab.page.get_by_role("heading")).to_have_text("This studio is locked")
-    assert httpx.get(f"{studio.origin}/api/traces", trust_env=False).status_code == 401
+    assert httpx.get(f"{studio.origin}/api/traces", trust_env=False, timeout=PATIENCE).status_code == 401
 
 
 def test_ctrl_c_ends_it_and_it_starts_again_at_the_same_address(studio: Studio) -> None:

@@ -10,11 +10,14 @@ from playwright.sync_api import expect
 
 from midcourse import models
 from midcourse.trace.text import Tokenizer
-from tests.studio.browser.process import Studio, until
-from tests.studio.browser.steering import WAIT, Steering, begin
+from tests.studio.browser.process import Studio
+from tests.studio.browser.steering import Steering, begin
 from tests.studio.browser.tab import OFFLINE, Tab
+from tests.waiting import until
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
+ENDLESS = {"max_tokens": 1500, "temperature": 1.5, "seed": 1}  # it never comes to an end by itself
+WHOLE = 170  # tokens: nearly all that the model has to say
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +38,12 @@ def view(studio: Studio, tab: Tab, tokenizer: Tokenizer) -> Steering:
 
 
 def test_it_streams_and_stops(view: Steering, studio: Studio) -> None:
-    view.open(begin(studio))
-    view.writing()
+    view.watch(begin(studio, go_on=False, **ENDLESS))
     view.bar.get_by_role("button", name="Stop").click()
     expect(view.bar).to_contain_text("Stopped")
     view.agree()
     count = view.tokens.count()
-    assert 0 < count < 60
+    assert 0 < count < ENDLESS["max_tokens"]
     view.bar.get_by_role("button", name="Go on").click()
     view.writing()
     view.page.keyboard.press("Escape")
@@ -52,47 +54,49 @@ def test_it_streams_and_stops(view: Steering, studio: Studio) -> None:
 
 def test_a_steer_by_text_while_the_model_writes(view: Steering, studio: Studio) -> None:
     """Pointing at a token of what is being written, typing, Enter: kept, and the model goes on from there."""
-    view.open(begin(studio))
+    view.watch(begin(studio, go_on=False, max_tokens=WHOLE))
     depth = view.find(" process called")
     view.writing()
     view.token(depth).click()
     expect(view.line).to_be_focused()
     view.page.keyboard.type("simple thing:")
     view.page.keyboard.press("Enter")
-    expect(view.bar).to_contain_text("Reused", timeout=WAIT)
-    view.agree()
-    trace, steer = view.stored(), view.steer()
+    expect(view.bar).to_contain_text("Reused")
+    steer = view.steer()
     assert steer.chosen is not None
+    expect(view.token(steer.chosen.stop)).to_be_attached()  # the model went on
+    view.page.keyboard.press("Escape")
+    view.agree()
+    trace = view.stored()
     assert steer.chosen.start == depth
     assert view.decoded(trace.run_ids(steer.chosen)) == " simple thing:"
     assert trace.spans[steer.chosen.span].source == "human"
     [rejected] = steer.rejected
     assert view.decoded(trace.run_ids(rejected)).startswith(" process called")
     assert view.text().startswith("The sky is blue because of a simple thing:")
-    assert trace.depth(trace.head) > steer.chosen.stop  # the model went on
+    assert trace.depth(trace.head) > steer.chosen.stop
 
 
 def test_a_steer_by_pick(view: Steering, studio: Studio) -> None:
     """The model finds "longer" likeliest, 31 %, and it is wrong; the third alternative is right."""
-    view.open(begin(studio))
+    view.watch(begin(studio, go_on=False))
     view.agree()
     depth = view.find(" longer")
     view.token(depth).click()
     third = view.page.get_by_role("group", name="What could stand here").get_by_role("button").nth(2)
     expect(third).to_contain_text("shorter")
     view.page.keyboard.press("3")
-    view.writing()
+    view.find("Blue light has shorter wavelengths")
     view.agree()
     trace, steer = view.stored(), view.steer()
     assert steer.chosen is not None
     assert (steer.chosen.start, steer.chosen.stop) == (depth, depth + 1)
     assert view.decoded(trace.run_ids(steer.chosen)) == " shorter"
-    assert "Blue light has shorter wavelengths" in view.text()
 
 
 def test_undo_redo_again_and_siblings(view: Steering, studio: Studio) -> None:
     """Nothing is destroyed: every way that the answer ever took can be taken again."""
-    view.open(begin(studio, temperature=0.8, seed=3, max_tokens=25))
+    view.watch(begin(studio, go_on=False, temperature=0.8, seed=3, max_tokens=25))
     view.agree()
     ways = [view.text()]
     view.changes(lambda trace: trace.head, view.page.get_by_role("button", name="Write again from here").click)
@@ -117,7 +121,7 @@ def test_undo_redo_again_and_siblings(view: Steering, studio: Studio) -> None:
 
 
 def test_an_end_and_a_mark(view: Steering, studio: Studio) -> None:
-    view.open(begin(studio))
+    view.watch(begin(studio, go_on=False))
     view.agree()
     depth = view.find(" When sunlight")
     view.token(depth).click()
@@ -131,17 +135,20 @@ def test_an_end_and_a_mark(view: Steering, studio: Studio) -> None:
 
 
 def test_a_reload_in_mid_stream_goes_on(view: Steering, studio: Studio) -> None:
-    view.watch(begin(studio, go_on=False, max_tokens=80))
+    view.watch(begin(studio, go_on=False, **ENDLESS))
+    before = view.text()
     view.page.reload()
     view.writing()
+    assert view.text().startswith(before)
+    view.page.keyboard.press("Escape")
     view.agree()
-    assert studio.get(f"/traces/{view.id}")["run"]["ended"] in ("limit", "end")
+    assert studio.get(f"/traces/{view.id}")["run"]["ended"] == "stopped"
 
 
 def test_a_closed_tab_stops_its_model(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tokenizer) -> None:
     view = Steering(tabs(), studio, tokenizer)
     view.tab.open(studio)
-    view.watch(begin(studio, go_on=False, max_tokens=2000, temperature=1.0, seed=1))
+    view.watch(begin(studio, go_on=False, **ENDLESS))
     id = view.id
     view.tab.page.close()
     until(lambda: studio.get(f"/traces/{id}")["run"]["ended"] == "left", "stopping", lambda: True)
@@ -151,7 +158,7 @@ def test_two_tabs_agree(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tok
     """Both see the same words come, whoever stops them, and a steer of one is seen by the other."""
     one = Steering(tabs(), studio, tokenizer)
     two = Steering(tabs(), studio, tokenizer)
-    id = begin(studio, go_on=False, max_tokens=400, temperature=1.0, seed=1)
+    id = begin(studio, go_on=False, **ENDLESS)
     for view in (one, two):
         view.tab.open(studio)
     two.open(id)
@@ -174,7 +181,7 @@ def test_two_tabs_agree(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tok
 def test_the_server_is_started_again(view: Steering, studio: Studio) -> None:
     """The page waits for it, and is there again by itself, with a correction that was being typed meanwhile."""
     view.tab.allow(*OFFLINE)
-    view.open(begin(studio))
+    view.watch(begin(studio, go_on=False))
     view.agree()
     view.page.evaluate("window.stillTheSame = true")
     before = view.text()

@@ -19,9 +19,10 @@ from midcourse import models
 from midcourse.trace.files import read
 from midcourse.trace.text import Tokenizer
 from tests.studio.browser.pictures import Pictures
-from tests.studio.browser.process import Studio, until
-from tests.studio.browser.steering import QUESTION, SYSTEM, WAIT, Steering
+from tests.studio.browser.process import Studio
+from tests.studio.browser.steering import QUESTION, SYSTEM, Steering
 from tests.studio.browser.tab import Tab
+from tests.waiting import until
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 ANSWERS = Path(__file__).parent / "answers.jsonl"
@@ -56,7 +57,7 @@ def view(studio: Studio, tabs: Callable[..., Tab], tokenizer: Tokenizer) -> Stee
 def test_steers_that_were_written_by_hand_are_dropped_in(view: Steering, studio: Studio) -> None:
     view.tab.go("#/data")
     view.page.locator("input[type=file]").set_input_files(ANSWERS)
-    expect(view.page.get_by_role("region", name="Import")).to_contain_text("15", timeout=WAIT)
+    expect(view.page.get_by_role("region", name="Import")).to_contain_text("15")
     with studio.store() as store:
         assert (store.count().traces, store.count().steers) == (15, 31)
 
@@ -89,7 +90,7 @@ def test_a_conversation_is_begun_and_put_right(view: Steering, studio: Studio, p
     view.find(" we see red.")
     red = view.steer().chosen
     assert red is not None
-    expect(view.token(red.stop)).to_be_attached(timeout=WAIT)  # it goes on
+    expect(view.token(red.stop)).to_be_attached()  # it goes on
     page.keyboard.press("Escape")
     view.agree()
     view.token(red.stop).click()
@@ -108,14 +109,14 @@ def test_a_conversation_is_begun_and_put_right(view: Steering, studio: Studio, p
 def test_steers_are_reviewed(view: Steering, studio: Studio, pictures: Pictures) -> None:
     view.tab.go("#/review?tag=made+up")
     grid = view.page.get_by_role("grid", name="Steers")
-    expect(grid).to_contain_text("beehococo", timeout=WAIT)
+    expect(grid).to_contain_text("beehococo")
     view.page.get_by_role("button", name="Set aside").first.click()
     with studio.store() as store:
         until(lambda: sum(steer.aside for trace in store.all() for steer in trace.steers) == 1, "setting aside")
         view.page.get_by_role("button", name=re.compile("back in", re.IGNORECASE)).first.click()
         until(lambda: not any(steer.aside for trace in store.all() for steer in trace.steers), "taking back in")
     view.tab.go("#/review")
-    expect(grid).to_contain_text("shorter", timeout=WAIT)
+    expect(grid).to_contain_text("shorter")
     pictures.take(view.tab, "review")
 
 
@@ -126,15 +127,15 @@ def test_it_is_trained(view: Steering, studio: Studio, pictures: Pictures) -> No
     view.tab.go("#/train")
     page.get_by_label("Name of the adapter").fill("plain-words")
     page.get_by_role("textbox", name="Epochs").fill("4" if pictures.full else "1")
-    expect(page.get_by_role("button", name="Start training")).to_be_enabled(timeout=WAIT)
+    expect(page.get_by_role("button", name="Start training")).to_be_enabled()
     assert sum(url.endswith("/train/settings") for url in asked) == 1, (
         "twice, and what is typed goes when the second comes"
     )
     pictures.take(view.tab, "train")
     page.get_by_role("button", name="Start training").click()
-    expect(page.locator("main svg.main-svg").first).to_be_visible(timeout=WAIT)
+    expect(page.locator("main svg.main-svg").first).to_be_visible()
     until(lambda: studio.get("/jobs")["rows"][0]["state"] == "done", "the end of the training")
-    expect(page.get_by_role("button", name="Switch to it")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("button", name="Switch to it")).to_be_visible()
     pictures.take(view.tab, "trained")
     [job] = studio.get("/jobs")["rows"]
     assert (job["name"], job["metrics"]["epochs"][0]["epoch"]) == ("plain-words", 1)
@@ -163,7 +164,7 @@ def test_it_is_compared(view: Steering, studio: Studio, pictures: Pictures) -> N
     page.get_by_role("textbox", name="Prompt 1").fill("Why is grass green?")
     page.get_by_role("spinbutton", name="Tokens at most").fill("60" if pictures.full else "12")
     page.get_by_role("button", name="Compare", exact=True).click()
-    expect(page.get_by_role("status").filter(has_text="1 prompt").first).to_be_visible(timeout=WAIT)
+    expect(page.get_by_role("status").filter(has_text="1 prompt").first).to_be_visible()
     pictures.take(view.tab, "compare")
 
 
@@ -171,7 +172,7 @@ def test_it_is_taken_away(view: Steering, studio: Studio, pictures: Pictures, tm
     """What is exported is what was there, exactly."""
     page = view.page
     view.tab.go("#/data")
-    expect(page.get_by_role("region", name="Adapters")).to_contain_text("plain-words", timeout=WAIT)
+    expect(page.get_by_role("region", name="Adapters")).to_contain_text("plain-words")
     pictures.take(view.tab, "data")
     with page.expect_download() as download:
         page.get_by_role("button", name="Export everything").click()

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.studio.browser import axe
-from tests.studio.browser.process import PATIENCE, Studio, until
+from tests.studio.browser.process import Studio
 from tests.studio.browser.tab import Tab
+from tests.waiting import until
 
 ANSWERS = Path(__file__).parent / "answers.jsonl"
 PHONE = {"width": 390, "height": 844, "has_touch": True, "is_mobile": True}
@@ -21,7 +22,6 @@ LOOKS: dict[str, dict[str, Any]] = {
     "phone": PHONE | {"color_scheme": "light"},
     "dark phone": PHONE | {"color_scheme": "dark"},
 }
-WAIT = PATIENCE * 1000
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,14 @@ def steered(studio: Studio) -> str:
 
 def composer(tab: Tab, studio: Studio) -> None:
     tab.go("#/steer")
-    expect(tab.page.get_by_role("heading", name="What should the model write?")).to_be_visible(timeout=WAIT)
+    expect(tab.page.get_by_role("heading", name="What should the model write?")).to_be_visible()
     for part in tab.page.locator("main details > summary:visible").all():
         part.click()
 
 
 def answer(tab: Tab, studio: Studio) -> None:
     tab.go(steered(studio))
-    expect(tab.page.locator("mc-answer .t").first).to_be_visible(timeout=WAIT)
+    expect(tab.page.locator("mc-answer .t").first).to_be_visible()
 
 
 def correction(tab: Tab, studio: Studio) -> None:
@@ -97,22 +97,22 @@ def _beside(page: Page) -> None:
 def missing(tab: Tab, studio: Studio) -> None:
     with tab.expecting(r"answered: 404 .*", r"console: .* 404 .*"):
         tab.go("#/steer/no-such-conversation")
-        expect(tab.page.get_by_role("main")).to_contain_text("no-such-conversation", timeout=WAIT)
+        expect(tab.page.get_by_role("main")).to_contain_text("no-such-conversation")
 
 
 def review(tab: Tab, studio: Studio) -> None:
     tab.go("#/review")
-    expect(tab.page.get_by_role("grid", name="Steers")).to_contain_text("Lightning is so hot", timeout=WAIT)
+    expect(tab.page.get_by_role("grid", name="Steers")).to_contain_text("Lightning is so hot")
 
 
 def train(tab: Tab, studio: Studio) -> None:
     tab.go("#/train")
-    expect(tab.page.get_by_role("button", name="Start training")).to_be_enabled(timeout=WAIT)
+    expect(tab.page.get_by_role("button", name="Start training")).to_be_enabled()
 
 
 def job(tab: Tab, studio: Studio) -> None:
     tab.go("#/train/1")
-    expect(tab.page.locator("main .js-plotly-plot, main svg.main-svg").first).to_be_visible(timeout=WAIT)
+    expect(tab.page.locator("main .js-plotly-plot, main svg.main-svg").first).to_be_visible()
 
 
 def compared(tab: Tab, studio: Studio) -> None:
@@ -120,12 +120,12 @@ def compared(tab: Tab, studio: Studio) -> None:
     tab.page.get_by_role("textbox", name="Prompt 1").fill("Why is the sky blue?")
     tab.page.get_by_role("spinbutton", name="Tokens at most").fill("8")
     tab.page.get_by_role("button", name="Compare", exact=True).click()
-    expect(tab.page.get_by_role("status").filter(has_text="1 prompt").first).to_be_visible(timeout=WAIT)
+    expect(tab.page.get_by_role("status").filter(has_text="1 prompt").first).to_be_visible()
 
 
 def data(tab: Tab, studio: Studio) -> None:
     tab.go("#/data")
-    expect(tab.page.get_by_role("button", name="Export everything")).to_be_visible(timeout=WAIT)
+    expect(tab.page.get_by_role("button", name="Export everything")).to_be_visible()
 
 
 def keys(tab: Tab, studio: Studio) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from midcourse.trace.text import to_text
 from midcourse.trace.tree import Trace
 from tests.studio.running import Running
+from tests.waiting import PATIENCE
 
 
 def steered(studio: Running, count: int, *, tag: str = "cards") -> list[Trace]:
@@ -39,7 +40,7 @@ def job(studio: Running, id: int) -> dict[str, Any]:
     return dict(studio.client.get(f"/api/jobs/{id}").raise_for_status().json()["job"])
 
 
-def wait(studio: Running, id: int, *states: str, seconds: float = 60) -> dict[str, Any]:
+def wait(studio: Running, id: int, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
     """Wait until the job is in one of these states."""
     end = time.monotonic() + seconds
     while (found := job(studio, id))["state"] not in states:

@@ -13,9 +13,10 @@ from typing import Any
 from midcourse.store import Store
 from midcourse.studio.jobs import folder
 from tests.ran import Ran
-from tests.studio.browser.process import Studio, until
+from tests.studio.browser.process import Studio
 from tests.studio.jobs.made import job, steered, train, wait
 from tests.studio.running import Running
+from tests.waiting import until
 
 NAME = "adapter_model.safetensors"
 LONG = {"epochs": 40, "batch": 2, "lora_rank": 2, "checkpoint_every": 5, "dtype": "float32"}

@@ -11,7 +11,7 @@ from typing import Any
 from midcourse.learn.run.progress import Progress
 from midcourse.store import Store
 from midcourse.studio.jobs.reporter import MOST, Reporter
-from tests.studio.browser.process import until
+from tests.waiting import until
 
 
 def points(store: Store, id: int) -> list[dict[str, Any]]:

@@ -32,7 +32,8 @@ from midcourse.trace.text import Tokenizer, to_text
 
 AT_ONCE = 16  # runs that write at a time
 WAITING = 64  # runs that wait to begin
-GRACE = 2.0  # seconds
+GRACE = 5.0  # seconds: a page that is reloaded over a slow line needs some
+LOOK = 0.25  # seconds between two looks at who watches
 OPEN = 32  # traces that are kept open though nobody looks at them
 log = logging.getLogger("midcourse.studio")
 
@@ -215,12 +216,12 @@ class Live:
 
     def _keep(self) -> None:
         """Stop runs that nobody watches, and close traces that nobody uses."""
-        while not self._closing.wait(GRACE / 8):
+        while not self._closing.wait(LOOK):
             now = time.monotonic()
             for run in list(self._runs):
-                if run.trace.listeners:
-                    run.watched = now
-                elif now - run.watched > GRACE:
+                # looks are counted, not seconds: while the machine sleeps or stalls, nobody can come back
+                run.unwatched = 0.0 if run.trace.listeners else run.unwatched + LOOK
+                if run.unwatched > GRACE:
                     self._stop(run.trace, left=True)
             with self._opening:
                 idle = [trace for trace in self._traces.values() if not trace.listeners and not trace.writing]

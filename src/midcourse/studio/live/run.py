@@ -30,7 +30,7 @@ class Run:
         self.over = threading.Event()
         self.quiet = False  # whoever halted it tells what has become of the trace
         self.left = False  # nobody was watching any more
-        self.watched = time.monotonic()  # when somebody did last
+        self.unwatched = 0.0  # seconds since somebody did
         self.view = RunView(state="queued", ahead=ahead)
         self._first = self._told = 0.0
         self._tokens = 0

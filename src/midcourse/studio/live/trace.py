@@ -140,7 +140,7 @@ class LiveTrace:
         """A listener has gone."""
         with self.lock:
             if self.run is not None:
-                self.run.watched = time.monotonic()
+                self.run.unwatched = 0.0
             if listener in self.listeners:
                 self.listeners.remove(listener)
 

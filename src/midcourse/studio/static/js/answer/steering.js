@@ -37,8 +37,10 @@ export class Steering extends EventTarget {
   #seen = null;
   /** The places that `n` has been to, in this order; those that are there no more are not among them. @type {number[]} */
   #looked = [];
-  /** The version that the draft was sent for. */
-  #sent = -1;
+  /** The version that the draft was sent for, and where one stands once it is kept; null: one stands there. @type {{version: number, at: number | null} | null} */
+  #sent = null;
+  /** A stop that is on its way: what is asked for after it must not come before it. @type {Promise<unknown>} */
+  #halting = Promise.resolve();
   #ahead = new Ahead(api.draft);
 
   /** @returns {Trace} */
@@ -63,7 +65,7 @@ export class Steering extends EventTarget {
 
   /** Whether the correction line is to be seen: not any more once what it sent has come back as an answer. */
   get open() {
-    return this.draft !== null && !(this.draft.sending && this.trace.version !== this.#sent);
+    return this.draft !== null && !(this.draft.sending && this.trace.version !== this.#sent?.version);
   }
 
   #tell() {
@@ -78,6 +80,7 @@ export class Steering extends EventTarget {
     if (before.version === trace.version && before.tokens.length <= trace.tokens.length) return;
     const count = kept(before.tokens, trace.tokens);
     this.#looked = this.#looked.filter((depth) => depth < count);
+    if (this.draft?.sending && trace.version !== before.version) this.#arrive();
     if (this.at !== null && this.at > trace.tokens.length) this.at = null;
     if (this.draft && !this.draft.sending && drafts.arrived(this.draft, trace)) this.#put(null);
     if (!this.draft) this.stop = null;
@@ -97,6 +100,11 @@ export class Steering extends EventTarget {
     if (kept && drafts.arrived(kept, trace)) this.#put(null);
     else if (kept && !trace.readonly) this.#put(drafts.followed(kept, trace));
     this.#tell();
+  }
+
+  /** What was sent is kept: the answer's new state and the reply to the command both say so, and the first one counts. */
+  #arrive() {
+    if (this.#sent) [this.at, this.stop, this.#sent] = [this.#sent.at, null, null];
   }
 
   /** @param {Draft | null} draft */
@@ -132,6 +140,7 @@ export class Steering extends EventTarget {
 
   /** @param {number | null} stop null: all that follows */
   narrowTo(stop) {
+    if (this.draft?.sending) return;
     const from = this.draft?.depth ?? this.place;
     const to = stop === null ? this.count : Math.min(stop, this.count);
     if (this.draft) this.#put({ ...this.draft, stop: to >= this.count ? null : Math.max(from + 1, to) });
@@ -155,9 +164,9 @@ export class Steering extends EventTarget {
   /** Opens the line. The model stops first: what it would write is rejected anyway. @param {number} [at] @param {number | null} [stop] */
   begin(at = this.place, stop = this.stop) {
     const { trace } = this;
-    if (trace.readonly) return;
-    if (this.writing) void api.stop(trace.id).catch(() => undefined); // the steer stops it, too
-    const kept = this.draft?.text ? { text: this.draft.text, literal: this.draft.literal } : {};
+    if (trace.readonly || (this.draft?.sending && this.open)) return;
+    if (this.writing) this.#halting = api.stop(trace.id).catch(() => undefined); // the steer stops it, too
+    const kept = this.draft?.text && !this.draft.sending ? { text: this.draft.text, literal: this.draft.literal } : {};
     this.#put({ ...drafts.begun(trace, at, stop), ...kept });
     this.#tell();
     void loadAlternatives(at);
@@ -185,19 +194,20 @@ export class Steering extends EventTarget {
     if (action === "write" && drafts.exact(draft) === "") return this.#again(draft.depth);
     const missing = drafts.missing(draft, action, trace);
     if (missing) return this.edit((same) => ({ ...same, problem: missing }));
-    this.#sent = trace.version;
+    this.#sent = { version: trace.version, at: action === "mark" ? draft.depth : null };
     const sent = drafts.sending(draft, trace);
     this.#put(sent);
     this.#tell();
     try {
+      await this.#halting;
       await api.steer(trace.id, drafts.command(draft, action, trace.version, token));
       if (store.state.trace?.id !== trace.id) return keepDraft(`correction:${trace.id}`, "");
+      if (this.draft !== sent) return; // its answer was there already, and another line is open
       this.#put(null);
-      this.stop = null;
-      this.at = action === "mark" ? draft.depth : null;
+      this.#arrive();
     } catch (error) {
       if (!(error instanceof api.ApiError)) throw error;
-      if (store.state.trace?.id !== trace.id) return notify("error", `“${ACTIONS[action]}” was not done. ${error.message}`);
+      if (store.state.trace?.id !== trace.id || this.draft !== sent) return notify("error", `“${ACTIONS[action]}” was not done. ${error.message}`);
       this.#put(drafts.refused(drafts.followed(sent, this.trace), error));
     }
     this.#tell();
@@ -208,6 +218,7 @@ export class Steering extends EventTarget {
     const { trace, stop } = this;
     if (trace.readonly || (action === "mark" && at >= this.count)) return;
     const body = drafts.command(drafts.begun(trace, at, stop), action, trace.version, token ?? null);
+    await this.#halting;
     const done = await command(ACTIONS[action], () => api.steer(trace.id, body));
     if (!done) return;
     if (action !== "mark") this.put(null);
@@ -224,7 +235,7 @@ export class Steering extends EventTarget {
 
   halt() {
     const { id } = this.trace;
-    void command("Stop", () => api.stop(id));
+    this.#halting = command("Stop", () => api.stop(id));
   }
 
   /** Only to go on, with nothing typed: the model writes again from there, or on from the end. @param {number} depth */
@@ -253,6 +264,7 @@ export class Steering extends EventTarget {
   async #do(verb, call) {
     const { id, readonly } = this.trace;
     if (readonly) return null;
+    await this.#halting;
     return command(verb, () => call(id, this.trace.version));
   }
 }
