@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, groupby
 from typing import Any
 
 
@@ -24,17 +25,19 @@ def switched_off(model: Any) -> Iterator[None]:
 
 def lora_layers(model: Any) -> list[Any]:
     """The layers whose LoRA can be folded; none if any of the active ones cannot."""
-    from peft.tuners.lora import Linear
     from peft.tuners.trainable_tokens import TrainableTokensLayer
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     found = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     layers = [layer for layer in found if type(layer) is not TrainableTokensLayer or not layer.merged]
-    plain = all(
-        type(layer) is Linear and not layer.disable_adapters and not layer.merged and not layer.lora_variant
-        for layer in layers
-    )
-    return layers if plain else []
+    return layers if all(plain(layer) and not layer.disable_adapters for layer in layers) else []
+
+
+def plain(layer: Any) -> bool:
+    """Whether a layer adds to its output the product of two matrices, for each adapter that it has, and no more."""
+    from peft.tuners.lora import Linear
+
+    return type(layer) is Linear and not layer.merged and not layer.lora_variant
 
 
 @contextmanager
@@ -47,6 +50,47 @@ def without_lora(layers: Sequence[Any]) -> Iterator[None]:
     finally:
         for layer in layers:
             layer._disable_adapters = False
+
+
+@contextmanager
+def lora_by_part(layers: Sequence[Any], parts: Sequence[tuple[str | None, int]]) -> Iterator[None]:
+    """In a pass over one row, each part of it with the LoRA of its key (None: with none), of so many tokens each.
+
+    The `layers` are `plain` and switched off: what their LoRA adds is added here, to each part its own, so that one
+    product with the model's weights does for all adapters (arXiv 2311.03285). A layer may be given the last token of
+    each part alone, as the head is. Raises `AssertionError` in a layer that is given anything else.
+    """
+    widths = [width for _, width in parts]
+    spans = {sum(ends): _spans(parts, ends) for ends in ([1] * len(parts), widths)}
+
+    def add(layer: Any, inputs: tuple[Any, ...], output_1NE: Any) -> None:
+        input_1ND = inputs[0]
+        assert input_1ND.dim() == 3, "not a row of tokens"
+        assert input_1ND.shape[0] == 1, "several rows"
+        assert input_1ND.shape[1] in spans, "other tokens than those of the parts"
+        for key, span in spans[input_1ND.shape[1]]:
+            if key in layer.lora_A:
+                down, up = layer.lora_A[key], layer.lora_B[key]
+                added = up(down(input_1ND[:, span].to(down.weight.dtype))) * layer.scaling[key]
+                output_1NE[:, span] += added.to(output_1NE.dtype)
+
+    hooks = [layer.register_forward_hook(add) for layer in layers]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _spans(parts: Sequence[tuple[str | None, int]], widths: Sequence[int]) -> list[tuple[str, slice]]:
+    """Which tokens of the row are whose; neighbours of one adapter in one."""
+    found = []
+    ends = [0, *accumulate(widths)]
+    for key, group in groupby(range(len(parts)), key=lambda place: parts[place][0]):
+        places = list(group)
+        if key is not None:
+            found.append((key, slice(ends[places[0]], ends[places[-1] + 1])))
+    return found
 
 
 def put_tokens(model: Any, *, back: bool = False) -> None:

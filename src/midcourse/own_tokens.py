@@ -104,6 +104,10 @@ class OwnTokens:
         size = max(self._size, len(tokenizer.tokenizer))
         self._own[key] = _Own(ids, layer.trainable_tokens_delta[key].detach().to(self._input.dtype), size)
 
+    def has(self, key: str) -> bool:
+        """Whether the adapter `key` has tokens of its own."""
+        return key in self._own
+
     def size(self, key: str | None) -> int:
         """How many tokens the model has with the adapter `key`, or with none."""
         own = None if key is None else self._own.get(key)

@@ -9,15 +9,16 @@ Invariant: what is computed is the model with the adapter `on`, or without any.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from midcourse.adapter_layers import put_tokens
+from midcourse.adapter_layers import lora_by_part, plain, put_tokens
 from midcourse.adapters import attach, folder, manifest, special
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
+from midcourse.engine.turns import Around, Mixed
 from midcourse.loaded import Loaded
 from midcourse.own_tokens import OwnTokens
 
@@ -39,6 +40,7 @@ class Switch:
         self._wider: dict[tuple[str, ...], HFTokenizer] = {(): loaded.tokenizer.plain}
         self._tokenizers: dict[str | None, HFTokenizer] = {None: loaded.tokenizer.plain}
         self._tokens = OwnTokens(loaded)
+        self._arounds: dict[str | None, _Around] = {}
         self.on: str | None = None
         if loaded.has_adapter:
             key = str(loaded.model.active_adapter)
@@ -50,7 +52,7 @@ class Switch:
                 self.on = name
                 told = loaded.tokenizer.conditioning
                 self._wider[() if told is None else told.special] = loaded.tokenizer
-        self._layers = _layers(loaded.model) if loaded.has_adapter else None
+        self._find_layers()
 
     def has(self, name: str) -> bool:
         """Whether an adapter of this name is there to be switched on."""
@@ -102,7 +104,7 @@ class Switch:
         self._manifests[name] = manifest(folder(adapter), tokenizer, adapter) or loaded.own
         loaded.version, loaded.adapter = version, was
         loaded.tell(told)
-        self._layers = _layers(self._loaded.model)
+        self._find_layers()
         self._loaded.model.requires_grad_(False)
         self._set(self.on)
 
@@ -128,6 +130,31 @@ class Switch:
             yield
         finally:
             self._set(self.on)
+
+    def around(self, name: str | None) -> Around:
+        """What a seat is to have around its turns to write with an adapter, or with none: `using` it, where that can
+        be in passes that it shares with those of other adapters."""
+        return self._arounds.setdefault(name, _Around(self, name))
+
+    def mixes(self, name: str | None) -> bool:
+        """Whether a pass for an adapter, or none, can serve others as well: it is LoRA and nothing else."""
+        return self._mixes and (name is None or not self._tokens.has(self._keys[name]))
+
+    @contextmanager
+    def mixing(self, parts: Sequence[tuple[str | None, int]]) -> Iterator[None]:
+        """Each part of a row, of so many tokens, with an adapter of its own, or with none; all of them `mixes`."""
+        assert self._layers is not None
+        try:
+            by_key = [(None if name is None else self._keys[name], width) for name, width in parts]
+            with self.using(None), lora_by_part(self._layers, by_key):
+                yield
+        except AssertionError:  # a layer gets something else than the row, as experts do
+            self._mixes = False
+            raise
+
+    def _find_layers(self) -> None:
+        self._layers = _layers(self._loaded.model) if self._loaded.has_adapter else None
+        self._mixes = self._layers is not None and all(map(plain, self._layers))
 
     def _set(self, name: str | None) -> None:
         if not self._loaded.has_adapter:
@@ -158,6 +185,25 @@ class Switch:
             model.set_adapter(key, inference_mode=True)
             put_tokens(model)
         model.requires_grad_(False)
+
+
+class _Around(Mixed):
+    """Around turns with an adapter, or with none."""
+
+    def __init__(self, switch: Switch, name: str | None) -> None:
+        self.switch = switch
+        self.name = name
+
+    def __call__(self) -> AbstractContextManager[None]:
+        return self.switch.using(self.name)
+
+    def joins(self, other: Around | None) -> bool:
+        if not isinstance(other, _Around) or other.switch is not self.switch:
+            return False
+        return self.switch.mixes(self.name) and self.switch.mixes(other.name)
+
+    def together(self, parts: Sequence[tuple[Around, int]]) -> AbstractContextManager[None]:
+        return self.switch.mixing([(one.name, width) for one, width in parts if isinstance(one, _Around)])
 
 
 def _layers(model: Any) -> list[Any] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -16,7 +16,7 @@ from midcourse.engine.desk import Desk
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.sampling import Sampling
 from midcourse.engine.seats import Seat, shares
-from midcourse.engine.turns import Gone, Part
+from midcourse.engine.turns import Around, Gone, Mixed, Part
 from midcourse.errors import BusyError, ModelError
 from tests import tiny
 from tests.engine import helpers
@@ -154,6 +154,50 @@ def test_those_who_share_an_adapter_share_a_pass() -> None:
             thread.join(PATIENCE)
         assert len(turns) < 6 * 30 * 0.6  # one by one it would be 180
         assert set(turns) == {0, 1}
+
+
+class _Beside(Mixed):
+    """Joins its like, and notes who was in each pass."""
+
+    def __init__(self, passes: list[set[Around]]) -> None:
+        self.passes = passes
+
+    def __call__(self) -> AbstractContextManager[None]:
+        return self.together([(self, 1)])
+
+    def joins(self, other: Around | None) -> bool:
+        return isinstance(other, _Beside)
+
+    @contextmanager
+    def together(self, parts: Sequence[tuple[Around, int]]) -> Iterator[None]:
+        assert all(width > 0 for _, width in parts)
+        self.passes.append({around for around, _ in parts})
+        yield
+
+
+def test_those_who_join_share_a_pass_and_others_do_not() -> None:
+    """Six write, two with each of three around: two of these share passes, and each hears with whom."""
+    with desk() as made:
+        passes: list[set[Around]] = []
+        others: list[int] = []
+        left, right = _Beside(passes), _Beside(passes)
+        arounds: list[Around] = [left, right, lambda: _noted(others, 0)]
+        alone = [write(made.seat(), tiny.ids(20, seed=n), 31, Sampling()) for n in range(6)]
+        begun, found = threading.Barrier(6), {}
+
+        def run(n: int) -> None:
+            seat = made.seat(arounds[n % 3])
+            begun.wait()
+            found[n] = write(seat, tiny.ids(20, seed=n), 31, Sampling())
+
+        threads = [threading.Thread(target=run, args=(n,)) for n in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert [found[n] for n in range(6)] == alone
+        assert {left, right} in passes
+        assert len(others) >= 31
 
 
 def test_what_is_read_ahead_is_told_as_read() -> None:

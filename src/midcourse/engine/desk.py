@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from midcourse.engine import together
 from midcourse.engine.context import Context, Kind
 from midcourse.engine.seats import Seat, Seats
-from midcourse.engine.turns import Around, Gone, Part, Steps, Turn
+from midcourse.engine.turns import Around, Gone, Part, Steps, Turn, joined
 from midcourse.errors import BusyError, MidcourseError, ModelError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class Desk:
         """Who is served next: the first, and all who fit into a pass with it. None while others are about to ask.
 
         Whoever has just got a token asks for the next one in a moment; a pass without them would let all wait. Those
-        around whose turns something else is switched have a pass of their own, when one of them is the first.
+        around whose turns something is switched that cannot be beside the first's have a pass of their own later.
         """
         first = queue[0]
         if not self._fits(first):
@@ -221,12 +221,12 @@ class Desk:
         contexts: set[Context] = set()
         for turn in queue:
             its = {part.context for part in _parts(turn)}
-            fits = self._fits(turn) and _parts(turn)[0].around is around and not its & contexts
+            fits = self._fits(turn) and joined(around, _parts(turn)[0].around) and not its & contexts
             if fits and len(its) + len(contexts) <= together.MOST:
                 served.append(turn)
                 contexts |= its
         now = time.monotonic()
-        asking = {turn.part.context for turn in queue if turn.part is not None and turn.part.around is around}
+        asking = {turn.part.context for turn in queue if turn.part is not None and joined(around, turn.part.around)}
         if len(asking) < self.seats.writing(around) and len(contexts) < together.MOST:
             self._until = self._until or now + self._moment
             if now < self._until:

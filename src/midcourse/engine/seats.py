@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from midcourse.engine.cache import token_bytes
 from midcourse.engine.context import Context, Reuse
 from midcourse.engine.hf import next_step
 from midcourse.engine.sampling import Alternative, Sampling, Step, best, distribution, needed
-from midcourse.engine.turns import Around, Gone, Part, Steps
+from midcourse.engine.turns import Around, Gone, Part, Steps, joined, within, within_all
 from midcourse.errors import BusyError
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Seat:
         if context.kind.windows is None:  # it could not come back
             context = Context(self.desk.loaded, self.desk.kind)
         if context.ids[: len(ids)] == list(ids):
-            with self.around() if self.around else nullcontext():
+            with within(self.around):
                 return best(distribution(context.peek(len(ids))), top)
         yield from self._read(context, ids, note=False)
         assert context.logits_V is not None
@@ -189,7 +189,7 @@ class Seat:
         found: list[float] = []
         while (place := start + len(found)) < len(ids):
             yield from self._read(self.context, ids[:place], note=False)
-            with self.around() if self.around else nullcontext():
+            with within(self.around):
                 found += self.context.follow(ids[place : place + min(self.seats.pace.size, SCORED)])
             yield None
         return found
@@ -255,7 +255,7 @@ class Seats:
         """Read as much of a part as one turn takes; a few tokens after many by `together.read`, if that is right."""
         context, ids = part.context, part.ids
         began, before = time.perf_counter(), len(context.ids)
-        with part.around() if part.around else nullcontext():
+        with within(part.around):
             context.begin(ids)
             if few and context.ids and 0 < context.missing(ids) <= together.FEW:  # another turn may have read all of it
                 together.read([context], [ids[len(context.ids) :]])
@@ -265,10 +265,11 @@ class Seats:
 
     def read_together(self, parts: Sequence[Part]) -> None:
         """Read of each part a token, and of all together as much more as one turn takes that only reads."""
-        with parts[0].around() if parts[0].around else nullcontext():
-            widths = shares([len(part.tail) for part in parts], self.pace.size)
-            tails = [part.tail[:width] for part, width in zip(parts, widths, strict=True)]
-            together.read([part.context for part in parts], tails)
+        widths = shares([len(part.tail) for part in parts], self.pace.size)
+        reads = list(zip(parts, widths, strict=True))
+        reads.sort(key=lambda read: id(read[0].around))  # what is switched for neighbours is switched once
+        with within_all([(part.around, width) for part, width in reads]):
+            together.read([part.context for part, _ in reads], [part.tail[:width] for part, width in reads])
 
     def shrink(self) -> None:
         """Drop what was used longest ago until the rest is within the budget; who writes just now keeps the last."""
@@ -286,9 +287,9 @@ class Seats:
             return any(seat.writing for seat in self._seats)
 
     def writing(self, around: Around | None) -> int:
-        """How many seats are written at that can be served in one pass: all have the same around their turns."""
+        """How many seats are written at that can be served in one pass with those that have this around their turns."""
         with self._lock:
-            return sum(seat.writing and seat.around is around for seat in self._seats)
+            return sum(seat.writing and joined(around, seat.around) for seat in self._seats)
 
     def refresh(self) -> None:
         """Free what other weights have computed."""

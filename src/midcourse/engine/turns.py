@@ -7,8 +7,9 @@ computed something itself; either way somebody else may be served before it goes
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from midcourse.engine.context import Context
@@ -20,6 +21,41 @@ Steps = Generator["Part | None", None, T]
 
 class Gone(Exception):
     """What was asked for was cancelled, or the desk is closing."""
+
+
+class Mixed(ABC):
+    """An `Around` whose turns can share a pass with those of others, each switched on for its own part of the row."""
+
+    @abstractmethod
+    def __call__(self) -> AbstractContextManager[Any]:
+        """Around a pass that is for its turns alone."""
+
+    @abstractmethod
+    def joins(self, other: Around | None) -> bool:
+        """Whether a pass can serve turns of `other`, too."""
+
+    @abstractmethod
+    def together(self, parts: Sequence[tuple[Around, int]]) -> AbstractContextManager[Any]:
+        """Around a pass whose row has a part of so many tokens for each of these, in this order."""
+
+
+def joined(one: Around | None, other: Around | None) -> bool:
+    """Whether turns with these around them can be served in one pass."""
+    return one is other or (isinstance(one, Mixed) and one.joins(other))
+
+
+def within(around: Around | None) -> AbstractContextManager[Any]:
+    """What is to be around a turn."""
+    return nullcontext() if around is None else around()
+
+
+def within_all(parts: Sequence[tuple[Around | None, int]]) -> AbstractContextManager[Any]:
+    """What is to be around a pass for turns that are `joined`: what is around each, and how many tokens it gets."""
+    first = parts[0][0]
+    if all(around is first for around, _ in parts):
+        return within(first)
+    assert isinstance(first, Mixed)
+    return first.together([(around, width) for around, width in parts if around is not None])
 
 
 class Part(NamedTuple):

@@ -73,9 +73,10 @@ class Names:
             self.switch.add(name, where)
         self.switch.use(None)
         switch = self.switch
-        self._named = {base: Named(base, switch.tokenizer(None), switch.vocabulary(None), None)}
+        around = switch.around(None) if given else None
+        self._named = {base: Named(base, switch.tokenizer(None), switch.vocabulary(None), around)}
         for name in given:
-            self._named[name] = Named(name, switch.tokenizer(name), switch.vocabulary(name), self._around(name))
+            self._named[name] = Named(name, switch.tokenizer(name), switch.vocabulary(name), switch.around(name))
 
     def __getitem__(self, name: str) -> Named:
         """The model of this name. Raises `UnknownModelError`."""
@@ -118,6 +119,3 @@ class Names:
     def all(self) -> list[Named]:
         """All models."""
         return list(self._named.values())
-
-    def _around(self, name: str) -> Around:
-        return lambda: self.switch.using(name)

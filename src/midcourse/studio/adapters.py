@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 from midcourse import adapters, exchange
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.desk import Desk
+from midcourse.engine.turns import Around
 from midcourse.errors import ConfigError, MidcourseError, ModelError
 from midcourse.learn.run.recipe import Recipe
 from midcourse.store import Store
@@ -117,10 +116,10 @@ class Adapters:
         self.tell(view)
         return view
 
-    def around(self, name: str | None) -> Callable[[], AbstractContextManager[None]]:
+    def around(self, name: str | None) -> Around:
         """What a seat is to have around its turns to write with this adapter, whichever one is on; see `use`."""
         self.ready(name)
-        return lambda: self._switch.using(name)
+        return self._switch.around(name)
 
     def tokenizer(self, name: str | None) -> HFTokenizer:
         """The tokenizer as it asks the model for attributes with this adapter, whichever one is on; see `use`."""
