@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from midcourse.formats import answers
+from midcourse.errors import ConfigError
+from midcourse.formats import Reading, answers, inputs, read
 from midcourse.trace.lines import from_dict
 from midcourse.trace.text import to_text
-from tests.formats.plain import plain, problems, taken, written
+from tests.formats.plain import came, plain, problems, taken, written
 from tests.tokenizers import EXACT, get
 
 PAIR = {"prompt": "?", "original": "one two three four", "corrected": "one two THREE four"}
@@ -87,6 +88,39 @@ def test_about_and_other_names(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", pair)
     (line,) = taken(path, rename={"q": "prompt", "draft": "before", "final": "after"})
     assert (line["tags"], line["author"]) == (["x"], "ada")
+
+
+def test_a_key_to_rename_that_nothing_has_is_said(tmp_path: Path) -> None:
+    """What was meant by it would be lost; where the format's own key is there, nothing is."""
+    one = written(tmp_path / "a.jsonl", {**PAIR, "remark": "why"}, PAIR)
+    assert taken(one, rename={"remark": "reason"})
+    for wrong in ({"remarks": "reason"}, {"orig": "before"}):
+        with pytest.raises(ConfigError) as error:
+            came(one, rename=wrong)
+        (name,) = wrong
+        keys = "'prompt', 'original', 'corrected', 'remark'"
+        assert str(error.value) == f"--rename: no object has the key {name!r}; they have {keys}"
+    *_, last = came(one, rename={"remark": "reason", "draft": "original"})
+    assert [notice for notice in last.notices if "rename" in notice] == [
+        f"--rename: no object has the key 'draft'; they have {keys}; what they call 'original' is taken"
+    ]
+    two = written(tmp_path / "b.jsonl", {"prompt": "?", "draft": "a", "corrected": "b"})
+    both = Reading(rename={"draft": "original"})  # it is enough that one of the files has it
+    assert [one.notices for one in read(inputs([one, two]), get("byte-level"), both, model="any") if one.notices] == []
+
+
+def test_two_keys_that_are_to_be_one_are_a_problem(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", PAIR, {**PAIR, "draft": "one three"})
+    says = (
+        "has 'original' and 'draft', and with --rename all of them are 'original': leave the renaming out, or the key"
+    )
+    assert problems(path, rename={"draft": "original"}) == [f":2: {says}"]
+
+
+def test_an_unknown_format_says_which_key_could_not_be_renamed(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", {"prompt": "?", "draft": "a", "corrected": "b"})
+    (said,) = problems(path, rename={"drafts": "original"})
+    assert said.endswith("only the keys are called otherwise; it has no 'drafts' to rename")
 
 
 def test_the_gap(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -126,7 +127,10 @@ def _names(given: list[str]) -> dict[str, str]:
     wrong = [one for one in given if one.count("=") != 1 or one.startswith("=") or one.endswith("=")]
     if wrong:
         raise ConfigError([Problem("--rename", f"{one!r} is not written as in answer=original") for one in wrong])
-    return dict(one.split("=", 1) for one in given)
+    names = [one.split("=") for one in given]
+    if twice := [name for name, times in Counter(name for name, _ in names).items() if times > 1]:
+        raise ConfigError([Problem("--rename", f"{name!r} is given two names") for name in twice])
+    return {one[0]: one[1] for one in names}
 
 
 def export(

@@ -17,6 +17,7 @@ from midcourse.errors import Problem, UserError
 from midcourse.formats import edited_chat, native
 from midcourse.formats.item import Item
 from midcourse.formats.known import FORMATS
+from midcourse.formats.renaming import Renaming
 from midcourse.formats.settings import Reading
 from midcourse.records import Record, records
 from midcourse.records.read import called
@@ -70,24 +71,30 @@ def read(
 ) -> Iterator[Came]:
     """What comes of every object of every input, in order; `model` names whose tokens they are where they don't say.
 
-    Raises `InputErrors` for an input that cannot be read at all.
+    Raises `InputErrors` for an input that cannot be read at all, `ConfigError` for a key that is to be renamed and was
+    in none of them.
     """
+    renaming, recognised, file = Renaming(reading.rename), True, None
     for one in found:
-        yield from _File(one, tok, reading, model).came()
+        file = _File(one, tok, reading, model, renaming)
+        yield from file.came()
+        recognised = recognised and file.format != "auto"
+    if file is not None and recognised and (notices := renaming.notices()):
+        yield Came(file.name, None, notices=notices, format=file.format)
 
 
 class _File:
     """An input being read."""
 
-    def __init__(self, found: Input, tok: Tokenizer, reading: Reading, model: str) -> None:
-        self.found, self.tok, self.reading, self.model = found, tok, reading, model
+    def __init__(self, found: Input, tok: Tokenizer, reading: Reading, model: str, renaming: Renaming) -> None:
+        self.found, self.tok, self.reading, self.model, self.renaming = found, tok, reading, model, renaming
         self.name = found.name
         self.notes: Counter[str] = Counter()
         self.format: str = reading.format
 
     def came(self) -> Iterator[Came]:
         """What each object gave, then the rest."""
-        records, anything = self._records(), False
+        records, anything = self.renaming(self.found.records, self.name), False
         for first in records:
             anything = True
             if first.value is None:
@@ -100,11 +107,6 @@ class _File:
         empty = [] if anything else [Problem(self.name, "there is no line in it; give one JSON object a line")]
         notices = [f"{self.name}: {times:,} × {note}" for note, times in self.notes.items()]
         yield Came(self.name, None, [], empty, notices, self.format)
-
-    def _records(self) -> Iterator[Record]:
-        names = self.reading.rename
-        for record in self.found.records:
-            yield record._replace(value=_renamed(record.value, names)) if names and record.value else record
 
     def _objects(self, records: Iterator[Record], format: ModuleType) -> Iterator[Came]:
         """What objects of `format` gave, after those of its lines that only together are one were put together."""
@@ -159,6 +161,8 @@ class _File:
             f"is of no format that is known (it has {keys}); give --format, one of {', '.join(FORMATS)}, "
             "and --rename where only the keys are called otherwise"
         )
+        if absent := self.renaming.absent():
+            message += f"; it has no {', '.join(map(repr, absent))} to rename"
         return self._problem(record, None, message)
 
     def _problem(self, record: Record, field: str | None, message: str, line: int | None = None) -> Problem:
@@ -171,10 +175,6 @@ class _File:
 
     def _note(self, note: str) -> None:
         self.notes[note] += 1
-
-
-def _renamed(value: dict[str, object], names: dict[str, str]) -> dict[str, object]:
-    return {names.get(key, key): one for key, one in value.items()}
 
 
 def _nearly(value: dict[str, object]) -> bool:
