@@ -99,6 +99,14 @@ def possible(path: Path) -> None:
         raise DiskError(f"{path} cannot be written: nothing may be written to {there}")
 
 
+def elsewhere(path: Path, *read: Path | str | None) -> None:
+    """Raises `UserError` where a file that is to be written is one of those that are read, whatever it is called."""
+    for source in map(Path, filter(None, read)):
+        same = path.exists() and source.exists() and path.samefile(source)
+        if same or path.resolve() == source.resolve():
+            raise UserError(f"{path} is what is read ({source}): write to another file")
+
+
 @contextmanager
 def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """An empty folder beside `path` that takes its place when the block ends, and is on disk then.

@@ -116,6 +116,39 @@ def test_bad_usage_is_one_clear_message(
     assert list(tmp_path.iterdir()) == []
 
 
+OVER_ITSELF = {
+    "annotate": ("attributes", "annotate", "--predictor", "none", "--data", "{read}", "--out", "{out}"),
+    "annotate, a schema": (
+        *("attributes", "annotate", "--predictor", "judge:x#y", "--data", "none", "--schema", "{read}"),
+        *("--out", "{out}"),
+    ),
+    "convert": ("attributes", "convert", "{read}", "--out", "{out}"),
+    "convert, held out": ("attributes", "convert", "{read}", "--out", "other.jsonl", "--held-out", "{out}"),
+    "generate": ("attributes", "generate", "--prompts", "{read}", "--out", "{out}"),
+    "export": ("export", "--store", "{read}", "--out", "{out}"),
+    "export, by URL": ("export", "--store", "sqlite:///{read}", "--format", "kto", "--out", "{out}"),
+    "score": ("score", "--traces", "{read}", "--out", "{out}"),
+}
+
+
+@pytest.mark.parametrize("arguments", OVER_ITSELF.values(), ids=OVER_ITSELF.keys())
+def test_nothing_is_written_over_what_is_read(
+    mc: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    """Under whatever name, and before anything of it is read: there is nothing in it that could be."""
+    monkeypatch.chdir(tmp_path)
+    read = tmp_path / "read.jsonl"
+    read.write_text("what nobody can read")
+    (tmp_path / "soft").symlink_to(read)
+    (tmp_path / "hard").hardlink_to(read)
+    for out in (read, "./read.jsonl", f"../{tmp_path.name}/read.jsonl", "soft", "hard"):
+        ran = mc(*(argument.format(read=read, out=out) for argument in arguments))
+        assert (ran.code, ran.out) == (2, "")
+        assert ran.err == f"error: {Path(out)} is what is read ({read}): write to another file\n"
+    assert read.read_text() == "what nobody can read"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hard", "read.jsonl", "soft"]
+
+
 def test_unknown_settings_in_a_config_are_errors(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:
     config = tmp_path / "run.yaml"
     config.write_text("epoch: 3\nlearning_rate: -1\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
+from midcourse.atomic import elsewhere
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.preview import preview
 from midcourse.errors import ConfigError, Problem, UserError
@@ -182,9 +183,10 @@ def export(
     """
     from midcourse import exchange
     from midcourse.outgoing.settings import KINDS
-    from midcourse.store import Store
+    from midcourse.store import Store, file
     from midcourse.trace.files import write
 
+    elsewhere(out, file(store))
     outgoing = exchange.Outgoing(tag, steered, attribute, model, steer_tag, author, text, serves)
     if format == "native":
         if accepted:

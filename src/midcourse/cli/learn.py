@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from midcourse import config as configuration
-from midcourse.atomic import writing
+from midcourse.atomic import elsewhere, writing
 from midcourse.cli.console import result
 from midcourse.cli.progress import line
 from midcourse.cli.recipes import carry_out, resumable, trained
@@ -93,6 +93,9 @@ def score(
     json
         Print a summary as JSON.
     """
+    from midcourse.store import file
+
+    elsewhere(out, file(traces))
     found = load_traces(traces, model, adapter, skip_invalid=skip_invalid)
     if not any(trace.steers for trace in found):
         raise UserError(f"{traces}: there are no steers to score")

@@ -1,5 +1,6 @@
 """Where traces are kept: SQLite by default, PostgreSQL by URL. `Store` is all that others use."""
 
+from midcourse.store.database import file
 from midcourse.store.facets import Facet, Facets
 from midcourse.store.filters import SteersWhere, TracesWhere
 from midcourse.store.jobs import Change, Job, Jobs
@@ -23,4 +24,5 @@ __all__ = [
     "Taken",
     "TraceRow",
     "TracesWhere",
+    "file",
 ]

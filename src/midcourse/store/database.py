@@ -113,6 +113,12 @@ class Database:
         cursor.close()
 
 
+def file(url: str) -> Path | None:
+    """The file in which an SQLite store is; None for a store behind a server. Raises `UserError`."""
+    parsed = _parse(url)
+    return Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+
+
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("midcourse_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
 
-from midcourse.atomic import writing
+from midcourse.atomic import elsewhere, writing
 from midcourse.attributes.data import nemo, plain
 from midcourse.attributes.data.read import Entry, Paths, read
 from midcourse.attributes.data.settings import Reading
@@ -39,6 +39,10 @@ def convert(
     Without `out` they are only counted. What is given back has `rows` and, with `held_out`, `held_out`. Raises
     `InputErrors` as `read` does, `UserError` where nothing can be held out or a file would be written over itself.
     """
+    for target in filter(None, (out, held_out)):
+        elsewhere(target, *([paths] if isinstance(paths, Path | str) else paths))
+    if out is not None and held_out is not None and out.resolve() == held_out.resolve():
+        raise UserError(f"{out} cannot be both what is trained on and what is held out")
     found = {"rows": Summary(schema)}
     held: set[str] = set()
     entries = read(paths, schema, reading, skip_invalid=skip_invalid, tell=tell)
@@ -47,12 +51,6 @@ def convert(
         sizes = Counter(entry.row.group for entry in entries)
         held = chosen(sizes, share, seed)
         entries = read(paths, schema, reading, skip_invalid=skip_invalid)
-    sources = {Path(path).resolve() for path in ([paths] if isinstance(paths, Path | str) else paths)}
-    for target in filter(None, (out, held_out)):
-        if target.resolve() in sources:
-            raise UserError(f"{target} is read from; write to another file")
-    if out is not None and held_out is not None and out.resolve() == held_out.resolve():
-        raise UserError(f"{out} cannot be both what is trained on and what is held out")
     lost = Counter[str]()
     with ExitStack() as stack:
         file = stack.enter_context(writing(out)) if out is not None else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 from pydantic import SecretStr
 
-from midcourse.atomic import possible
+from midcourse.atomic import elsewhere, possible
 from midcourse.attributes.data.settings import FormatName, Reading
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.judge import JudgeSettings
@@ -81,6 +81,7 @@ def annotate(
     from midcourse.attributes.annotate.output import check as writable
     from midcourse.attributes.data.read import check
 
+    elsewhere(out, *data, schema)
     writable(out)
     asked = _schema(predictor, schema)
     reading = Reading.of(format=format, scale=scale, predicted="ignore", only=True)
