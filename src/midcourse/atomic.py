@@ -101,7 +101,7 @@ def possible(path: Path) -> None:
 
 def elsewhere(path: Path, *read: Path | str | None) -> None:
     """Raises `UserError` where a file that is to be written is one of those that are read, whatever it is called."""
-    for source in map(Path, filter(None, read)):
+    for source in [Path(one) for one in read if one]:
         same = path.exists() and source.exists() and path.samefile(source)
         if same or path.resolve() == source.resolve():
             raise UserError(f"{path} is what is read ({source}): write to another file")

@@ -18,6 +18,7 @@ from typing import NamedTuple, Self
 from midcourse.errors import DiskError, InputErrors, Problem
 from midcourse.formats import Came
 from midcourse.trace.tree import Span, Steer, Trace
+from midcourse.words import counted
 
 SHOWN = 200  # problems, and notices
 EXAMPLES = 3  # traces that are kept to be shown
@@ -98,7 +99,10 @@ class Incoming:
     def listed(self) -> list[Problem]:
         """All problems, or how many more there were."""
         more = self.wrong - len(self.problems)
-        return [*self.problems, *([Problem(self.problems[-1].where, f"and {more:,} more problems")] if more else [])]
+        return [
+            *self.problems,
+            *([Problem(self.problems[-1].where, f"and {counted(more, 'more problem')}")] if more else []),
+        ]
 
     def _note(self, problem: Problem) -> None:
         self.wrong += 1

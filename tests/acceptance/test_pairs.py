@@ -32,6 +32,6 @@ def test_a_thousand_pairs(mc: Callable[..., Ran], model: Path, tmp_path: Path, m
         assert ran[number].code == 0, ran[number].err
     assert "1,000 traces with 1," in ran[0].out
     assert "[- " in ran[0].out
-    assert "1000 new traces in sqlite:///pairs.db" in ran[1].out
+    assert "1,000 new traces in sqlite:///pairs.db" in ran[1].out
     measured = json.loads((tmp_path / "runs" / "pairs" / "report" / "measure.json").read_text())
     assert measured

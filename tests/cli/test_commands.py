@@ -9,13 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ran
+from tests.cli.conftest import Ran, lines
 
 pytestmark = pytest.mark.model
 
 
 def read(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_one_of_a_thing_is_no_plural(mc: Callable[..., Ran], tmp_path: Path) -> None:
+    pair = lines(tmp_path / "a.jsonl", {"prompt": "?", "original": "a b", "corrected": "a c"})
+    store, out = tmp_path / "s.db", tmp_path / "o.jsonl"
+    assert "1 trace with 1 steer would come in; nothing" in mc("import", pair, "--dry-run").out
+    assert mc("import", pair, "--store", store).out == f"1 new trace in {store}, 0 known already; 1 steer\n"
+    assert mc("verify", "--store", store).out == "sound: 1 trace with 1 steer\n"
+    assert "1 steer in all" in mc("list", "--store", store).out
+    assert mc("export", "--store", store, "--out", out).out == f"1 trace in {out}\n"
+    ran = mc("export", "--store", store, "--format", "trl-preference", "--out", out)
+    assert ran.out == f"1 row of 1 steer in 1 trace: {out}\n"
+    rated = lines(tmp_path / "r.jsonl", {"prompt": "a", "response": "b", "helpfulness": 4})
+    assert mc("attributes", "convert", rated).out.startswith("1 answer in 1 row of 1 prompt\n")
 
 
 def test_import_is_idempotent_and_export_reads_back(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:

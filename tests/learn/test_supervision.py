@@ -42,7 +42,7 @@ def test_marks_are_for_unlikelihood() -> None:
     assert told == []
     (example,), told = _find([_marked()], objective="dpo")
     assert "marked" not in {one.side for one in example.segments}
-    assert told == ["1 of 2 steers are marks; dpo ignores them (unlikelihood would not)"]
+    assert told == ["1 steer is a mark (of 2); dpo ignores marks (unlikelihood would not)"]
     with pytest.raises(UserError, match=r"unlikelihood looks at marks; there is nothing like that, .* in 1 trace$"):
         _find([sample.trace(1)], objective="unlikelihood")
 
@@ -59,7 +59,7 @@ def test_insertions_are_not_for_preference_losses() -> None:
         _find([_inserted(), _inserted()], objective="dpo")
     _, told = _find([_inserted(), sample.trace(1, steers=1)], objective="dpo + 0.1 accepted")
     assert told == [
-        "1 of 2 steers are insertions, with nothing rejected; dpo + 0.1 accepted ignores them (sft would not)"
+        "1 steer is an insertion (of 2), with nothing rejected; dpo + 0.1 accepted ignores insertions (sft would not)"
     ]
     _, told = _find([_inserted(), sample.trace(1, steers=1)], objective="dpo + sft")
     assert told == []

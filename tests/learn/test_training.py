@@ -112,7 +112,7 @@ def test_marks_are_told_of(tmp_path: Path) -> None:
     at = trace.at(trace.head, 2)
     trace.steer(at, None, [Run(trace.at(trace.head, 3).span or 0, 2, 3)])
     result = train(sample.loaded(), [trace], TrainSettings(objective="dpo", **FAST), tmp_path / "out")
-    assert any("1 of 5 steers are marks" in notice for notice in result.notices)
+    assert any("1 steer is a mark (of 5)" in notice for notice in result.notices)
 
 
 @pytest.mark.parametrize("objective", ["tdpo2 + sft", "listwise + orpo", "bdpo + ddpo + hinge", "unlikelihood"])

@@ -155,7 +155,7 @@ def test_datasets_loads_the_folder(tmp_path: Path) -> None:
     total = sum(len(rows(shape)) for shape in ("preference", "sft", "kto", "steers", "traces"))
     assert total == tally.rows
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert "There are 12 steers in 5 answers" in card
+    assert "It has 12 steers in 5 answers" in card
     assert "2026-11-20" in card
     assert '"rejected": [": Ada"],' in card
 

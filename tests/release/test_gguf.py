@@ -143,7 +143,7 @@ def test_rows_that_do_not_divide_are_f16_and_it_is_said(tmp_path: Path) -> None:
     folder = small.save("llama", tmp_path / "model", intermediate_size=80)
     loaded = merging.merged(models.load(str(folder), dtype="float32"))
     notices = model.write(tmp_path / "q8.gguf", loaded, "q8_0", name="small", progress=quiet)
-    assert notices == ["2 matrices are f16, because their rows do not divide by 32"]
+    assert notices == ["2 matrices are f16: rows of them do not divide by 32"]
     with llama(tmp_path / "q8.gguf") as server:
         assert server.write(loaded.tokenizer.prompt([{"role": "user", "content": "he"}]), 4)
 

@@ -17,6 +17,7 @@ from midcourse.cli.preview import preview
 from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.formats.settings import FormatName
 from midcourse.outgoing.settings import FormatName as Outgoing
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.formats import Came
@@ -108,8 +109,8 @@ def import_(
     value = {"new": new, "known": known, "grown": grown, "steers": incoming.steers, "skipped": skipped}
     result(
         {**value, "formats": incoming.formats},
-        f"{new} new traces in {store}, {known} known already; {incoming.steers} steers"
-        + (f"; {skipped} problems skipped" if skipped else ""),
+        f"{counted(new, 'new trace')} in {store}, {known} known already; {counted(incoming.steers, 'steer')}"
+        + (f"; {counted(skipped, 'problem')} skipped" if skipped else ""),
         as_json=json,
     )
     return 0
@@ -193,7 +194,7 @@ def export(
             raise UserError("--accepted says nothing to native, which holds everything")
         with Store.open(store, create=False) as opened:
             written = write(out, _some(outgoing.traces(opened)), exchange.tokenizers(opened))
-        result({"traces": written, "file": str(out)}, f"{written} traces in {out}", as_json=json)
+        result({"traces": written, "file": str(out)}, f"{counted(written, 'trace')} in {out}", as_json=json)
         return 0
     from midcourse.outgoing.write import write as write_rows
 
@@ -221,7 +222,7 @@ def export(
     lost = {"left_out": dict(+tally.left), "not_said": dict(+tally.unsaid), "notes": dict(+tally.notes)}
     result(
         {**counts, "file": str(out), **lost},
-        f"{tally.rows:,} rows of {tally.steers:,} steers in {tally.traces:,} traces: {out}",
+        f"{counted(tally.rows, 'row')} of {counted(tally.steers, 'steer')} in {counted(tally.traces, 'trace')}: {out}",
         as_json=json,
     )
     return 0
@@ -320,7 +321,7 @@ def verify(*, store: str = DEFAULT_STORE, json: Json = False) -> int:
     with Store.open(store, create=False) as opened:
         problems = [str(problem) for problem in opened.verify()]
         count = opened.count()
-    lines = "\n".join(problems) or f"{count.traces} traces with {count.steers} steers are sound"
+    lines = "\n".join(problems) or f"sound: {counted(count.traces, 'trace')} with {counted(count.steers, 'steer')}"
     result({"problems": problems, **count._asdict()}, lines, as_json=json)
     return 1 if problems else 0
 
@@ -330,4 +331,4 @@ def _visible(text: str) -> str:
 
 
 def _caption(after: str | None, total: int) -> str:
-    return f"{total} steers in all" + (f"; the next page: --after {after}" if after else "")
+    return f"{counted(total, 'steer')} in all" + (f"; the next page: --after {after}" if after else "")

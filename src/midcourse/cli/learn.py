@@ -19,6 +19,7 @@ from midcourse.cli.sources import load_traces
 from midcourse.cli.topics import flags
 from midcourse.errors import UserError
 from midcourse.learn.run.recipe import TOPICS, Recipe
+from midcourse.words import counted
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def train(
             origins=configuration.origins(recipe, settings, config),
             recorded=configuration.read(config).get("recorded") if config else None,
         )
-    return trained(done, f"{done.metrics['steers']} steers", output, as_json=json)
+    return trained(done, f"{counted(done.metrics['steers'], 'steer')}", output, as_json=json)
 
 
 def score(
@@ -93,9 +94,9 @@ def score(
     json
         Print a summary as JSON.
     """
-    from midcourse.store import file
+    from midcourse import store
 
-    elsewhere(out, file(traces))
+    elsewhere(out, store.file(traces))
     found = load_traces(traces, model, adapter, skip_invalid=skip_invalid)
     if not any(trace.steers for trace in found):
         raise UserError(f"{traces}: there are no steers to score")
@@ -108,5 +109,5 @@ def score(
         for line in run(loaded, found, rows=rows):
             file.write(jsonlib.dumps(asdict(line), allow_nan=False) + "\n")
             count += 1
-    result({"steers": count, "file": str(out)}, f"{count} steers scored in {out}", as_json=json)
+    result({"steers": count, "file": str(out)}, f"{counted(count, 'steer')} scored in {out}", as_json=json)
     return 0

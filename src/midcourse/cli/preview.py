@@ -9,6 +9,7 @@ from midcourse.formats.known import FORMATS
 from midcourse.incoming import Incoming
 from midcourse.trace.text import Tokenizer, to_text
 from midcourse.trace.tree import Run, Steer, Trace
+from midcourse.words import counted
 
 BEFORE = 60  # characters of the answer that are shown around a steer
 QUESTION = 100  # characters of what was asked
@@ -18,7 +19,8 @@ STEERS = 3  # of an answer
 def preview(incoming: Incoming, tok: Tokenizer) -> RenderableType:
     """Counts, formats, and the first answers."""
     lines: list[RenderableType] = [f"{name}: {title}" for name, title in _titles(incoming)]
-    lines.append(f"{incoming.traces:,} traces with {incoming.steers:,} steers would come in; nothing was stored")
+    counts = f"{counted(incoming.traces, 'trace')} with {counted(incoming.steers, 'steer')}"
+    lines.append(f"{counts} would come in; nothing was stored")
     for number, trace in enumerate(incoming.first, 1):
         lines += [Text(""), *_shown(trace, tok, number)]
     return Group(*lines)
@@ -35,7 +37,7 @@ def _shown(trace: Trace, tok: Tokenizer, number: int) -> list[Text]:
     lines = [Text.assemble((f"{number}. ", "bold"), (_line(str(asked or ""), QUESTION), "cyan"))]
     lines += [_steer(trace, steer, tok) for steer in trace.steers[:STEERS]]
     if more := len(trace.steers) - STEERS:
-        lines += [Text(f"   and {more:,} more steers", style="dim")] if more > 0 else []
+        lines += [Text(f"   and {counted(more, 'more steer')}", style="dim")] if more > 0 else []
     if not trace.steers:
         lines.append(Text(f"   {_line(to_text(tok, trace.answer(trace.head)), 2 * BEFORE)}"))
     return lines

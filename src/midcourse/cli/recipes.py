@@ -21,6 +21,7 @@ from midcourse.errors import Stopped, UserError
 from midcourse.learn.run.progress import Report
 from midcourse.learn.run.recipe import Recipe
 from midcourse.learn.run.stop import Stop
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.attributes.train.recipe import ConditionedRecipe
@@ -107,7 +108,7 @@ def trained(done: TrainResult, count: str, output: Path, *, as_json: bool) -> in
 
     metrics = done.metrics
     said = (
-        f"{count}, {metrics['tokens']} tokens, {metrics['seconds_per_epoch']:.1f} s an epoch; "
+        f"{count}, {counted(metrics['tokens'], 'token')}, {metrics['seconds_per_epoch']:.1f} s an epoch; "
         f"the adapter is in {output}"
     )
     result(metrics, said, as_json=as_json)

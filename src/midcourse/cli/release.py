@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from midcourse.cli.console import bars, result, say
 from midcourse.errors import UserError
+from midcourse.words import counted
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -101,7 +102,7 @@ def push(
     if not folder.is_dir():
         raise UserError(f"there is no folder {folder}")
     sizes = [path.stat().st_size for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]
-    say(f"uploading {len(sizes)} files, {sum(sizes) / 1e6:,.1f} MB")
+    say(f"uploading {counted(len(sizes), 'file')}, {sum(sizes) / 1e6:,.1f} MB")
     address = upload(folder, repository, public=public, message=message)
     result({"repository": repository, "address": address}, f"{folder} is at {address}", as_json=json)
     return 0

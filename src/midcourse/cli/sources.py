@@ -12,6 +12,7 @@ from midcourse.errors import InputErrors, Problem, UserError
 from midcourse.exchange import reader, tokenizers
 from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
+from midcourse.words import counted
 
 
 class Place(NamedTuple):
@@ -118,5 +119,9 @@ def _stored(url: str, tokenizer: HFTokenizer, model: str) -> list[Place]:
             traces += found.traces
             moved += 1
     if moved:
-        say(f"{moved} traces were made with another tokenizer and come through their text")
+        one, more = (
+            "trace was made with another tokenizer and comes",
+            "traces were made with another tokenizer and come",
+        )
+        say(f"{counted(moved, one, more)} through the text")
     return [Place(trace, f"{url}: trace {trace.id}", None) for trace in traces]

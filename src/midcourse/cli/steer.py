@@ -21,6 +21,7 @@ from midcourse.cli.console import result, say
 from midcourse.cli.dials import ask_for, still
 from midcourse.cli.engines import Engines, checked, opened
 from midcourse.errors import ConfigError, SteerError, UserError
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.session import Session, Stream
@@ -122,7 +123,7 @@ def steer(
             )
             session = _loop(session, max_tokens, write=True)
     value = {"trace": session.trace.id, "steers": len(session.trace.steers), "store": store}
-    result(value, f"{value['steers']} steers in trace {value['trace']} of {store}", as_json=json)
+    result(value, f"{counted(len(session.trace.steers), 'steer')} in trace {session.trace.id} of {store}", as_json=json)
     return 0
 
 
@@ -211,7 +212,7 @@ def _write(session: Session, stream: Stream) -> None:
         sys.stdout.write("\n")
         sys.stdout.flush()
     if stream.reuse is not None and stream.first_token_ms is not None:
-        say(f"reused {stream.reuse.reused} tokens, first token after {stream.first_token_ms:.0f} ms")
+        say(f"reused {counted(stream.reuse.reused, 'token')}, first token after {stream.first_token_ms:.0f} ms")
 
 
 def _place(session: Session, wrong: str) -> int:

@@ -24,6 +24,7 @@ from typing import NamedTuple, Protocol
 from midcourse.engine.choice import Sampling
 from midcourse.errors import ContextError, ModelError
 from midcourse.trace.text import Tokenizer
+from midcourse.words import counted
 
 
 class Alternative(NamedTuple):
@@ -199,9 +200,9 @@ def check(ids: Sequence[int], name: str, *, limit: int, vocabulary: int, room: i
     if len(ids) + room > limit:
         more = f", and {room} more to write" if room else ""
         raise ContextError(
-            f"the context has {len(ids):,} tokens{more}; {name} sees at most {limit:,}: "
+            f"the context has {counted(len(ids), 'token')}{more}; {name} sees at most {limit:,}: "
             "shorten the conversation or the answer"
         )
     if max(ids) >= vocabulary or min(ids) < 0:
         wrong = next(token for token in ids if not 0 <= token < vocabulary)
-        raise ModelError(f"token {wrong} is not in the vocabulary of {name} ({vocabulary} tokens)")
+        raise ModelError(f"token {wrong} is not in the vocabulary of {name} ({counted(vocabulary, 'token')})")

@@ -17,8 +17,8 @@ from midcourse.errors import ContextError
 from midcourse.learn.cutting import Pieces, Unit, part
 from midcourse.learn.items import Example, Slice
 from midcourse.learn.layout import Layout, build, used
-from midcourse.learn.words import listed
 from midcourse.trace.tree import ROOT, Span
+from midcourse.words import listed
 
 Long = Literal["cut", "error", "skip"]
 

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Sequence
 
 from midcourse.errors import UserError
-from midcourse.learn.words import counted
 from midcourse.trace.tree import Trace
+from midcourse.words import counted
 
 
 def split(traces: Sequence[Trace], share: float) -> tuple[list[int], list[int]]:

@@ -14,6 +14,7 @@ from midcourse.learn.cutting import cut
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
 from midcourse.learn.settings import TrainSettings
+from midcourse.words import counted
 
 Again = Callable[[int], Sequence[Example]]  # what an epoch (from 0) trains on
 
@@ -72,7 +73,7 @@ def _notice(pieces: Sequence[Sequence[Example]], max_tokens: int, size: Callable
     computed = sum(size(build([piece])) for some in large for piece in some)
     whole = [size(build(some)) for some in large]
     return (
-        f"{len(large)} of {len(pieces)} traces have more than {max_tokens:,} tokens and go through the model in "
+        f"more than {max_tokens:,} tokens: {counted(len(large), 'trace')} of {len(pieces):,}, through the model in "
         f"{sum(map(len, large))} pieces, with the same gradient: {computed:,} tokens instead of {sum(whole):,}; "
         f"with --max-tokens {max(whole)}, if memory allows, none is cut"
     )

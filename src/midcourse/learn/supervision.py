@@ -12,8 +12,8 @@ from midcourse.learn.guards import contradictions, similar
 from midcourse.learn.items import Example, Side
 from midcourse.learn.objectives import OBJECTIVES
 from midcourse.learn.settings import TrainSettings
-from midcourse.learn.words import counted
 from midcourse.trace.tree import Trace
+from midcourse.words import counted
 
 BOTH: frozenset[Side] = frozenset({"chosen", "rejected"})
 WORDS: dict[Side, str] = {
@@ -60,11 +60,12 @@ def find(
     steers = [steer for trace in traces for steer in trace.steers if items.weight(trace, steer) > 0]
     marks = sum(steer.chosen is None for steer in steers)
     if marks and "marked" not in sides:
-        tell(f"{marks} of {len(steers)} steers are marks; {settings.objective} ignores them (unlikelihood would not)")
+        what = f"{counted(marks, 'steer is a mark', 'steers are marks')} (of {len(steers):,})"
+        tell(f"{what}; {settings.objective} ignores marks (unlikelihood would not)")
     insertions = sum(steer.chosen is not None and not steer.rejected for steer in steers)
     if insertions and "chosen" in sides and all(_compares(term) for term in settings.terms if _looks(term, "chosen")):
-        what = f"{insertions} of {len(steers)} steers are insertions, with nothing rejected"
-        tell(f"{what}; {settings.objective} ignores them (sft would not)")
+        what = f"{counted(insertions, 'steer is an insertion', 'steers are insertions')} (of {len(steers):,})"
+        tell(f"{what}, with nothing rejected; {settings.objective} ignores insertions (sft would not)")
     for note in settings.ignored:
         tell(note)
     if "rejected" in sides:
@@ -125,7 +126,8 @@ def divided(
     if held and not found:
         raise UserError(f"there is nothing to look at in the {counted(len(held), 'trace')} held out")
     if same := split.shared(traces, held):
-        tell(f"{same} of {len(held)} held-out traces answer a conversation that is trained on: they tell little")
+        what = counted(same, "held-out trace answers", "held-out traces answer")
+        tell(f"{what} a conversation that is trained on, which tells little")
     if not found and (unused := [name for name in ("eval_every", "patience") if getattr(settings, name)]):
         tell(f"{' and '.join(unused)}: set and ignored, for nothing is held out (--held-out, --hold-out)")
     return traces, places, found

@@ -34,6 +34,7 @@ from midcourse.learn.settings import OUTSIDE, TrainSettings
 from midcourse.learn.steps import Again
 from midcourse.models import best_device
 from midcourse.trace.tree import Trace
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.trainer import SteerTrainer
@@ -320,7 +321,7 @@ class _Run:
         if trainer.steps.notice:
             self.tell(trainer.steps.notice)
         if checkpoint is not None:
-            self.tell(f"resuming after {checkpoint.name.rpartition('-')[2]} steps")
+            self.tell(f"resuming after {counted(int(checkpoint.name.rpartition('-')[2]), 'step')}")
             trainer.resume(checkpoint)
         self.stop.heard = True
         try:

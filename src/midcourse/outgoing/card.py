@@ -10,6 +10,7 @@ from typing import Any
 
 from midcourse.outgoing.tally import Tally
 from midcourse.trace.tree import Trace
+from midcourse.words import counted
 
 SHOWN = 200  # characters before the example
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
@@ -102,7 +103,7 @@ def _summary(facts: Facts) -> str:
     return (
         "# Corrections in mid-sentence\n\n"
         "Each *steer* says, at one exact point of a model's answer: these tokens, not those. "
-        f"There are {facts.steers:,} steers in {facts.traces:,} answers ({kinds or 'none'}): "
+        f"It has {counted(facts.steers, 'steer')} in {counted(facts.traces, 'answer')} ({kinds or 'none'}): "
         f"{facts.chosen:,} tokens chosen, {facts.rejected:,} rejected. "
         "Prompts are as the model saw them, chat template and special tokens included."
     )

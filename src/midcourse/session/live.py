@@ -19,6 +19,7 @@ from midcourse.errors import ContextError, SteerError
 from midcourse.session import runs
 from midcourse.session.stream import Stream, Writer
 from midcourse.trace import ROOT, Point, Trace
+from midcourse.words import counted
 
 
 class Live:
@@ -92,7 +93,7 @@ class Live:
         room = engine.context_length - len(ids)
         if room <= 0:
             raise ContextError(
-                f"the conversation and the answer have {len(ids)} tokens, and {engine.model_name} sees "
+                f"the conversation and the answer have {counted(len(ids), 'token')}, and {engine.model_name} sees "
                 f"no more than {engine.context_length}; finish the answer or go back"
             )
         seeded, neutral = self.guided(at, self.seeded(at, sampling))

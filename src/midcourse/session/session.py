@@ -28,6 +28,7 @@ from midcourse.session.notes import Notes
 from midcourse.session.stream import Stream, Writer
 from midcourse.trace import Message, Point, Run, Source, Span, Steer, Trace, edit, problems, text
 from midcourse.trace.edit import About
+from midcourse.words import counted
 
 GREEDY = Sampling()
 
@@ -96,7 +97,7 @@ class Session:
         )
         if len(trace.prompt) >= engine.context_length:
             raise ContextError(
-                f"the conversation has {len(trace.prompt)} tokens and {engine.model_name} sees "
+                f"the conversation has {counted(len(trace.prompt), 'token')} and {engine.model_name} sees "
                 f"{engine.context_length}: nothing is left for an answer; shorten it"
             )
         session = cls(trace, engine, save, sampling=sampling, author=author)
@@ -368,7 +369,7 @@ class Session:
             spans = trace.spans
             inside = to.span is not None and 0 <= to.span < len(spans) and 0 < to.length <= len(spans[to.span].ids)
             if to != Point(None, 0) and not inside:
-                raise SteerError(f"span {to.span} has no place after {to.length} tokens")
+                raise SteerError(f"span {to.span} has no place after {counted(to.length, 'token')}")
             return to
         if to < 0:
             raise SteerError(f"the depth {to} is before the beginning of the answer")
@@ -379,7 +380,9 @@ class Session:
         end = self.trace.depth(self.trace.head)
         start, stop = (end if start is None else start), (end if stop is None else stop)
         if not start <= stop <= end:
-            raise SteerError(f"the answer has {end} tokens: nothing can be rejected from depth {start} to {stop}")
+            raise SteerError(
+                f"the answer has {counted(end, 'token')}: nothing can be rejected from depth {start} to {stop}"
+            )
         last = self.trace.at(self.trace.head, stop).span
         return [] if start == stop or last is None else [Run(last, start, stop)]
 

@@ -18,6 +18,7 @@ from typing import TypedDict, Unpack
 from midcourse.errors import SteerError
 from midcourse.trace.text import Tokenizer, encoded, place, to_bytes, unfinished
 from midcourse.trace.tree import Run, Source, Span, Steer, Trace
+from midcourse.words import counted
 
 
 class About(TypedDict, total=False):
@@ -155,7 +156,7 @@ def _until(trace: Trace, stop: int | None) -> list[int]:
     """The answer up to depth `stop`, by default up to the head."""
     ids = trace.answer(trace.head)
     if stop is not None and not 0 <= stop <= len(ids):
-        raise SteerError(f"there is no depth {stop} in an answer of {len(ids)} tokens")
+        raise SteerError(f"there is no depth {stop} in an answer of {counted(len(ids), 'token')}")
     return ids[:stop]
 
 
@@ -167,10 +168,10 @@ def _cut(tok: Tokenizer, ids: Sequence[int], byte: int | None, depth: int | None
         assert byte is not None
         total = len(to_bytes(tok, ids))
         if not 0 <= byte <= total:
-            raise SteerError(f"there is no byte {byte} in an answer of {total} bytes")
+            raise SteerError(f"there is no byte {byte} in an answer of {counted(total, 'byte')}")
         return byte, None
     if not 0 <= depth <= len(ids):
-        raise SteerError(f"there is no depth {depth} in an answer of {len(ids)} tokens")
+        raise SteerError(f"there is no depth {depth} in an answer of {counted(len(ids), 'token')}")
     return len(to_bytes(tok, ids[:depth])), depth
 
 

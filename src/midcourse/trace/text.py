@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from midcourse.errors import SteerError
 from midcourse.trace.tree import Message
+from midcourse.words import counted
 
 WINDOW = 8  # tokens of left context that decide whether a boundary is clean; more, up to
 WIDEST = 32  # this many, until one begins a word, so that the window itself does not begin inside one
@@ -98,7 +99,7 @@ def place(tok: Tokenizer, kept: Sequence[int], cut: int, text: str, *, floor: in
     """
     behind = sum(len(tok.token_bytes(token)) for token in kept) - cut
     if cut < 0 or behind < 0:
-        raise SteerError(f"there is no byte {cut} in an answer of {behind + cut} bytes")
+        raise SteerError(f"there is no byte {cut} in an answer of {counted(behind + cut, 'byte')}")
     return place_back(tok, kept, behind, text, floor=floor)
 
 
@@ -147,7 +148,9 @@ def _boundary(tok: Tokenizer, kept: Sequence[int], back: int) -> tuple[int, byte
         boundary -= 1
     while behind < back:
         if not boundary:
-            raise SteerError(f"there are no {back} bytes to go back in an answer of {behind} bytes")
+            raise SteerError(
+                f"there are no {counted(back, 'byte')} to go back in an answer of {counted(behind, 'byte')}"
+            )
         boundary -= 1
         part = tok.token_bytes(kept[boundary])
         behind += len(part)

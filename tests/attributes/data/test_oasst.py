@@ -68,7 +68,7 @@ def test_other_languages_are_left_out_with_what_follows_them(tmp_path):
     told = []
     found = [entry.row for entry in read(path, OASST, Reading(language="en"), tell=told.append)]
     assert [_names(row) for row in found] == [["p1", "a1"]]
-    assert told == ["3 messages are not in 'en', and what follows them is left out with them"]
+    assert told == ["3 × messages are not in 'en', and what follows them is left out with them"]
     assert len(rows(path, OASST)) == 3
 
 
@@ -123,7 +123,7 @@ def test_what_is_wrong_in_a_tree_is_told_with_its_place(tmp_path):
 def test_labels_of_which_the_schema_has_none_are_told(tmp_path):
     path, told = written(tmp_path / "a.jsonl", TREE), []
     assert all(not turn.ratings for entry in read(path, HELPSTEER, tell=told.append) for turn in entry.row.turns)
-    assert told == ["4 answers are rated in nothing that the schema helpsteer has: try --schema oasst"]
+    assert told == ["4 × answers are rated in nothing that the schema helpsteer has: try --schema oasst"]
     told.clear()
     assert list(read(path, OASST, tell=told.append))
     assert told == []

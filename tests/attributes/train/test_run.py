@@ -129,8 +129,8 @@ def test_what_became_of_the_answers_is_counted_in_the_metrics(base: Path, tmp_pa
     done = train(models.load(str(base), dtype="float32"), more, SCHEMA, RECIPE, tmp_path / "run")
     said = " ".join(json.loads((tmp_path / "run" / "metrics.json").read_text())["notices"])
     assert said == " ".join(done.notices)
-    assert "1 answers have no ratings" in said
-    assert "1 of 6 conversations have more than 256 tokens" in said
+    assert "1 answer has no ratings" in said
+    assert "1 conversation of 6 lost the middle of their longest message: more than 256 tokens" in said
 
 
 def test_what_is_asked_for_cannot_change_on_the_way(base: Path, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_answers_of_another_tokenizer_come_through_their_text(studio: Running) -
     }
     read = from_dict(line, other, model="nowhere/to-be-found")
     studio.services.store.add(read.traces)
-    assert plan(studio)["notices"] == ["1 answer of another model have no text in this one's tokens and are left out"]
+    assert plan(studio)["notices"] == ["1 answer of another model left out: no text in this one's tokens"]
 
 
 def test_the_command_is_the_recipe(studio: Running, tmp_path: Path) -> None:

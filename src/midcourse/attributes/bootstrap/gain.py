@@ -12,6 +12,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from midcourse.errors import UserError
+from midcourse.words import counted
 
 
 class Gain(NamedTuple):
@@ -34,7 +35,9 @@ def gain(before: Sequence[float | None], after: Sequence[float | None]) -> Gain:
     pairs = zip(before, after, strict=True)
     differences = [now - then for then, now in pairs if then is not None and now is not None]
     if len(differences) < 2:
-        raise UserError(f"{len(differences)} held-out prompts were rated both before and after, and two are needed")
+        raise UserError(
+            f"{counted(len(differences), 'held-out prompt')} rated both before and after, and two are needed"
+        )
     return Gain(fmean(differences), error(differences), len(differences))
 
 

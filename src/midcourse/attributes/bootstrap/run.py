@@ -40,6 +40,7 @@ from midcourse.engine.choice import Sampling
 from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.learn.run.progress import Progress, Report, silent
 from midcourse.learn.settings import OUTSIDE
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
@@ -76,11 +77,11 @@ def sentence(one: Mapping[str, Any]) -> str:
     """A round in words."""
     held = one["held_out"]
     if not one["round"]:
-        return f"before: {held['score']:.1%} of the way to the goal on {held['prompts']} held-out prompts"
+        return f"before: {held['score']:.1%} of the way to the goal on {counted(held['prompts'], 'held-out prompt')}"
     found, taken = one["gain"], "kept" if one["taken"] else "dropped: no more than chance"
     return (
         f"round {one['round']}: drawn {one['drawn_score']:.1%}, trained on {one['chosen_score']:.1%} "
-        f"({one['chosen']} of {one['drawn']} answers), held out {held['score']:.1%}, "
+        f"({one['chosen']} of {counted(one['drawn'], 'answer')}), held out {held['score']:.1%}, "
         f"gain {found['mean']:+.1%} ± {found['error']:.1%}; {taken}"
     )
 
@@ -148,7 +149,8 @@ class _Run:
             found = getattr(self, name)
             fitting = [one for one in found if len(loaded.tokenizer.prompt(one, everything)) <= room]
             if len(fitting) < len(found):
-                self._note(f"{len(found) - len(fitting)} prompts leave no room for an answer, and are left out")
+                lost = counted(len(found) - len(fitting), "prompt leaves", "prompts leave")
+                self._note(f"{lost} no room for an answer: left out")
             setattr(self, name, fitting)
         if not self.prompts:
             raise UserError("there is no prompt to draw answers for: a turn of the user before an answer")
@@ -210,8 +212,8 @@ class _Run:
         chosen, left = choosing.choose(rated, self.recipe)
         if not chosen:
             raise UserError(
-                f"round {number}: none of {len(rated)} answers can be trained on ({left.unended} had not ended after "
-                f"{self.recipe.answer_tokens} tokens, {left.empty} are empty, {left.unrated} were not rated)"
+                f"round {number}: none of {counted(len(rated), 'answer')} can be trained on ({left.unended} had not "
+                f"ended after {self.recipe.answer_tokens} tokens, {left.empty} empty, {left.unrated} not rated)"
             )
         material = self._material(chosen, number)
         if not (place / TRAINED).is_file():
@@ -281,7 +283,9 @@ class _Run:
         ]
         known = [one for one in scores if one is not None]
         if len(known) < 2:
-            raise UserError(f"{self.judge.name} has rated answers to {len(known)} held-out prompts, and two are needed")
+            raise UserError(
+                f"{self.judge.name} has rated answers to {counted(len(known), 'held-out prompt')}, and two are needed"
+            )
         return {
             "score": fmean(known),
             "error": gain.error(known),

@@ -62,7 +62,7 @@ def convert(
             if target_file is not None:
                 target_file.write(json.dumps(_dumped(entry, schema, to, lost), ensure_ascii=False) + "\n")
     for what, count in lost.items():
-        tell(f"{count:,} {what}")
+        tell(f"{count:,} × {what}")
     return found
 
 

@@ -20,6 +20,7 @@ from midcourse.attributes.rows import Row, group_of
 from midcourse.attributes.schema import Schema
 from midcourse.errors import InputErrors, Problem
 from midcourse.records import Record, records
+from midcourse.words import counted
 
 FORMATS: dict[str, ModuleType] = {
     "plain": plain,
@@ -100,11 +101,11 @@ def check(
         if not found and not file.problems:
             file.problems.append(Problem(str(path), f"there is no row in it{file.why}"))
         if file.more:
-            file.problems.append(Problem(str(path), f"and {file.more:,} more problems"))
+            file.problems.append(Problem(str(path), f"and {counted(file.more, 'more problem')}"))
         problems += file.problems
         count, told = count + found, told + file.notes
     for note, times in told.items():
-        tell(f"{times:,} {note}")
+        tell(f"{times:,} × {note}")
     if problems and not (skip_invalid and count):
         raise InputErrors(problems)
     for problem in problems:
@@ -126,7 +127,7 @@ class _File:
     @property
     def why(self) -> str:
         """What was left out, for a file that has nothing else."""
-        return "".join(f"; {times:,} {note}" for note, times in self.notes.items())
+        return "".join(f"; {times:,} × {note}" for note, times in self.notes.items())
 
     def entries(self) -> Iterator[Entry]:
         """The rows; problems and notes grow meanwhile."""

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from midcourse.attributes.rows import Row, digest
 from midcourse.errors import UserError
+from midcourse.words import counted
 
 
 class Placed(Protocol):
@@ -30,7 +31,8 @@ def apart(trained: Iterable[Placed], held: Iterable[Placed]) -> None:
     known = {one.group for one in trained}
     if shared := [one.place or one.group for one in held if one.group in known]:
         raise UserError(
-            f"{len(shared):,} held-out answers are to prompts that are trained on, such as {shared[0]}: hold out "
+            f"{counted(len(shared), 'held-out answer is', 'held-out answers are')} to prompts that are trained on, "
+            f"such as {shared[0]}: hold out "
             "others (`attributes convert --held-out` divides a file by prompt)"
         )
 

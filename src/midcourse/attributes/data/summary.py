@@ -8,6 +8,7 @@ from typing import Any
 
 from midcourse.attributes.rows import HUMAN, Row
 from midcourse.attributes.schema import Schema, written
+from midcourse.words import counted
 
 
 class Summary:
@@ -66,7 +67,7 @@ class Summary:
     def lines(self) -> list[str]:
         """For a person."""
         found = [
-            f"{self.answers:,} answers in {self.rows:,} rows of {len(self.groups):,} prompts"
+            f"{counted(self.answers, 'answer')} in {counted(self.rows, 'row')} of {counted(len(self.groups), 'prompt')}"
             + (f"; {self.context:,} more are only context" if self.context else "")
             + (f"; {self.unrated:,} have no rating" if self.unrated else "")
         ]

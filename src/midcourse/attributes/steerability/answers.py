@@ -12,6 +12,7 @@ from midcourse.attributes.schema import Schema, Values
 from midcourse.attributes.steerability.settings import SteerabilitySettings
 from midcourse.errors import UserError
 from midcourse.trace.tree import Message
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
@@ -57,9 +58,7 @@ def held_out(loaded: Loaded, rows: Sequence[Row], settings: SteerabilitySettings
             f"{loaded.context_length:,} tokens in all"
         )
     if len(found) < 2:
-        raise UserError(
-            f"there are {len(found)} prompts of at most {limit} tokens to answer, and at least two are needed"
-        )
+        raise UserError(f"{counted(len(found), 'prompt')} of at most {limit} tokens to answer: at least two are needed")
     return found, shortened
 
 

@@ -10,6 +10,7 @@ from midcourse.attributes.steerability.result import Curve, Level, Shown, Steera
 from midcourse.measure.page import Page, Section, Table
 from midcourse.measure.page import write as draw
 from midcourse.measure.words import DASH, Stat, number, percent, seconds
+from midcourse.words import counted
 
 
 def write(result: Steerability, path: Path) -> None:
@@ -25,7 +26,8 @@ def page(result: Steerability) -> Page:
         kind="steerability",
         headline=words.headline(result),
         lede=(
-            f"{who} was asked for values of its attributes, on {result.prompts} prompts. The judge {result.judge}, "
+            f"{who} was asked for values of its attributes, on {counted(result.prompts, 'prompt')}. The judge "
+            f"{result.judge}, "
             + (
                 f"which made none of the labels that it was trained on, says what came of it. Those are by {judges}."
                 if not result.same_judge

@@ -5,6 +5,7 @@ from __future__ import annotations
 from midcourse.attributes.asking import spoken
 from midcourse.attributes.steerability.result import Curve, Mean, Steerability
 from midcourse.measure.words import DASH, number, percent
+from midcourse.words import counted
 
 HEADER = ["asked for", "γ", "τ", "slope", "judged", "miscalibration", "side effects", "tokens", "longer"]
 
@@ -73,7 +74,7 @@ def lines(result: Steerability) -> str:
     table = [HEADER, *rows(result)]
     wide = [max(len(line[place]) for line in table) for place in range(len(HEADER))]
     drawn = ["  ".join(cell.ljust(size) for cell, size in zip(line, wide, strict=True)).rstrip() for line in table]
-    note = f"judged by {result.judge} on {result.prompts} prompts" + (
+    note = f"judged by {result.judge} on {counted(result.prompts, 'prompt')}" + (
         "; the model was trained on this judge's labels" if result.same_judge else ""
     )
     return "\n".join([headline(result), "", *drawn, "", note])
@@ -95,7 +96,7 @@ def notes(result: Steerability) -> list[str]:
             "A judge that leans to the mean makes every slope look flatter than it is."
         )
     if result.shortened:
-        found.append(f"{result.shortened} of {result.prompts} prompts were too long and lost their middle.")
+        found.append(f"{counted(result.shortened, 'prompt was', 'prompts were')} too long and lost the middle.")
     cut = max(level.unended for one in result.curves for level in one.levels)
     if cut:
         found.append(

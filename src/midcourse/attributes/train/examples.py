@@ -21,6 +21,7 @@ from midcourse.attributes.train.length import fit
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.learn.items import Example, Segment, Slice
 from midcourse.trace.tree import ROOT, Message, Trace
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.tokenizer import HFTokenizer
@@ -54,16 +55,20 @@ class Counts:
         """What there is to tell of it."""
         found = []
         if self.unrated:
-            found.append(f"{self.unrated} answers have no ratings and are left out (unrated would keep them)")
+            found.append(
+                f"{counted(self.unrated, 'answer has', 'answers have')} no ratings: left out (unrated would not)"
+            )
         if self.shortened:
             found.append(
-                f"{self.shortened} of {self.answers} conversations have more than {max_length:,} tokens with their "
-                "answer: their longest message lost its middle"
+                f"{counted(self.shortened, 'conversation')} of {self.answers:,} lost the middle of their longest "
+                f"message: more than {max_length:,} tokens with the answer"
             )
         if self.cut:
-            found.append(f"{self.cut} answers are longer than that leaves room for, and lost their end")
+            found.append(
+                f"{counted(self.cut, 'answer is', 'answers are')} longer than that leaves room for: cut at the end"
+            )
         if self.hopeless:
-            found.append(f"{self.hopeless} conversations have no room for an answer at all and are left out")
+            found.append(f"{counted(self.hopeless, 'conversation has', 'conversations have')} no room at all: left out")
         return found
 
 

@@ -19,6 +19,7 @@ from midcourse.attributes.train.examples import examples, items
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.errors import UserError
 from midcourse.learn.run.progress import Report, silent
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
@@ -70,7 +71,9 @@ def train(
         found, counts = items(rows, tok, schema, fitting)
         held, _ = items(held_out, tok, schema, fitting)
         if not found:
-            raise UserError(f"there is no answer with ratings of {', '.join(schema.names)} among {len(rows)} rows")
+            raise UserError(
+                f"there is no answer with ratings of {', '.join(schema.names)} among {counted(len(rows), 'row')}"
+            )
         if tok is not loaded.tokenizer:
             extend(loaded, tok, conditioning.meanings)
         judges = {name for item in found for name in item.by} - {HUMAN}

@@ -17,6 +17,7 @@ from midcourse.attributes.schema import Schema
 from midcourse.cli.console import bars, rank, result, say
 from midcourse.cli.topics import flags
 from midcourse.errors import UserError
+from midcourse.words import counted
 
 KEY = "MIDCOURSE_JUDGE_KEY"
 Flag = Annotated[bool, Parameter(negative="")]
@@ -98,7 +99,7 @@ def annotate(
 
     own = Schema.load(schema) if schema else None
     found = load(predictor, own, dtype=dtype, device=device, judge=judge, key=secret())
-    say(f"{found.name} · {', '.join(found.attributes.names)} · {total:,} rows")
+    say(f"{found.name} · {', '.join(found.attributes.names)} · {counted(total, 'row')}")
     everyone = processes.join(torch.device("cpu"))  # what they tell each other is little
     try:
         with bars() as tell:
@@ -118,9 +119,11 @@ def annotate(
         raise
     value = {"rows": done.rows, "answers": done.answers, "before": done.before, "by": found.name, "file": str(out)}
     if missing := getattr(found, "incomplete", 0):
-        say(f"the judge left values out of {missing:,} answers: they are missing")
+        say(f"the judge left values out of {counted(missing, 'answer')}: those are missing")
     earlier = f", {done.before:,} of them by an earlier run" if done.before else ""
-    result(value, f"{done.answers:,} answers in {done.rows:,} rows rated{earlier}: {out}", as_json=json)
+    result(
+        value, f"{counted(done.answers, 'answer')} in {counted(done.rows, 'row')} rated{earlier}: {out}", as_json=json
+    )
     processes.leave()
     return 0
 

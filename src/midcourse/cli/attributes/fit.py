@@ -19,7 +19,7 @@ from midcourse.cli.console import bars, result, say
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
 from midcourse.errors import Stopped
-from midcourse.learn.words import counted
+from midcourse.words import counted
 
 Flag = Annotated[bool, Parameter(negative="")]
 Files = Annotated[list[Path], Parameter(negative="")]
@@ -132,7 +132,8 @@ def _lines(metrics: dict[str, Any], output: Path) -> str:
     wide = max(map(len, metrics["attributes"]), default=0)
     count = metrics["held_out_answers"] or metrics["answers"]
     lines = [
-        f"{count} answers, {metrics['measured_on']}; in brackets the mean, and a line through the log of the length",
+        f"{counted(count, 'answer')}, {metrics['measured_on']}; in brackets the mean, and a line through the log of "
+        "the length",
         f"  {'':<{wide}}  {'mean absolute error':<21}  {'rank correlation':<18}  right order within a prompt",
     ]
     for name, one in metrics["attributes"].items():

@@ -15,6 +15,7 @@ from midcourse.cli.choosing import Choosing, ChoosingSettings
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.engines import Engines, checked, opened
 from midcourse.errors import UserError
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.attributes.drawing import Sample
@@ -104,7 +105,7 @@ def generate(
     rows = [_row(found[one.request], one, choosing.guidance) for one in samples]
     unended = sum(not one.ended for one in samples)
     if unended:
-        say(f"{unended} of {len(rows)} answers were cut at {max_tokens} tokens")
+        say(f"{counted(unended, 'answer')} of {len(rows):,} cut at {counted(max_tokens, 'token')}")
     if out is None:
         result({"answers": rows}, "\n\n".join(one.text.strip() for one in samples), as_json=json)
         return 0
@@ -112,7 +113,7 @@ def generate(
         file.writelines(jsonlib.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     journal.unlink()
     value = {"answers": len(rows), "unended": unended, "file": str(out)}
-    result(value, f"{len(rows)} answers in {out}", as_json=json)
+    result(value, f"{counted(len(rows), 'answer')} in {out}", as_json=json)
     return 0
 
 

@@ -21,6 +21,7 @@ from midcourse.cli.recipes import ready, resumable, trained
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
 from midcourse.errors import ConfigError, Problem, UserError
+from midcourse.words import counted
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def train(
             recorded=configuration.read(config).get("recorded") if config else None,
             stop=stop,
         )
-    return trained(done, f"{done.metrics['traces']} answers", output, as_json=json)
+    return trained(done, f"{counted(done.metrics['traces'], 'answer')}", output, as_json=json)
 
 
 def _told(recipe: ConditionedRecipe, flags: Collection[str]) -> Schema | None:

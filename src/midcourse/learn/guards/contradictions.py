@@ -19,8 +19,8 @@ from typing import NamedTuple
 from midcourse.errors import InputErrors, Problem
 from midcourse.learn import items
 from midcourse.learn.settings import TrainSettings
-from midcourse.learn.words import counted, listed
 from midcourse.trace.tree import Steer, Trace
+from midcourse.words import counted, listed
 
 
 class Named(NamedTuple):

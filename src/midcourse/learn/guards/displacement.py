@@ -15,7 +15,7 @@ from typing import Any
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.objectives import Runs
-from midcourse.learn.words import listed
+from midcourse.words import listed
 
 SHOWN = 3  # how many steers a notice names
 LISTED = 20  # and how many metrics.json does

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from midcourse.learn.items import Example, Segment
-from midcourse.learn.words import listed
+from midcourse.words import counted, listed
 
 SHARE = 5  # near: at most one token in so many differs
 
@@ -67,8 +67,8 @@ def notice(found: Sequence[Near], steers: int) -> str:
     """What to tell of nearly identical steers among `steers`, the nearest first."""
     nearest = sorted(found, key=lambda one: one.edits / one.tokens)
     return (
-        f"nearly identical sides in {len(found)} of {steers} steers: a preference loss can push both down (dpop, or "
-        f"sft beside it, holds the correction up): {listed(nearest)}"
+        f"nearly identical sides in {len(found)} of {counted(steers, 'steer')}: a preference loss can push both down "
+        f"(dpop, or sft beside it, holds the correction up): {listed(nearest)}"
     )
 
 

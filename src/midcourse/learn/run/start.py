@@ -10,7 +10,7 @@ from midcourse.learn.compute import rows
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout
 from midcourse.learn.settings import TrainSettings
-from midcourse.learn.words import counted
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.loaded import Loaded

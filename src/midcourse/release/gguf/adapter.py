@@ -17,6 +17,7 @@ from gguf import GGUFType, GGUFWriter, Keys
 from midcourse.errors import ModelError
 from midcourse.release.gguf import architecture, tensors
 from midcourse.release.gguf.tensors import Planned, Progress, Type
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -53,7 +54,7 @@ def write(path: Path, folder: Path, config: PretrainedConfig, type: Type, *, nam
 
             planned.append(Planned(f"{place}.lora_{match[2].lower()}", shape, make))
         if strange:
-            raise ModelError(f"{name} has {len(strange)} tensors such as {strange[0]}; {_SUPPORTED}")
+            raise ModelError(f"{name} has {counted(len(strange), 'tensor')} such as {strange[0]}; {_SUPPORTED}")
         writer = GGUFWriter(None, names.arch)
         writer.add_type(GGUFType.ADAPTER)
         writer.add_name(name)

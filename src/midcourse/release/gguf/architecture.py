@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gguf import MODEL_ARCH, MODEL_ARCH_NAMES, GGUFWriter, RopeScalingType, get_tensor_name_map
 
 from midcourse.errors import ModelError
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -176,4 +177,4 @@ class Names:
 def refuse(names: Sequence[str], what: str) -> None:
     """Raises `ModelError` if there are tensors without a place."""
     if names:
-        raise ModelError(f"llama.cpp has no place for {len(names)} tensors of {what}, such as {names[0]}")
+        raise ModelError(f"llama.cpp has no place for {counted(len(names), 'tensor')} of {what}, such as {names[0]}")

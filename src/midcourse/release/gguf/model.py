@@ -10,6 +10,7 @@ from gguf import GGUFType, GGUFWriter
 
 from midcourse.release.gguf import architecture, tensors, vocabulary
 from midcourse.release.gguf.tensors import Planned, Progress, Type
+from midcourse.words import counted
 
 if TYPE_CHECKING:
     import torch
@@ -36,7 +37,9 @@ def write(path: Path, loaded: Loaded, type: Type, *, name: str, progress: Progre
     if type == "q8_0" and (
         odd := [one.name for one in planned if len(one.shape) > 1 and one.shape[-1] % tensors.BLOCK]
     ):
-        notices.append(f"{len(odd)} matrices are f16, because their rows do not divide by {tensors.BLOCK}")
+        notices.append(
+            f"{counted(len(odd), 'matrix is', 'matrices are')} f16: rows of them do not divide by {tensors.BLOCK}"
+        )
     return notices
 
 

@@ -12,13 +12,13 @@ from functools import cache
 from midcourse import exchange
 from midcourse.errors import MidcourseError, ModelError
 from midcourse.learn import split
-from midcourse.learn.words import counted
 from midcourse.models import load_tokenizer
 from midcourse.store import Store
 from midcourse.studio.jobs.trainable import Trainable
 from midcourse.studio.schemas.jobs import Selection
 from midcourse.trace.files import dump, from_dict
 from midcourse.trace.tree import Trace
+from midcourse.words import counted
 
 
 @dataclass
@@ -74,8 +74,8 @@ def select(store: Store, selection: Selection, model: Trainable) -> Material:
 
 def _notices(moved: int, strange: int, long: int) -> Iterator[str]:
     if moved:
-        yield f"{counted(moved, 'answer')} of another tokenizer come through their text"
+        yield f"{counted(moved, 'answer')} of another tokenizer, taken through the text"
     if strange:
-        yield f"{counted(strange, 'answer')} of another model have no text in this one's tokens and are left out"
+        yield f"{counted(strange, 'answer')} of another model left out: no text in this one's tokens"
     if long:
-        yield f"{counted(long, 'answer')} are left out: the conversation is longer than what the model sees"
+        yield f"{counted(long, 'answer')} left out: the conversation is longer than what the model sees"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from midcourse.learn.words import counted, listed
+from midcourse.words import counted, listed
 
 
 def test_one_thing_is_no_plural() -> None:
@@ -12,6 +12,7 @@ def test_one_thing_is_no_plural() -> None:
         "2 traces",
         "1,200 traces",
     ]
+    assert [counted(number, "matrix is", "matrices are") for number in (1, 2)] == ["1 matrix is", "2 matrices are"]
 
 
 def test_what_is_not_listed_is_counted() -> None:
