@@ -6,7 +6,6 @@ import asyncio
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +19,7 @@ from midcourse.serve.names import adapters
 from midcourse.serve.services import Services
 from midcourse.serve.settings import ServeSettings
 from midcourse.web import listen, server
+from tests import waiting
 from tests.waiting import PATIENCE
 
 NAME = "tiny"
@@ -93,11 +93,7 @@ class Running:
 
     def wait(self, until: Callable[[], bool]) -> None:
         """Until something is so."""
-        for _ in range(20_000):
-            if until():
-                return
-            time.sleep(0.001)
-        raise AssertionError("it never was")
+        waiting.until(until)
 
     def post(self, path: str, body: Any) -> httpx.Response:
         return self.http.post(path, json=body)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import openai
 import pytest
 
 from midcourse.engine import seats
-from midcourse.serve import writers
+from midcourse.serve import writers as writing
 from tests.serve.running import NAME, Running, said
 from tests.waiting import PATIENCE
 
@@ -32,11 +33,16 @@ def test_twenty_at_once_are_twenty_alone(served: Running) -> None:
     models = [NAME, "poet", "dials"]
     alone = [answer(served, n, models[n % 3]) for n in range(20)]
     assert len(set(alone)) == 20
-    desk, together = served.services.writers.desk, threading.Barrier(20)
-    before = desk.passes
+    writers, all_have_asked = served.services.writers, threading.Event()
+
+    def waits() -> Iterator[None]:
+        all_have_asked.wait(PATIENCE)
+        yield
+
+    before = writers.desk.passes
+    writers.desk.begin(waits())  # type: ignore[arg-type]
 
     def ask(n: int) -> str:
-        together.wait()
         if n % 2:
             return answer(served, n, models[n % 3])
         how: dict[str, Any] = {"model": models[n % 3], "temperature": 0.8, "seed": n, "max_tokens": 20}
@@ -44,8 +50,11 @@ def test_twenty_at_once_are_twenty_alone(served: Running) -> None:
             return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
 
     with ThreadPoolExecutor(20) as pool:
-        assert list(pool.map(ask, range(20))) == alone
-    assert desk.passes - before < 20 * 20 * 0.7
+        answers = pool.map(ask, range(20))
+        served.wait(lambda: writers.places.taken + writers.waiting == 20)
+        all_have_asked.set()
+        assert list(answers) == alone
+    assert writers.desk.passes - before < 20 * 20 * 0.7
     served.wait(lambda: served.idle)
 
 
@@ -117,7 +126,7 @@ def test_what_waits_and_is_given_up_never_begins(served: Running) -> None:
 
 
 def test_too_many_are_told_to_come_again(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writers, "WAITING", 3)
+    monkeypatch.setattr(writing, "WAITING", 3)
     with pytest.raises(openai.InternalServerError, match="too many answers wait") as found:
         served.client.chat.completions.create(messages=said(), n=4, **GREEDY)
     assert found.value.status_code == 503

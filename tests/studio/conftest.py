@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from midcourse.engine.contract import Step
+from midcourse.session import Stream
 from tests.cli.conftest import mc
 from tests.studio.running import Running, make_model
 
@@ -30,6 +33,18 @@ def predictor(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predictor")
     settings = FitSettings(epochs=0, dtype="float32", batch_tokens=256)
     return fit(models.load(str(model)), sample.rows(240), sample.SCHEMA, settings, folder).output
+
+
+@pytest.fixture
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model takes ten milliseconds for a token at least: it still writes whenever a test looks."""
+    real = Stream.__next__
+
+    def later(stream: Stream) -> Step:
+        time.sleep(0.01)
+        return real(stream)
+
+    monkeypatch.setattr(Stream, "__next__", later)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.engine import beds
 from tests.waiting import PATIENCE
 
 KINDS = ("transformers", "llama.cpp", "openai")
-CONTEXT = 4096
+CONTEXT = 8192
 HERE: dict[str, Any] = {"engine": "llama.cpp", "kv_type": "f32", "threads": 1, "slots": 3}
 SERVER = """
 import sys, time

@@ -71,6 +71,7 @@ def test_switching_changes_what_is_written(model: Path, tmp_path: Path) -> None:
         assert text(studio, begin(studio.client, max_tokens=20)) == wrote["left"]
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_what_is_being_written_is_stopped(studio: Running, model: Path) -> None:
     add(studio, "left", model, seed=1)
 

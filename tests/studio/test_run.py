@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +21,7 @@ import pytest
 from midcourse.store import Store
 from tests import forked
 from tests.ran import Ran
-from tests.studio.raw import request, send
+from tests.studio.raw import request
 from tests.studio.tab import Tab, begin
 from tests.waiting import PATIENCE
 
@@ -222,12 +223,9 @@ def test_it_ends_in_mid_sentence_and_keeps_the_text(model: Path, tmp_path: Path)
             tab.wait(lambda: len(tab.trace["tokens"]) > 20)
             headers = [f"Host: {client.base_url.netloc.decode()}", "Authorization: Bearer known"]
             headers += ["Content-Type: application/json", "Content-Length: 9"]  # and nothing comes
-            half = threading.Thread(
-                target=send, args=(client.base_url.port, request("PUT", "/api/preferences", *headers))
-            )
-            half.start()
-            assert child.end(signal.SIGTERM) == 0
-            half.join(10)
+            with socket.create_connection(("127.0.0.1", client.base_url.port)) as half:
+                half.sendall(request("PUT", "/api/preferences", *headers))
+                assert child.end(signal.SIGTERM) == 0
             shown = [token["id"] for token in tab.trace["tokens"]]
     said = "\n".join(child.lines)
     assert "Traceback" not in said

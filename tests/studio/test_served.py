@@ -55,7 +55,7 @@ def test_the_endpoint_is_killed(tmp_path: Path, kind: str) -> None:
         engines.Server() as server,
         Running(engines.model(), tmp_path / "traces.db", **server.settings(kind)) as studio,
     ):
-        id = begin(studio.client, max_tokens=4000)
+        id = begin(studio.client, max_tokens=engines.CONTEXT - 1000)  # some seconds
         with tab(studio, id) as one:
             one.wait(lambda: len(one.trace["tokens"]) >= 20)
             server.kill()
@@ -103,6 +103,7 @@ def test_more_write_than_there_are_slots(studio: Running) -> None:
             one.close()
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_one_that_waits_for_a_slot_can_be_stopped(tmp_path: Path) -> None:
     with Running(engines.model(), tmp_path / "s.db", **{**engines.settings("llama.cpp"), "slots": 1}) as studio:
         first, second = (begin(studio.client, said, max_tokens=4000, go_on=False) for said in ("one", "two"))

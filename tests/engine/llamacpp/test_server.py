@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,8 +56,18 @@ def test_a_batch_that_is_stopped_frees_its_slots(engine: LlamaCppEngine) -> None
     assert len(engine.batch([beds.ids(9)], Sampling(), max_tokens=3)[0].ids) == 3
 
 
-def test_a_stream_is_cancelled_while_the_prompt_is_read(engine: LlamaCppEngine) -> None:
-    cancel = threading.Event()
+def test_a_stream_is_cancelled_while_the_prompt_is_read(
+    engine: LlamaCppEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, cancel, reply = threading.Event(), threading.Event(), engine.remote.events
+
+    async def held(*request: Any, **how: Any) -> AsyncIterator[Any]:
+        asked.set()
+        async for event in reply(*request, **how):
+            await asyncio.to_thread(cancel.wait)  # nothing has come yet when it is cancelled
+            yield event
+
+    monkeypatch.setattr(engine.remote, "events", held)
     found: list[int] = []
     thread = threading.Thread(
         target=lambda: found.extend(
@@ -63,10 +75,11 @@ def test_a_stream_is_cancelled_while_the_prompt_is_read(engine: LlamaCppEngine) 
         )
     )
     thread.start()
+    assert asked.wait(PATIENCE)
     cancel.set()
     thread.join(PATIENCE)
     assert not thread.is_alive()
-    assert len(found) < 60
+    assert len(found) <= 1
     until_idle(engine)
 
 
