@@ -2,6 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midcourse.attributes import prompts
+from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.data import plain, read
 from midcourse.attributes.rows import Rating, Row, Turn, group_of
 from midcourse.errors import InputErrors
@@ -22,6 +24,29 @@ def test_every_answer_has_its_own_attributes(tmp_path):
         (3, {"verbosity": 3}),
     ]
     assert len(list(row.answers)[1].before) == 3
+
+
+def test_a_file_of_prompts_is_read_where_answers_are_still_to_be_written(tmp_path):
+    """The same file that `attributes generate` reads, with what each line asks for."""
+    lines = (
+        {"prompt": "What is a fjord?"},
+        {"prompt": "And a geyser?", "id": "g", "attributes": {"verbosity": 1}},
+        {"messages": [{"role": "system", "content": "Be kind."}, ASKED], "attributes": {"helpfulness": 4}},
+    )
+    path = written(tmp_path / "a.jsonl", *lines)
+    found = rows(path, unanswered=True)
+    assert [[turn.message for turn in row.turns] for row in found] == [
+        one.request.messages for one in prompts.read(path, Conditioning(attributes=HELPSTEER), {})
+    ]
+    assert [row.turns[-1].values for row in found] == [{}, {"verbosity": 1}, {"helpfulness": 4}]
+    assert found[1].id == "g"
+    assert not [answer for row in found for answer in row.answers]
+    with pytest.raises(InputErrors, match="prompt: there is no answer in it"):
+        rows(path)
+    with pytest.raises(InputErrors, match=r"attributes.verbosity: 9 is not between 0 and 4"):
+        rows(written(tmp_path / "b.jsonl", {"prompt": "?", "attributes": {"verbosity": 9}}), unanswered=True)
+    with pytest.raises(InputErrors, match=r"prompt: should be a text"):
+        rows(written(tmp_path / "c.jsonl", lines[0], {"prompt": 3}), unanswered=True)
 
 
 def test_values_say_who_gave_them_and_how_sure_they_are(tmp_path):

@@ -130,6 +130,9 @@ def test_iterations_go_on_from_each_other(base: Path, dials: Path, tmp_path: Pat
 def test_what_is_asked_for() -> None:
     rated = [one.values for one in requests(ROWS, SCHEMA, ["verbosity"], RECIPE)]
     assert rated == [{"verbosity": count % 5} for count in range(6)]
+    unanswered = Row((Turn("user", "What is a geyser?", {"verbosity": Rating(3.0)}),))
+    (one,) = requests([unanswered], SCHEMA, ["verbosity"], RECIPE)  # a line of a file of prompts says it itself
+    assert (one.messages, one.values) == (unanswered.messages, {"verbosity": 3})
     best = requests(ROWS, SCHEMA, ["helpfulness", "verbosity"], RECIPE.model_copy(update={"ask": "best"}))
     assert best[0].values == {"helpfulness": 4}
     chance = RECIPE.model_copy(update={"ask": "random", "prompts": 3})

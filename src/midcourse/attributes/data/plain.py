@@ -7,41 +7,50 @@ A value is a number, or `{"value": 3.2, "by": "judge", "deviation": 0.4}`; null 
 `messages` are those of the last answer. An answer with `"context": true` is there for what follows it, and nothing is
 learnt from it. Optional: `id`, `group` (what belongs on one side of a split), `weight`. Other keys are not ours, and
 stay.
+
+Where answers are still to be written, `{"prompt": "…"}` is a conversation of one message, and `attributes` beside one
+without an answer are what is asked of it: the files that `attributes generate` takes (`prompts.py`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from midcourse.attributes.data.line import PREDICTED, ROLES, Draft, Line
 from midcourse.attributes.rows import HUMAN, Rating, Row, Turn, group_of
 
-KEYS = ("messages", "attributes", "id", "group", "weight", *PREDICTED)
+KEYS = ("messages", "prompt", "attributes", "id", "group", "weight", *PREDICTED)
 _TURN_KEYS = ("role", "content", "attributes", "context", *PREDICTED)
 
 
 def looks(raw: dict[str, Any]) -> bool:
     """Whether an object is of this format."""
-    return isinstance(raw.get("messages"), list)
+    asks = isinstance(raw.get("prompt"), str) and not raw.keys() & {"response", "completions", "conversations"}
+    return isinstance(raw.get("messages"), list) or asks
 
 
 def drafts(line: Line) -> list[Draft]:
     """The row of the object."""
     raw = line.raw
     line.known(raw, KEYS)
-    messages = raw.get("messages")
+    messages, place = raw.get("messages"), "messages"
+    if "messages" not in raw and "prompt" in raw:
+        messages, place = [{"role": "user", "content": line.text(raw, "prompt")}], "prompt"
     if not isinstance(messages, list) or not messages:
         line.flaw("messages", "should be a list of messages")
         return []
     holders = [*messages[:-1], _last(line, messages[-1])]
     turns = [_turn(line, message, f"messages[{number}]") for number, message in enumerate(holders)]
+    if line.reading.unanswered and turns[-1].role != "assistant":
+        turns[-1] = replace(turns[-1], ratings=line.rated({}, raw.get("attributes"), "attributes"))
     names = []
     for key in ("id", "group"):
         value = raw.get(key)
         if value is not None and not isinstance(value, str | int):
             line.flaw(key, "should be a text")
         names.append("" if value is None else str(value))
-    return [Draft(line.conversation(turns, "messages"), raw, names[0], names[1], line.weight(raw))]
+    return [Draft(line.conversation(turns, place), raw, names[0], names[1], line.weight(raw))]
 
 
 def _turn(line: Line, message: object, place: str) -> Turn:
@@ -67,6 +76,8 @@ def _last(line: Line, message: object) -> object:
     beside, predicted = line.raw.get("attributes"), {key: line.raw[key] for key in PREDICTED if key in line.raw}
     if not isinstance(message, dict) or not (beside or predicted):
         return message
+    if line.reading.unanswered and message.get("role") == "user" and not predicted:
+        return message  # what is asked of the answer
     own = message.get("attributes") or {}
     if message.get("role") != "assistant":
         line.flaw("attributes" if beside else "predicted", "is about the last message, and that is no answer")
