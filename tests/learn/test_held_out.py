@@ -114,7 +114,7 @@ def test_what_is_wrong_is_said(tmp_path: Path) -> None:
     assert any("nothing is held out" in note for note in result.notices)
     assert result.metrics["held_out"] is None
     result, _ = run(tmp_path / "two", held_out=sample.traces(1), epochs=1)
-    assert any("1 of 1 held-out traces answer a conversation that is trained on" in note for note in result.notices)
+    assert any("1 held-out trace answers a conversation that is trained on" in note for note in result.notices)
     marked = sample.trace(95, steers=0)
     marked.steer(marked.at(marked.head, 2), None, [Run(0, 2, marked.depth(marked.head))], move=False)
     with pytest.raises(UserError, match="the held-out steers have no margin"):
