@@ -33,7 +33,7 @@ def test_what_matters_fits_into_eighty_columns() -> None:
 
 @pytest.mark.parametrize("width", [1, 10, 24, 40, 60, 79, 80, 100, 120, 200])
 def test_no_width_is_exceeded(width: int) -> None:
-    long = Progress("train", 123456, 999999, 1234, 1500, 1e5, -12345.0, 0.5, 1e9, 360000)
+    long = Progress("train", 123456, 999999, 1234, 1500, 1e5, True, -12345.0, 0.5, 1e9, 360000)
     for progress in (FULL, long, Progress("reference", 3, 70), Progress("train", 1, 2, 1, 1)):
         assert len(drawn(progress, width).plain) <= max(width - 1, 1)
 
@@ -42,6 +42,10 @@ def test_a_wide_terminal_shows_everything() -> None:
     shown = drawn(FULL, 120).plain
     assert shown.endswith(" · ".join(words(FULL)[1:]))
     assert words(FULL)[:3] == ["epoch 2/4", "step 12/40", "loss 0.412"]
+
+
+def test_a_loss_of_answers_says_that_it_is_a_tokens() -> None:
+    assert words(Progress("train", 1, 2, 1, 1, loss=2.1534, per_token=True))[2] == "loss 2.153 a token"
 
 
 def test_hours_are_hours() -> None:

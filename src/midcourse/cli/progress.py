@@ -82,7 +82,7 @@ def _parts(progress: Progress) -> list[tuple[str, int]]:
     if progress.phase != "train":
         return [(name, 0), (f"{progress.step}/{progress.steps}", 0)]
     if progress.loss is not None:
-        parts.append((f"loss {progress.loss:.3f}", 5))
+        parts.append((f"loss {progress.loss:.3f}" + " a token" * progress.per_token, 5))
     if progress.margin is not None:
         parts.append((f"margin {progress.margin:+.2f}", 2))
     if progress.accuracy is not None:

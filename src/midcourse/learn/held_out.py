@@ -114,7 +114,9 @@ class HeldOut:
         """The last evaluation in words."""
         last = self.history[-1]
         when = f"step {last['step']}" if last["step"] else "before training"
-        parts = [f"held out, {when}: loss {last['loss']:.3f}"]
+        per = self.settings.per
+        loss = f"{-last['chosen_logp_per_token']:.3f} a token" if per else f"{last['loss']:.3f}"
+        parts = [f"held out, {when}: loss {loss}"]
         if last["margin"] is not None:
             parts += [f"margin {last['margin']:+.2f}", f"accuracy {last['accuracy']:.0%}"]
         return " · ".join(parts) + (" · best" if self.improved and len(self.history) > 2 else "")

@@ -41,6 +41,10 @@ class TrainSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
     PLACES: ClassVar[tuple[str, ...]] = ()  # inputs of a recipe that are files, folders or URLs
     DATA: ClassVar[tuple[str, ...]] = ()  # those that hold what is trained on
+    ITEMS: ClassVar[tuple[str, str]] = (
+        "steer",
+        "trace",
+    )  # what is trained on, and what holds several of it, if one does
 
     # the best of the objectives that were tried, and the quickest; as the rate: docs/log.md, "The demo"
     objective: str = "sft + accepted"
@@ -161,6 +165,13 @@ class TrainSettings(BaseModel):
 
         parse(text)
         return text
+
+    @property
+    def per(self) -> str:
+        """What `loss` is a mean over where all that is trained are answers: `answer`, each with the sum of its tokens,
+        or `token`. Empty for steers, of which every objective has its own measure."""
+        item, whole = self.ITEMS
+        return "" if whole else "token" if self.lengths.get("sft") == "mean" else item
 
     @property
     def terms(self) -> tuple[Term, ...]:

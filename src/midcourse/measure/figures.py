@@ -201,8 +201,9 @@ def training(metrics: Mapping[str, Any] | None) -> list[Figure]:
     numbers = [epoch.get("epoch", 0) for epoch in epochs]
     again = [place + 0.5 for place in range(1, len(epochs)) if numbers[place] <= numbers[place - 1]]
     figures = []
+    per = (metrics or {}).get("loss_per")
     for name, title, keys in (
-        ("loss", "Loss", (("loss", "loss"),)),
+        ("loss", f"Loss per {per}, nats" if per else "Loss", (("loss", "loss"),)),
         (
             "logps",
             "Log-probability per token, nats",

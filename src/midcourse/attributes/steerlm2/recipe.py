@@ -21,6 +21,7 @@ class RefineRecipe(TrainSettings):
 
     PLACES: ClassVar[tuple[str, ...]] = ("data", "model", "adapter", "predictor")
     DATA: ClassVar[tuple[str, ...]] = ("data",)
+    ITEMS: ClassVar[tuple[str, str]] = ("sample", "request")
 
     data: str | None = Field(default=None, min_length=1)
     """Conversations to answer, rated or not; of a rated one, what comes before its last answer."""

@@ -30,6 +30,7 @@ class ConditionedRecipe(TrainSettings):
 
     PLACES: ClassVar[tuple[str, ...]] = ("data", "held_out", "model", "adapter")
     DATA: ClassVar[tuple[str, ...]] = ("data", "held_out")
+    ITEMS: ClassVar[tuple[str, str]] = ("answer", "")
 
     data: str | None = Field(default=None, min_length=1)
     """Rated conversations to train on (docs/attributes.md has the formats)."""
@@ -112,4 +113,10 @@ class ConditionedRecipe(TrainSettings):
         """The settings of training alone."""
         values = {name: getattr(self, name) for name in TrainSettings.model_fields}
         lengths = {"sft": "mean"} if self.normalise == "answer" else {}
-        return TrainSettings(**{**values, "objective": "sft", "lengths": lengths, "displacement": 0.0})
+        return _Training(**{**values, "objective": "sft", "lengths": lengths, "displacement": 0.0})
+
+
+class _Training(TrainSettings):
+    """Settings of training alone, of answers."""
+
+    ITEMS: ClassVar[tuple[str, str]] = ConditionedRecipe.ITEMS

@@ -49,6 +49,7 @@ def metrics(
         "held_out": trainer.held_out.metrics() if trainer.held_out else None,
         "displacement": trainer.displacement.metrics(),
         "objective": settings.objective,
+        "loss_per": settings.per or None,
         "model": loaded.name,
         "settings": settings.model_dump(mode="json"),
         "notices": list(notices),

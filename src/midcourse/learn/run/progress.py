@@ -10,6 +10,7 @@ from dataclasses import dataclass
 class Progress:
     """One report. `note` is a message for the person; the numbers are means of the epoch so far, None where unknown.
 
+    `loss` is what the objective measures, or with `per_token` −log p of a token: where all that is trained are answers.
     `held_out` comes with the note after a look at held-out steers: what it came to, by name.
     """
 
@@ -19,6 +20,7 @@ class Progress:
     epoch: int = 0
     epochs: int = 0
     loss: float | None = None
+    per_token: bool = False
     margin: float | None = None
     accuracy: float | None = None
     tokens_per_second: float | None = None

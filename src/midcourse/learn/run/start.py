@@ -40,7 +40,7 @@ def summary(
         f"tokenizer {recorded['tokenizer'][:8]} · context {loaded.context_length:,}",
         "computing": f"{recorded['dtype']} on {recorded['device']}, {counted(recorded['threads'], 'thread')} · "
         f"attention: {recorded['way']}{shared}",
-        "data": f"{_steers(examples)} · {sum(map(len, layouts)):,} tokens as trees "
+        "data": f"{_items(settings, examples)} · {sum(map(len, layouts)):,} tokens as trees "
         f"({sum(map(rows.size, layouts)):,} row by row)",
         "training": f"{what}: {weights.count(loaded):,} numbers · {settings.objective} · "
         f"{counted(settings.epochs, 'epoch')} of {counted(steps, 'step')}",
@@ -49,16 +49,17 @@ def summary(
         often = {0: "after every epoch", 1: "after every step"}.get(
             every := settings.eval_every, f"every {every:,} steps"
         )
-        parts["held out"] = f"{_steers(held)}, looked at {often}"
+        parts["held out"] = f"{_items(settings, held)}, looked at {often}"
     if origins:
         given = [f"{name} {_plain(getattr(settings, name))} ({origin})" for name, origin in origins.items()]
         parts["settings"] = " · ".join(given)
     return "\n".join(_row(name, text) for name, text in parts.items())
 
 
-def _steers(examples: Sequence[Example]) -> str:
-    traces = len({one.number for one in examples})
-    return f"{counted(supervision.steers(examples), 'steer')} in {counted(traces, 'trace')}"
+def _items(settings: TrainSettings, examples: Sequence[Example]) -> str:
+    one, whole = settings.ITEMS
+    count = len({one.number for one in examples})
+    return f"{counted(supervision.steers(examples), one)} in {counted(count, whole)}" if whole else counted(count, one)
 
 
 def _plain(value: object) -> str:
