@@ -41,6 +41,15 @@ def test_a_file_of_ratings_becomes_an_adapter(mc: MC, base: Path, data: Path, tm
     assert ran.code == 0, ran.err
     metrics = json.loads(ran.out)
     assert metrics["traces"] == 3
+    assert "data       3 answers · " in ran.err
+    assert "held out   1 answer, looked at after every epoch" in ran.err
+    (epoch,) = metrics["epochs"]
+    assert f"epoch 1/1 · step 2/2 · loss {-epoch['chosen_logp_per_token']:.3f} a token · " in ran.err
+    last = metrics["held_out"]["evaluations"][-1]
+    assert f"held out, step 2: loss {-last['chosen_logp_per_token']:.3f} a token" in ran.err
+    again = mc("attributes", "train", "--model", base, "--data", data, "--output", output, "--epochs", 1, "--resume")
+    assert (again.code, again.err.count("nothing to resume in")) == (0, 1)
+    assert metrics["loss_per"] == "answer"  # the sum of its tokens: what is minimised, in `epochs`
     assert metrics["held_out"]
     manifest = Manifest.read(output)
     assert manifest is not None

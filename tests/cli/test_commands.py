@@ -69,10 +69,11 @@ def test_train_then_score_then_measure(mc: Callable[..., Ran], cards: Path, tmp_
     out, config = tmp_path / "adapter", tmp_path / "run.yaml"
     config.write_text("epochs: 5\nlearning_rate: 1e-3\n")
     ran = mc(
-        "train", "--traces", cards, "--output", out, "--config", config, "--epochs", 2,
+        "train", "--traces", cards, "--output", out, "--config", config, "--epochs", 2, "--resume",
         "--objective", "dpo + sft", "--dtype", "float32", "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.err
+    assert ran.err.count(f"nothing to resume in {out}: starting anew") == 1
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics == ran.json
     assert {"seconds_per_epoch", "steers", "tokens", "peak_memory_bytes", "dtype"} <= metrics.keys()

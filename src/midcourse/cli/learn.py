@@ -47,7 +47,8 @@ def train(
     config
         YAML file with any of the settings below; flags win over it. The `run.yaml` of another run repeats that run.
     resume
-        Go on from the last checkpoint in the output folder, to the weights that an uninterrupted run reaches.
+        Go on from the last checkpoint in the output folder, to the weights that an uninterrupted run reaches. Where
+        there is none, the run begins anew and says so.
     json
         Print the metrics as JSON.
     """

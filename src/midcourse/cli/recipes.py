@@ -58,6 +58,7 @@ def carry_out(
     if not rank():
         possible(output)  # a large model takes minutes to load
         Manifest.spare(output)
+    anew(output, resume=resume)
     loaded = ready(recipe)  # what is heavy comes when the input is known to be good
     from midcourse.learn.training import train
 
@@ -89,6 +90,15 @@ def ready(recipe: Recipe | ConditionedRecipe) -> Loaded:
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
     device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
     return models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
+
+
+def anew(output: Path, *, resume: bool) -> None:
+    """Say so where a run is to be resumed and there is none: it may be the first time, or another folder was meant."""
+    if resume:
+        from midcourse.learn.run import checkpoints
+
+        if checkpoints.last(output) is None:
+            say(f"nothing to resume in {output}: starting anew")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.fit.settings import TOPICS, FitSettings
 from midcourse.attributes.schema import Schema
 from midcourse.cli.console import bars, result, say
+from midcourse.cli.recipes import anew
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
 from midcourse.errors import Stopped
@@ -90,6 +91,7 @@ def fit(
     from midcourse import models
     from midcourse.attributes.predictors.fit.run import fit as run
 
+    anew(output, resume=resume)
     loaded = models.load(model, dtype=resolved.dtype)
     say(loaded.summary())
     try:

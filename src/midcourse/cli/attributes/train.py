@@ -17,7 +17,7 @@ from midcourse.attributes.schema import Schema
 from midcourse.attributes.train.recipe import ABSENT, TOPICS, ConditionedRecipe
 from midcourse.cli.console import rank, say
 from midcourse.cli.progress import line
-from midcourse.cli.recipes import ready, resumable, trained
+from midcourse.cli.recipes import anew, ready, resumable, trained
 from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
 from midcourse.errors import ConfigError, Problem, UserError
@@ -49,7 +49,8 @@ def train(
     config
         YAML file with any of the settings below; flags win over it. The `run.yaml` of another run repeats that run.
     resume
-        Go on from the last checkpoint in the output folder, to the weights that an uninterrupted run reaches.
+        Go on from the last checkpoint in the output folder, to the weights that an uninterrupted run reaches. Where
+        there is none, the run begins anew and says so.
     json
         Print the metrics as JSON.
     """
@@ -72,6 +73,7 @@ def train(
         held = [*held, *more]
     if not rank():
         possible(output)
+    anew(output, resume=resume)
     loaded = ready(recipe)  # what is heavy comes when the input is known to be good
     from midcourse.attributes.train.run import train as run
 

@@ -20,8 +20,10 @@ Work = Callable[[Job, Path, Reporter, Stop], dict[str, Any]]
 
 def train(job: Job, path: Path, reporter: Reporter, stop: Stop) -> dict[str, Any]:
     """Train as the job's recipe says, from its last checkpoint on if it has one. The metrics."""
+    from midcourse.learn.run import checkpoints
+
     recipe = Recipe(**job.recipe)
-    done = carry_out(recipe, path, nullcontext(reporter), nullcontext(stop), resume=True)
+    done = carry_out(recipe, path, nullcontext(reporter), nullcontext(stop), resume=checkpoints.last(path) is not None)
     return done.metrics
 
 
