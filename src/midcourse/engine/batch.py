@@ -12,16 +12,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
-from midcourse.engine.cache import memory, shared, token_bytes
+from midcourse.engine.cache import memory, token_bytes
 from midcourse.engine.contract import Generated
+from midcourse.engine.many import each
 from midcourse.engine.rows import Rows, Source, batches
 from midcourse.engine.sampling import Alternative, Sampling, best, choose, guided, needed
 from midcourse.errors import ModelError
+from midcourse.trace.prefix import shared
 
 if TYPE_CHECKING:
     from midcourse.engine.hf import TransformersEngine
@@ -68,17 +70,9 @@ def generate(
     set. A model whose rows cannot share a pass (a recurrent one) writes them one after the other. `neutral`, parallel
     to `prefixes`, are what guidance leads away from; rows whose guidance is 1 do without.
     """
-    count = len(prefixes)
-    samplings = (
-        [replace(sampling, seed=sampling.seed + row) for row in range(count)]
-        if isinstance(sampling, Sampling)
-        else list(sampling)
-    )
-    limits = [max_tokens] * count if isinstance(max_tokens, int) else list(max_tokens)
-    assert len(samplings) == len(limits) == count
     rows = [
-        _Row(i, list(prefixes[i]), samplings[i], min(limits[i], engine.context_length - len(prefixes[i])))
-        for i in range(count)
+        _Row(i, list(prefixes[i]), drawn, min(limit, engine.context_length - len(prefixes[i])))
+        for i, (drawn, limit) in enumerate(each(sampling, max_tokens, len(prefixes)))
     ]
     for row in rows:
         other = needed(row.sampling, None if neutral is None else neutral[row.index])

@@ -171,11 +171,3 @@ def memory(device: torch.device) -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not told on every system
         return 8 << 30
-
-
-def shared(one: Sequence[int], two: Sequence[int]) -> int:
-    """How many tokens two sequences share at their beginning."""
-    shared = min(len(one), len(two))
-    if list(one[:shared]) == list(two[:shared]):
-        return shared
-    return next(i for i in range(shared) if one[i] != two[i])

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from transformers.cache_utils import DynamicCache
 
-from midcourse.engine.cache import SlotCache, layer_windows, shared
+from midcourse.engine.cache import SlotCache, layer_windows
 from midcourse.engine.contract import Reuse, check
+from midcourse.trace.prefix import shared
 
 if TYPE_CHECKING:
     from midcourse.loaded import Loaded

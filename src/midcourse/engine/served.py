@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from midcourse.engine.choice import Sampling
 from midcourse.engine.contract import Alternative, Reuse, Shared, Step
 from midcourse.errors import BusyError, MidcourseError
+from midcourse.trace.prefix import shared
 from midcourse.trace.text import Tokenizer
 
 LOOK = 0.02  # seconds between two looks at whether whoever waits has been cancelled
@@ -163,7 +164,7 @@ class Served:
                 seat, ids = next(iter(self._wishes.items()))
                 slot = self._take(seat)
                 assert slot is not None, "nobody is busy"
-                known = common(seat.held, ids)
+                known = shared(seat.held, ids)
             try:
                 if known < len(ids) - 1:
                     part = ids[: known + PART + 1]  # the last one is left for whoever goes on
@@ -230,7 +231,7 @@ class ServedSeat:
                 return
             engine = self.served.engine.at(slot)
             tells = engine.abilities.rolls_back is not None  # otherwise only the engine knows what it has read before
-            known = common(self.held, ids)
+            known = shared(self.held, ids)
             if tells:
                 self.reading(Reuse(known, len(ids) - known))
             written: list[int] = []
@@ -267,9 +268,3 @@ class ServedSeat:
     def inherit(self, other: ServedSeat) -> None:
         """Take over what another seat has read, which goes on with nothing."""
         self.served.inherit(self, other)
-
-
-def common(held: Sequence[int], ids: Sequence[int]) -> int:
-    """How many tokens two sequences begin with alike."""
-    shared = min(len(held), len(ids))
-    return next((at for at in range(shared) if held[at] != ids[at]), shared)

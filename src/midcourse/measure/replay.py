@@ -19,6 +19,7 @@ from typing import NamedTuple
 from midcourse.engine.choice import Sampling
 from midcourse.measure.result import Way
 from midcourse.steerers import BatchWriter
+from midcourse.trace.prefix import shared
 from midcourse.trace.text import Tokenizer, to_bytes
 from midcourse.trace.tree import Trace
 
@@ -85,8 +86,8 @@ def way(tok: Tokenizer, fork: Fork, wrote: Sequence[int]) -> Way:
     """Which way `wrote` goes; see the module."""
     if fork.chosen is not None and _begins(tok, wrote, fork.chosen):
         return "chosen"
-    right = _shared(wrote, fork.chosen or [])
-    wrong = max((_shared(wrote, side) for side in fork.rejected), default=0)
+    right = shared(wrote, fork.chosen or [])
+    wrong = max((shared(wrote, side) for side in fork.rejected), default=0)
     if fork.chosen is None:
         return "rejected" if any(_begins(tok, wrote, side) for side in fork.rejected) else "other"
     return "rejected" if wrong > right else "other"
@@ -103,12 +104,3 @@ def _begins(tok: Tokenizer, wrote: Sequence[int], side: Sequence[int]) -> bool:
     if ends:
         return bool(wrote) and wrote[-1] in tok.end_ids and said == wanted
     return said.startswith(wanted)
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    shared = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        shared += 1
-    return shared

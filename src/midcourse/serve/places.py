@@ -14,8 +14,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from midcourse.engine.cache import shared
 from midcourse.engine.turns import Around, Steps
+from midcourse.trace.prefix import shared
 
 if TYPE_CHECKING:
     from midcourse.engine.desk import Desk

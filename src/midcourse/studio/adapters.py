@@ -10,7 +10,6 @@ on, so no answer is written by two.
 from __future__ import annotations
 
 import logging
-import re
 from pathlib import Path
 
 from midcourse import adapters, exchange
@@ -18,23 +17,21 @@ from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.desk import Desk
 from midcourse.engine.turns import Around
 from midcourse.errors import ConfigError, MidcourseError, ModelError
-from midcourse.learn.run.recipe import Recipe
 from midcourse.store import Store
-from midcourse.store.jobs import Job
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
 from midcourse.studio.live import Live
 from midcourse.studio.schemas.dials import DialsView, PredictorView
-from midcourse.studio.schemas.jobs import AdapterView, JobView, ModelsView
+from midcourse.studio.schemas.jobs import ModelsView
+from midcourse.studio.switching import Switching, described, name_of
 from midcourse.switch import Switch
 from midcourse.tokenizer import HFTokenizer
 
 KEY = "adapter"  # where the store keeps which one is on
-OBJECTIVE = Recipe.model_fields["objective"].default
 log = logging.getLogger("midcourse.studio")
 
 
-class Adapters:
+class Adapters(Switching):
     """The adapters of one studio; `given` is the one that it was started with."""
 
     def __init__(
@@ -48,11 +45,9 @@ class Adapters:
     ) -> None:
         self._store = store
         self._desk = desk
-        self._live = live
-        self._jobs = jobs
+        super().__init__(live, jobs, predictor)
         self._given = None if given is None else (name_of(given), adapters.folder(given))
         self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
-        self._predictor = predictor
         self._why: dict[Path, str | None] = {}
         self._told: dict[Path, Conditioning | None] = {}
         jobs.adapters = self.fitting
@@ -153,16 +148,6 @@ class Adapters:
             raise ModelError(f"the adapter {name!r} does not fit {self._desk.loaded.name}: {why}")
         self._desk.exclusive(lambda _: self._switch.add(name, str(folder)))
 
-    def tell(self, view: ModelsView | None = None) -> None:
-        """Tell every tab."""
-        self._live.feed.publish("models", view or self.view())
-
-    def hear(self, job: JobView) -> None:
-        """A job is new or has changed: tell every tab, and what it has trained as well."""
-        self._live.feed.publish("job", job)
-        if job.kind == "train" and job.state == "done":
-            self.tell()
-
     def _on(self, name: str | None) -> None:
         self.ready(name)
         self._desk.exclusive(lambda _: self._switch.use(name))
@@ -177,23 +162,3 @@ class Adapters:
             except (ModelError, ConfigError) as error:
                 self._why[folder] = str(error)
         return self._why[folder]
-
-
-def described(name: str, job: Job | None, why: str | None, told: Conditioning | None) -> AdapterView:
-    """An adapter, for the page: what has trained it, why it cannot be switched to, and what it can be asked for."""
-    return AdapterView(
-        name=name,
-        created=None if job is None else job.ended,
-        steers=None if job is None else job.steers,
-        objective=None if job is None else job.recipe.get("objective", OBJECTIVE),
-        job=None if job is None else job.id,
-        fits=why is None,
-        why=why,
-        dials=DialsView.of(told),
-    )
-
-
-def name_of(given: str) -> str:
-    """A name for an adapter that a person gave by its place."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(given).name).strip("-._")[:64]
-    return plain or "given"

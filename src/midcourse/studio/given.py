@@ -14,31 +14,29 @@ from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.engine.served import Served
 from midcourse.errors import ModelError
 from midcourse.store.jobs import Job
-from midcourse.studio.adapters import described, name_of
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
 from midcourse.studio.live import Live
 from midcourse.studio.live.seating import told
 from midcourse.studio.schemas.dials import DialsView, PredictorView
-from midcourse.studio.schemas.jobs import AdapterView, JobView, ModelsView
+from midcourse.studio.schemas.jobs import AdapterView, ModelsView
 from midcourse.studio.settings import StudioSettings
+from midcourse.studio.switching import Switching, described, name_of
 
 COMPARES = "answers are compared side by side with --engine transformers alone"
 LATER = "to write with it, start the studio with --adapter {folder}"
 FIXED = "{engine} cannot change over while it runs; start the studio with another --adapter, or without"
 
 
-class GivenAdapters:
+class GivenAdapters(Switching):
     """The adapter that the studio was started with, and those that cannot be switched to."""
 
     def __init__(
         self, settings: StudioSettings, served: Served, live: Live, jobs: Jobs, predictor: PredictorView | None
     ) -> None:
+        super().__init__(live, jobs, predictor)
         self._settings = settings
         self._served = served
-        self._live = live
-        self._jobs = jobs
-        self._predictor = predictor
         self._folders: dict[str, Path] = {}  # of the one that was given, which may be a file
         if (given := settings.adapter) is not None:
             self._folders[name_of(given)] = Path(given) if given.endswith(".gguf") else adapters.folder(given)
@@ -93,16 +91,6 @@ class GivenAdapters:
         view = self.view()
         self.tell(view)
         return view
-
-    def tell(self, view: ModelsView | None = None) -> None:
-        """Tell every tab."""
-        self._live.feed.publish("models", view or self.view())
-
-    def hear(self, job: JobView) -> None:
-        """A job is new or has changed: tell every tab, and what it has trained as well."""
-        self._live.feed.publish("job", job)
-        if job.kind == "train" and job.state == "done":
-            self.tell()
 
     def _described(self, name: str, jobs: dict[str, Job]) -> AdapterView:
         mine = name == self._given

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from midcourse.loaded import Loaded
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.compare import Comparison
-    from midcourse.studio.given import GivenAdapters
     from midcourse.studio.jobs.jobs import Jobs
     from midcourse.studio.jobs.trainable import Trainable
     from midcourse.studio.live import Live
     from midcourse.studio.proposals import Proposer
+    from midcourse.studio.switching import Switching
 
 SLOTS = 4  # answers that a server which is started here writes at a time, unless somebody says otherwise
 Say = Callable[[str], object]
@@ -43,7 +43,7 @@ class Services:
     desk: Desk | Served
     live: Live
     jobs: Jobs
-    adapters: Adapters | GivenAdapters
+    adapters: Switching
     proposer: Proposer
     comparisons: set[Comparison] = field(default_factory=set)
     leaving: asyncio.Event = field(default_factory=asyncio.Event)
@@ -136,7 +136,7 @@ def _desk(settings: StudioSettings, say: Say) -> tuple[Desk | Served, Trainable]
 
 def _adapters(
     settings: StudioSettings, store: Store, desk: Desk | Served, live: Live, jobs: Jobs, proposer: Proposer
-) -> Adapters | GivenAdapters:
+) -> Switching:
     from midcourse.engine.served import Served
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.given import GivenAdapters

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from midcourse.errors import SteerError
 from midcourse.trace.edit import shared_text
+from midcourse.trace.prefix import shared
 from midcourse.trace.schema import Branch, Correction, Flaw, Piece, as_piece
 from midcourse.trace.text import Tokenizer, place_back, to_bytes
 from midcourse.trace.tree import Run, Source, Trace
@@ -65,7 +66,7 @@ class Trunk:
         chosen = self._chosen(item, rejected, paths) if item.chosen is not None else None
         start = min(forks, default=len(self.ids))
         if chosen is not None:
-            start = _alike([chosen, self.ids, *paths])
+            start = shared(chosen, self.ids, *paths)
         trace = self.trace
         self.settle(max([start, *forks]))
         runs = []
@@ -179,18 +180,6 @@ def reorder(trace: Trace, numbers: Sequence[int | None]) -> None:
         return
     pairs = sorted(zip(numbers, trace.steers, strict=True), key=lambda pair: pair[0] or 0)
     trace.steers = [replace(steer, id=place) for place, (_, steer) in enumerate(pairs)]
-
-
-def _alike(paths: Sequence[list[int]]) -> int:
-    """How many ids all have in common at their beginning. Mostly that is nearly all, so whole slices come first."""
-    first, *others = paths
-    shortest = min(map(len, paths))
-    count, step = 0, 1 << shortest.bit_length()
-    while step := step // 2:
-        more = count + step
-        if more <= shortest and all(path[count:more] == first[count:more] for path in others):
-            count = more
-    return count
 
 
 def _refuse(message: str, field: str) -> NoReturn:

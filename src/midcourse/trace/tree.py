@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
 from midcourse.errors import SteerError
+from midcourse.trace import prefix
 
 Source = Literal["model", "human", "teacher", "import"]
 SOURCES: tuple[str, ...] = get_args(Source)
@@ -263,7 +264,7 @@ class Trace:
             raise SteerError("a rejected run is empty")
         shared = 0
         if chosen is not None and sides:
-            shared = _shared_prefix([list(chosen), *sides])
+            shared = prefix.shared(chosen, *sides)
             if shared == len(chosen):
                 raise SteerError(
                     "the correction only repeats the beginning of what was rejected; "
@@ -323,16 +324,6 @@ class Trace:
         )
         self.spans.append(span)
         return span
-
-
-def _shared_prefix(sides: Sequence[Sequence[int]]) -> int:
-    """How many tokens all sides have in common at their beginning."""
-    shared = 0
-    for column in zip(*sides, strict=False):
-        if len(set(column)) > 1:
-            break
-        shared += 1
-    return shared
 
 
 def problems(trace: Trace, *, spans: int = 0, steers: int = 0) -> list[str]:
@@ -403,10 +394,10 @@ def _steer_problems(trace: Trace, number: int, steer: Steer) -> Iterator[str]:
         yield "has runs with different contexts"
     if steer.chosen and steer.rejected:
         chosen, *sides = [trace.run_ids(run) for run in runs]
-        if _shared_prefix([chosen, *sides]):
+        if prefix.shared(chosen, *sides):
             yield "has runs that begin alike"
         for ids in sides:
-            if _shared_prefix([chosen, ids]) == min(len(chosen), len(ids)):
+            if prefix.shared(chosen, ids) == min(len(chosen), len(ids)):
                 yield "has a correction and a rejected run of which one only begins the other"
     if steer.ends != bool(steer.chosen and trace.run_ids(steer.chosen)[-1] in trace.end_ids):
         yield "says wrongly whether it ends the answer"

@@ -14,17 +14,16 @@ Invariant: every id was named by the server, at the place where it stands.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from copy import copy
-from dataclasses import replace
 from threading import Event
 from typing import Any
 
 from midcourse.engine.choice import Sampling, uniform
 from midcourse.engine.contract import Abilities, Alternative, Generated, Reuse, Step, check
+from midcourse.engine.many import each, gathered
 from midcourse.errors import ModelError, UserError
 from midcourse.remote import Refused, Remote
 from midcourse.trace.text import Tokenizer, to_bytes, unfinished
@@ -128,50 +127,24 @@ class LlamaCppEngine:
         neutral: Sequence[Sequence[int]] | None = None,  # noqa: ARG002
     ) -> list[Generated]:
         """Write on after each of `prefixes`, as many at a time as the server has slots; see `engine.contract`."""
-        count = len(prefixes)
-        each = (
-            [replace(sampling, seed=sampling.seed + row) for row in range(count)]
-            if isinstance(sampling, Sampling)
-            else list(sampling)
-        )
-        limits = [max_tokens] * count if isinstance(max_tokens, int) else list(max_tokens)
-        for row in range(count):
-            self._check(prefixes[row], each[row], room=1)
-        return self.remote.run(self._rows(prefixes, each, limits, stop, top))
+        rows = each(sampling, max_tokens, len(prefixes))
+        for ids, (drawn, _) in zip(prefixes, rows, strict=True):
+            self._check(ids, drawn, room=1)
+        reused = fed = 0
 
-    async def _rows(
-        self,
-        prefixes: Sequence[Sequence[int]],
-        samplings: Sequence[Sampling],
-        limits: Sequence[int],
-        stop: Callable[[int, list[int]], bool] | None,
-        top: int,
-    ) -> list[Generated]:
-        free = asyncio.Semaphore(min(self.slots, self.remote.settings.concurrency))
-        reused, fed = 0, 0
-
-        async def write(row: int) -> Generated:
+        def begun() -> None:
             nonlocal reused, fed
-            found = Generated([], [], False, [])
+            reused, fed = reused + self.last_reuse.reused, fed + self.last_reuse.fed
 
-            def over(written: list[int]) -> bool:
-                return stop is not None and stop(row, written)
+        def write(row: int, over: Callable[[list[int]], bool]) -> AsyncIterator[Step]:
+            drawn, limit = rows[row]
+            return self._write(list(prefixes[row]), drawn, limit, over, top, -1)
 
-            async with free:
-                steps = self._write(list(prefixes[row]), samplings[row], limits[row], over, top, -1)
-                async with aclosing(steps):  # type: ignore[type-var]
-                    async for step in steps:
-                        if not found.ids:
-                            reused, fed = reused + self.last_reuse.reused, fed + self.last_reuse.fed
-                        found.ids.append(step.id)
-                        found.logprobs.append(step.logprob)
-                        found.tops.append(step.top)
-            return found._replace(ended=bool(found.ids) and found.ids[-1] in self.tokenizer.end_ids)
-
-        async with asyncio.TaskGroup() as group:
-            rows = [group.create_task(write(row)) for row in range(len(prefixes))]
+        at_once = min(self.slots, self.remote.settings.concurrency)
+        ends = self.tokenizer.end_ids
+        found = self.remote.run(gathered(len(rows), at_once, write, stop=stop, end_ids=ends, begun=begun))
         self.last_reuse, self._fresh = Reuse(reused, fed), False
-        return [row.result() for row in rows]
+        return found
 
     # ---- what it holds -------------------------------------------------------------------------------------------
 

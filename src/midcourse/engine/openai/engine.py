@@ -9,18 +9,17 @@ Invariant: the bytes of the steps are the bytes that the endpoint wrote.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from copy import copy
-from dataclasses import replace
 from threading import Event, Lock
 from typing import Any
 
 from midcourse.engine.choice import Sampling, uniform
 from midcourse.engine.contract import Abilities, Alternative, Generated, Reuse, Step, check
+from midcourse.engine.many import each, gathered
 from midcourse.engine.openai.probe import CONTINUE, EXTRAS, Found, probe, text_of
 from midcourse.engine.openai.replies import Piece, Said, pieces
 from midcourse.errors import ModelError, UserError
@@ -166,39 +165,17 @@ class OpenAIEngine:
         neutral: Sequence[Sequence[int]] | None = None,  # noqa: ARG002
     ) -> list[Generated]:
         """Write on after each of `prefixes`, as many at a time as the client may; see `engine.contract`."""
-        count = len(prefixes)
-        each = (
-            [replace(sampling, seed=sampling.seed + row) for row in range(count)]
-            if isinstance(sampling, Sampling)
-            else list(sampling)
-        )
-        limits = [max_tokens] * count if isinstance(max_tokens, int) else list(max_tokens)
-        for row in range(count):
-            self._check(prefixes[row], each[row], room=1)
+        rows = each(sampling, max_tokens, len(prefixes))
+        for ids, (drawn, _) in zip(prefixes, rows, strict=True):
+            self._check(ids, drawn, room=1)
         self.last_reuse = Reuse(0, sum(map(len, prefixes)))
-        free = asyncio.Semaphore(self.remote.settings.concurrency)
 
-        async def write(row: int) -> Generated:
-            found = Generated([], [], False, [])
+        def write(row: int, over: Callable[[list[int]], bool]) -> AsyncIterator[Step]:
+            drawn, limit = rows[row]
+            return self._write(list(prefixes[row]), drawn, limit, over, top)
 
-            def over(written: list[int]) -> bool:
-                return stop is not None and stop(row, written)
-
-            async with free:
-                steps = self._write(list(prefixes[row]), each[row], limits[row], over, top)
-                async with aclosing(steps):  # type: ignore[type-var]
-                    async for step in steps:
-                        found.ids.append(step.id)
-                        found.logprobs.append(step.logprob)
-                        found.tops.append(step.top)
-            return found._replace(ended=bool(found.ids) and found.ids[-1] in self.tokenizer.end_ids)
-
-        async def rows() -> list[Generated]:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(write(row)) for row in range(count)]
-            return [task.result() for task in tasks]
-
-        return self.remote.run(rows())
+        at_once, ends = self.remote.settings.concurrency, self.tokenizer.end_ids
+        return self.remote.run(gathered(len(rows), at_once, write, stop=stop, end_ids=ends))
 
     def drop(self) -> None:
         """Nothing is held here."""

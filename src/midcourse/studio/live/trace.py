@@ -21,18 +21,17 @@ from midcourse.errors import BusyError, MidcourseError, StoreError
 from midcourse.session import Session, Stream
 from midcourse.session.live import Live as LiveSession
 from midcourse.session.notes import asked_for
-from midcourse.store.snippets import CHARACTERS, SIDE_TOKENS, of_messages
 from midcourse.studio.errors import StaleError
 from midcourse.studio.live.feed import Event, Listener
 from midcourse.studio.live.run import Run
 from midcourse.studio.live.seating import Seat, told
 from midcourse.studio.live.tokens import Tokens
 from midcourse.studio.live.tree import Tree
+from midcourse.studio.live.views import look, row
 from midcourse.studio.schemas.traces import (
     AlternativeView,
     Done,
     Draft,
-    MessageView,
     RunEvent,
     RunView,
     SamplingView,
@@ -46,7 +45,6 @@ from midcourse.trace.text import Tokenizer
 if TYPE_CHECKING:
     from midcourse.studio.live.live import Live
 
-ROLES = ("system", "user", "assistant")
 TOP = 10
 FAR = 512  # tokens that reading ahead may undo: they are read again if it comes to nothing
 
@@ -108,21 +106,7 @@ class LiveTrace:
     def row(self) -> TraceRowView:
         """The trace in the list."""
         with self.lock:
-            trace = self.trace
-            return TraceRowView(
-                id=trace.id,
-                title=of_messages(trace.messages),
-                answer="".join(view.text for view in self.tokens.views[:SIDE_TOKENS])[:CHARACTERS],
-                model=trace.model,
-                steers=len(trace.steers),
-                tokens=len(self.tokens),
-                finished=trace.finished,
-                tags=list(trace.tags),
-                attributes=trace.attributes,
-                author=trace.author,
-                created=trace.created,
-                writing=self.writing,
-            )
+            return row(self.trace, self.tokens, writing=self.writing)
 
     @property
     def writing(self) -> bool:
@@ -399,33 +383,9 @@ class LiveTrace:
         return self.session
 
     def _look(self, at: Point) -> dict[str, Any]:
-        trace = self.trace
-        forks, steers = self.tree.look(at)
         return {
-            "id": trace.id,
-            "title": of_messages(trace.messages),
-            "messages": [_message(message) for message in trace.messages],
-            "prompt_tokens": len(trace.prompt),
+            **look(self.trace, self.tree, at),
             "context_length": self.seat.context_length,
-            "model": trace.model,
             "readonly": self.readonly,
-            "tags": list(trace.tags),
-            "attributes": dict(trace.attributes),
-            "author": trace.author,
-            "created": trace.created,
             "ended": bool(self.tokens.views) and self.tokens.views[-1].ends,
-            "finished": trace.finished,
-            "can_undo": trace.cursor > 0,
-            "can_redo": trace.cursor + 1 < len(trace.history),
-            "forks": forks,
-            "steers": steers,
         }
-
-
-def _message(message: dict[str, Any]) -> MessageView:
-    """A turn of the conversation as text."""
-    content = message.get("content")
-    if isinstance(content, list):
-        content = "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    role = message.get("role")
-    return MessageView(role=role if role in ROLES else "user", content=str(content or ""))
