@@ -183,6 +183,7 @@ class _Beside(Mixed):
         yield
 
 
+@pytest.mark.usefixtures("patient")
 def test_those_who_join_share_a_pass_and_others_do_not() -> None:
     """Six write, two with each of three around: two of these share passes, and each hears with whom."""
     with desk() as made:
