@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
-import threading
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +16,7 @@ from midcourse.studio.services import Services
 from midcourse.studio.settings import StudioSettings
 from midcourse.web import listen as sockets
 from tests import tokenizers
+from tests.threaded import Threaded
 from tests.waiting import PATIENCE
 
 TOKEN = "the-token-of-the-tests"
@@ -46,25 +44,19 @@ def make_model(folder: Path, *, context: int = 4096, hidden: int = 32) -> Path:
     return folder
 
 
-class Running:
+class Running(Threaded):
     """A studio for as long as this lasts; `client` knows the token."""
 
     def __init__(self, model: Path, store: Path, **settings: Any) -> None:
         self.settings = StudioSettings(
             model=str(model), store=f"sqlite:///{store}", **{"port": 0, "browser": False, "token": TOKEN} | settings
         )
-        self.said: list[str] = []
-        self.failed: BaseException | None = None
-        self._ready = threading.Event()
+        super().__init__()
 
     def __enter__(self) -> Self:
         listening = sockets.sockets(self.settings)
         self.server = server.Server(listen.granted(self.settings, listening))
-        self._thread = threading.Thread(target=self._run, args=(listening,), daemon=True)
-        self._thread.start()
-        assert self._ready.wait(PATIENCE), "the studio does not start"
-        if self.failed is not None:
-            raise self.failed
+        self.begin(lambda ready: server.serve(self.server, self.settings, listening, self.said.append, ready))
         headers = {"Authorization": f"Bearer {self.server.access.token}"}
         self.client = httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE, trust_env=False)
         return self
@@ -73,23 +65,7 @@ class Running:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.client.close()
-        self.stop()
-
-    def stop(self) -> None:
-        """As a signal stops it."""
-        self.server.should_exit = True
-        self._thread.join(PATIENCE)
-        assert not self._thread.is_alive(), "the studio does not stop"
-        if self.failed is not None:
-            raise self.failed
-
-    @property
-    def port(self) -> int:
-        return self.server.access.port
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        super().__exit__(kind, error, trace)
 
     @property
     def services(self) -> Services:
@@ -100,11 +76,3 @@ class Running:
     def desk(self) -> Desk:
         """The desk, where the model is computed here."""
         return self.services.here[0]
-
-    def _run(self, listening: list[socket.socket]) -> None:
-        try:
-            asyncio.run(server.serve(self.server, self.settings, listening, self.said.append, self._ready.set))
-        except BaseException as error:  # noqa: BLE001 - the test's thread raises it
-            self.failed = error
-        finally:
-            self._ready.set()
