@@ -85,10 +85,14 @@ def elsewhere(
 
     `say` hears what was resolved. Raises `ModelError`, `UserError`, `EndpointError`.
     """
+    from midcourse.adapter_base import other
+
     if settings.engine == "openai":
         found: LlamaCppEngine | OpenAIEngine = endpoint(settings, tokenizer, model, adapted=adapter is not None)
     else:
         found = llama_cpp(settings, tokenizer, model, adapter, slots=slots, say=say)
+    if note := other(adapter, model):
+        say(f"note: {note}")
     where = settings.endpoint or "llama.cpp in this process"
     say(f"{found.source} · {where} · tokens of {model} · context {found.context_length:,}")
     return found

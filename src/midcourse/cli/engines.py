@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from midcourse.cli.adapters import based
 from midcourse.cli.console import say
 from midcourse.cli.topics import flags
 from midcourse.engines import TOPICS, EngineSettings, checked, elsewhere, limits
@@ -43,6 +44,7 @@ def opened(
         from midcourse.engine.hf import TransformersEngine
 
         loaded = models.load(model, adapter=adapter)
+        based(adapter, model)
         say(loaded.summary())
         yield TransformersEngine(loaded)
         return

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.atomic import elsewhere, writing
+from midcourse.cli.adapters import based
 from midcourse.cli.console import result
 from midcourse.cli.progress import line
 from midcourse.cli.recipes import carry_out, resumable, trained
@@ -105,6 +106,7 @@ def score(
     from midcourse.learn.score import score as run
 
     loaded = models.load(model, adapter=adapter, dtype="float32")
+    based(adapter, model)
     count = 0
     with writing(out) as file:
         for line in run(loaded, found, rows=rows):

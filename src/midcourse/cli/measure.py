@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from midcourse import config as configuration
 from midcourse.atomic import folder
+from midcourse.cli.adapters import based
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.engines import Engines, checked, writers
 from midcourse.cli.sources import load_traces
@@ -64,6 +65,7 @@ def measure(
 
     checker = load_check(check) if check else None
     loaded = models.load(model, adapter=adapter, dtype="float32")
+    based(adapter, model)
     say(loaded.summary())
     folder(out)
     with writers(engines, loaded.tokenizer, model, adapter) as others, bars() as progress:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import possible
 from midcourse.attributes.manifest import Manifest
+from midcourse.cli.adapters import based
 from midcourse.cli.console import rank, result, say
 from midcourse.cli.sources import load_places
 from midcourse.errors import Stopped, UserError
@@ -89,7 +90,9 @@ def ready(recipe: Recipe | ConditionedRecipe) -> Loaded:
         torch.set_num_threads(recipe.threads)
     dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
     device = "cpu" if sharding.wanted() else recipe.device  # each process then takes its part from there
-    return models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
+    loaded = models.load(recipe.model, adapter=recipe.adapter, dtype=dtype, device=device, quantize=recipe.quantize)
+    based(recipe.adapter, recipe.model)
+    return loaded
 
 
 def anew(output: Path, *, resume: bool) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from midcourse import adapters, models
+from midcourse import adapter_base, adapters, models
 from midcourse.atomic import new_folder
 from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.errors import UserError
@@ -71,6 +71,8 @@ def release(request: Request, progress: Progress) -> Released:
         (part / "README.md").write_text(written, encoding="utf-8")
         files = sorted(path.name for path in part.iterdir())
     notices = list(done.notices)
+    if note := adapter_base.other(request.adapter, request.model):
+        notices.append(note)
     if request.base is None and Path(request.model).expanduser().is_dir():
         notices.append(
             f"the card calls the model {known.base!r}, after its folder; --base says under which name others have it"

@@ -53,6 +53,7 @@ async def opened(
 
 def _made(settings: ServeSettings, given: dict[str, str], say: Say) -> Services:
     from midcourse import models
+    from midcourse.adapter_base import other
     from midcourse.engine.desk import Desk
     from midcourse.serve.ask import Limits
     from midcourse.serve.names import Names
@@ -62,6 +63,9 @@ def _made(settings: ServeSettings, given: dict[str, str], say: Say) -> Services:
     first = next(iter(given), None)
     loaded = models.load(settings.model, adapter=None if first is None else given[first], dtype=settings.dtype)
     names = Names(loaded, base, given, first)
+    for adapter in given.values():
+        if note := other(adapter, settings.model):
+            say(f"note: {note}")
     say(loaded.summary())
     say(f"models: {', '.join(named.name for named in names.all)}")
     desk = Desk(loaded).start()

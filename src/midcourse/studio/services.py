@@ -119,12 +119,15 @@ async def opened(
 def _desk(settings: StudioSettings, say: Say) -> tuple[Desk | Served, Trainable]:
     """Who writes, and the model that is trained."""
     from midcourse import engines, exchange, models
+    from midcourse.adapter_base import other
     from midcourse.engine.desk import Desk
     from midcourse.engine.served import Served
     from midcourse.studio.jobs.trainable import Trainable
 
     if settings.engine == "transformers":
         loaded = models.load(settings.model, adapter=settings.adapter)
+        if note := other(settings.adapter, settings.model):
+            say(f"note: {note}")
         say(loaded.summary())
         return Desk(loaded).start(), Trainable.of(loaded)
     tokenizer = exchange.reader(settings.model, settings.adapter)

@@ -14,6 +14,7 @@ from midcourse.atomic import possible
 from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.judge import JudgeSettings
+from midcourse.cli.adapters import based
 from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
@@ -69,6 +70,7 @@ def bootstrap(
     from midcourse.attributes.data.split import apart
     from midcourse.exchange import reader
 
+    based(recipe.adapter, recipe.model)
     told = learned(reader(recipe.model, recipe.adapter).conditioning, recipe.adapter or recipe.model)
     reading = Reading(format=recipe.format, only=True, unanswered=True)
     found, held = (

@@ -11,6 +11,7 @@ from midcourse import config as configuration
 from midcourse.atomic import possible
 from midcourse.attributes.data.settings import FormatName, Reading
 from midcourse.attributes.steerability.settings import TOPICS, SteerabilitySettings
+from midcourse.cli.adapters import based
 from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.topics import flags
@@ -88,6 +89,7 @@ def measure(
     from midcourse.attributes.steerability.run import measure as run
 
     loaded = models.load(model, adapter=adapter, dtype="float32")
+    based(adapter, model)
     say(loaded.summary())
     judge = load(predictor, asked=told.attributes, dtype="float32", key=secret())
     with bars() as tell:

@@ -14,6 +14,7 @@ from midcourse.atomic import possible
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.steerlm2.recipe import TOPICS, RefineRecipe
 from midcourse.attributes.train.recipe import ABSENT
+from midcourse.cli.adapters import based
 from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import result, say
 from midcourse.cli.progress import line
@@ -64,6 +65,7 @@ def refine(
     from midcourse.attributes.asking import learned
     from midcourse.exchange import reader
 
+    based(recipe.adapter, recipe.model)
     told = learned(reader(recipe.model, recipe.adapter).conditioning, recipe.adapter or recipe.model)
     import torch  # what is heavy comes when the input is known to be good
 
