@@ -16,7 +16,8 @@ RELIED_ON = {
     "train": "--model --traces --output --objective --epochs --dtype --config --resume --json --seed",
     "score": "--model --adapter --traces --out --rows --json",
     "measure": "--model --adapter --traces --out --check --json",
-    "import": "--store --format --original --system --rename --gap --model --adapter --skip-invalid --dry-run --json",
+    "import": "--store --format --original --system --rename --gap --longest --model --adapter --skip-invalid "
+    "--dry-run --json",
     "export": "--store --format --accepted --tag --steered --attribute --model --steer-tag --author --text --serves "
     "--out --json",
     "export-model": "--to --out --model --adapter --type --name --base --license --measured --ollama-base --json",

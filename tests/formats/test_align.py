@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -71,3 +72,17 @@ def test_long_texts_that_have_nothing_in_common_are_quick() -> None:
     began = time.process_time()
     assert len(joined(changes(old, new), 3)) >= 1
     print(f"{time.process_time() - began:.3f} s for 10,000 tokens against as many others")
+
+
+def test_halving_takes_no_more_memory_than_what_is_kept_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two texts of 8,000 tokens would take 8 MB of rows, and each half of them 4."""
+    monkeypatch.setattr(align, "_BITS", 1 << 20)
+    rng = random.Random(0)
+    old = [rng.randrange(200) for _ in range(8_000)]
+    new = [*old[1:], 1000]
+    tracemalloc.start()
+    try:
+        assert len(changes([999, *old], new)) == 2
+        assert tracemalloc.get_traced_memory()[1] < 3 << 20
+    finally:
+        tracemalloc.stop()

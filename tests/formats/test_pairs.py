@@ -123,6 +123,21 @@ def test_an_unknown_format_says_which_key_could_not_be_renamed(tmp_path: Path) -
     assert said.endswith("only the keys are called otherwise; it has no 'drafts' to rename")
 
 
+def test_answers_that_are_too_long_to_be_compared_are_refused(tmp_path: Path) -> None:
+    """Of every format that compares; 60 MB would take all memory, and days."""
+    said = "has 30 characters in one of its versions, more than --longest (29)"
+    pair = {**PAIR, "corrected": "x" * 30}
+    assert problems(written(tmp_path / "a.jsonl", PAIR, pair), longest=29) == [f":2: corrected: {said}"]
+    assert taken(written(tmp_path / "a.jsonl", pair), longest=30)
+    turns = [[{"role": "user", "content": "?"}, {"role": "assistant", "content": text}] for text in ("a", "x" * 30)]
+    edited = written(tmp_path / "b.jsonl", {"original": turns[0], "corrected": turns[1]})
+    assert problems(edited, longest=29) == [f":1: corrected[1]: {said}"]
+    rlhf_v = written(
+        tmp_path / "c.jsonl", {"question": "?", "chosen": "x" * 30, "rejected": "a", "image_path": "a.png"}
+    )
+    assert problems(rlhf_v, format="rlhf-v", longest=29) == [f":1: chosen: {said}"]
+
+
 def test_the_gap(tmp_path: Path) -> None:
     path = written(tmp_path / "a.jsonl", {**PAIR, "original": "a b c d e f g", "corrected": "a B c d e F g"})
     assert [len(taken(path, gap=gap)[0]["output"]) for gap in (2, 9)] == [5, 3]

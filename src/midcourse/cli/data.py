@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 from rich.table import Table
 
 from midcourse.atomic import elsewhere
@@ -36,6 +37,7 @@ def import_(
     system: str = "",
     rename: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     gap: int = 3,
+    longest: Annotated[int, Parameter(validator=Number(gte=1))] = 500_000,
     model: str = "bundled",
     adapter: str | None = None,
     skip_invalid: Annotated[bool, Parameter(negative="")] = False,
@@ -61,6 +63,8 @@ def import_(
         Keys in the files and what the format calls them, as in `answer=original`.
     gap
         Of edited answers: changes with fewer unchanged tokens between them are one steer.
+    longest
+        Of edited answers: refuse those with more characters; the time that it takes grows with the square of that.
     model
         Whose tokens the answers are: a Hugging Face id, a folder, or `bundled`.
     adapter
@@ -82,7 +86,7 @@ def import_(
         raise UserError(f"Unknown option: {unknown[0]}; a file of that name is ./{unknown[0]}")
     if not 1 <= gap <= 1000:
         raise ConfigError([Problem("--gap", f"should be 1 to 1000, not {gap}")])
-    reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap, system=system)
+    reading = formats.Reading(format=format, rename=_names(rename or []), gap=gap, longest=longest, system=system)
     tokenizer = exchange.reader(model, adapter)
     with bars() as tell:
         found = formats.read(formats.inputs(files, original), tokenizer, reading, model=model)

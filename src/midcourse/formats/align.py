@@ -12,7 +12,8 @@ where a model that writes the old one has to be stopped: "very very good" → "v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -105,7 +106,7 @@ def _common(old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
         cut = max(range(len(old) + 1), key=lambda place: left[place] + right[len(old) - place])
         after = _kept(old[cut:], new[middle:])
         return _kept(old[:cut], new[:middle]) + [(cut + place, middle + new_place) for place, new_place in after]
-    rows = _rows(old, new)
+    rows = list(_rows(old, new))
     found = []
     place, new_place = len(old), len(new)
     while place and new_place:
@@ -120,24 +121,23 @@ def _common(old: Sequence[int], new: Sequence[int]) -> list[tuple[int, int]]:
     return found[::-1]
 
 
-def _rows(old: Sequence[int], new: Sequence[int]) -> list[int]:
+def _rows(old: Sequence[int], new: Sequence[int]) -> Iterator[int]:
     """Row `n`: bit `i` is 0 where the common subsequence of `old[:i + 1]` and `new[:n]` is longer than of `old[:i]`."""
     places: dict[int, int] = {}
     for place, token in enumerate(old):
         places[token] = places.get(token, 0) | 1 << place
     everything = (1 << len(old)) - 1
     row = everything
-    rows = [row]
+    yield row
     for token in new:
         if found := row & places.get(token, 0):
             row = ((row + found) | (row - found)) & everything
-        rows.append(row)
-    return rows
+        yield row
 
 
 def _lengths(old: Sequence[int], new: Sequence[int]) -> list[int]:
     """How long the common subsequence of `old[:i]` and `new` is, for each i."""
-    row = _rows(old, new)[-1]
+    (row,) = deque(_rows(old, new), 1)  # to keep them all would take what halving saves
     lengths = [0]
     for place in range(len(old)):
         lengths.append(lengths[-1] + (not row >> place & 1))

@@ -71,6 +71,13 @@ class Item:
         self.flaw(at(place, name), "is missing" if value is None else f"should be a list, not {kind(value)}")
         return []
 
+    def comparable(self, place: str, *versions: str) -> bool:
+        """Whether versions of an answer, at `place`, may be compared token by token; a flaw where one is too long."""
+        length, longest = max(map(len, versions)), self.reading.longest
+        if length > longest:
+            self.flaw(place, f"has {length:,} characters in one of its versions, more than --longest ({longest:,})")
+        return length <= longest
+
     def known(self, holder: Mapping[str, Any], names: Collection[str], place: str = "") -> None:
         """Other keys than `names` are somebody else's and are left; one that looks misspelt is a flaw."""
         for key in holder.keys() - set(names):

@@ -40,7 +40,7 @@ def natives(item: Item) -> list[Native]:
         item.flaw(request, "ends with an answer; it should end where the answer begins")
     if not corrected and not item.flaws:
         item.flaw(after, "is empty")
-    if item.flaws:
+    if item.flaws or not item.comparable(after, original, corrected):
         return []
     try:
         output = answers.edited(item.tok, original, corrected, item.reading.gap)

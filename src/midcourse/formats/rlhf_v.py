@@ -52,7 +52,7 @@ def natives(item: Item) -> list[Native]:
     question, chosen, rejected = (item.text(inner, key, place) for key in _KEYS)
     if not chosen and not item.flaws:
         item.flaw(f"{place}.chosen" if place else "chosen", "is empty")
-    if item.flaws:
+    if item.flaws or not item.comparable(f"{place}.chosen" if place else "chosen", chosen, rejected):
         return []
     if any(raw.get(name) for name in ("image", "image_path", "images")):
         item.note(PICTURES)

@@ -23,5 +23,7 @@ class Reading(BaseModel):
     """Keys in the files, and what the format calls them."""
     gap: Annotated[int, Field(ge=1, le=1000)] = 3
     """Of edited answers: changes with fewer unchanged tokens between them are one steer."""
+    longest: Annotated[int, Field(ge=1)] = 500_000
+    """Of edited answers: refuse those with more characters; the time that it takes grows with the square of that."""
     system: str = ""
     """A system prompt for conversations that have none."""

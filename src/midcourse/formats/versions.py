@@ -59,6 +59,8 @@ def _outputs(item: Item, turn: Turn, answer: str) -> list[answers.Output]:
         for version in dict.fromkeys([*turn.edited, *turn.others]):
             if version == answer or not (answer and version):
                 continue
+            if not item.comparable(turn.place, version, answer):
+                continue
             if version in turn.edited or answers.alike(item.tok, version, answer):
                 found.append(answers.edited(item.tok, version, answer, item.reading.gap))
             else:
