@@ -76,7 +76,8 @@ def test_the_result_is_an_adapter_with_dials_that_names_its_judges(base: Path, w
 
 
 KEPT = (
-    "bootstrap.json", "plan.json", "adapter_model.safetensors", "round-0/round.json", "round-1/round.json",
+    "bootstrap.json", "plan.json", "adapter_model.safetensors", "adapter_config.json", "attributes.json",
+    "round-0/round.json", "round-0/looked.jsonl", "round-0/judged.jsonl", "round-1/round.json",
     "round-1/drawn.jsonl", "round-1/rated.jsonl", "round-1/train.jsonl", "round-1/looked.jsonl", "round-1/judged.jsonl",
     )  # fmt: skip
 

@@ -12,7 +12,8 @@ Representation: OUTPUT/plan.json says what is done with what. Each round has a f
 The last round that gained is copied to the top, and bootstrap.json ends the whole.
 
 Invariant: each step depends on the plan and on files of the steps before it, which are there whole or not at all, and
-the weights always come from disk. So a run that was killed anywhere and begun again makes the same files.
+the weights always come from disk. So a run that was killed anywhere and begun again makes the same files, but
+for what `metrics.json` and checkpoints say of time, and of having been stopped.
 """
 
 from __future__ import annotations
