@@ -47,8 +47,11 @@ def test_a_file_of_ratings_becomes_an_adapter(mc: MC, base: Path, data: Path, tm
     assert f"epoch 1/1 · step 2/2 · loss {-epoch['chosen_logp_per_token']:.3f} a token · " in ran.err
     last = metrics["held_out"]["evaluations"][-1]
     assert f"held out, step 2: loss {-last['chosen_logp_per_token']:.3f} a token" in ran.err
-    again = mc("attributes", "train", "--model", base, "--data", data, "--output", output, "--epochs", 1, "--resume")
-    assert (again.code, again.err.count("nothing to resume in")) == (0, 1)
+    whole = tmp_path / "whole"
+    flags = ("--model", base, "--data", data, "--output", whole, "--epochs", 1, "--full", "--resume")
+    anew = mc("attributes", "train", *flags)
+    assert anew.out.endswith(f"; the model is in {whole}\n")
+    assert anew.err.count(f"nothing to resume in {whole}: starting anew") == 1
     assert metrics["loss_per"] == "answer"  # the sum of its tokens: what is minimised, in `epochs`
     assert metrics["held_out"]
     manifest = Manifest.read(output)

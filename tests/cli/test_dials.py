@@ -156,7 +156,9 @@ def test_killed_and_started_again_it_writes_the_same(
         return chunk(*arguments)
 
     monkeypatch.setattr(drawing, "_chunk", dying)
-    assert mc("attributes", "generate", *flags, "--out", tmp_path / "part.jsonl").code == 130
+    ran = mc("attributes", "generate", *flags, "--out", tmp_path / "part.jsonl")
+    assert (ran.code, ran.out) == (130, "")
+    assert ran.err.endswith("what is drawn so far is kept; the same command goes on from there\ninterrupted\n")
     assert not (tmp_path / "part.jsonl").exists()
     monkeypatch.setattr(drawing, "_chunk", chunk)
     assert mc("attributes", "generate", *flags, "--out", tmp_path / "part.jsonl").code == 0

@@ -122,7 +122,7 @@ def trained(done: TrainResult, count: str, output: Path, *, as_json: bool) -> in
     metrics = done.metrics
     said = (
         f"{count}, {counted(metrics['tokens'], 'token')}, {metrics['seconds_per_epoch']:.1f} s an epoch; "
-        f"the adapter is in {output}"
+        f"the {'model' if metrics['settings']['full'] else 'adapter'} is in {output}"
     )
     result(metrics, said, as_json=as_json)
     processes.leave()

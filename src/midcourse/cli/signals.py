@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from midcourse.cli.console import say
 from midcourse.learn.run.stop import Stop
 
 
@@ -28,3 +29,13 @@ def stopping() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def kept(what: str) -> Iterator[None]:
+    """Around work that goes on where it was when it is begun again: where Ctrl-C ends it, say so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"what is {what} so far is kept; the same command goes on from there")
+        raise

@@ -15,6 +15,7 @@ from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.judge import JudgeSettings
 from midcourse.attributes.schema import Schema
 from midcourse.cli.console import bars, rank, result, say
+from midcourse.cli.signals import kept
 from midcourse.cli.topics import flags
 from midcourse.errors import UserError
 from midcourse.words import counted
@@ -101,22 +102,18 @@ def annotate(
     found = load(predictor, own, dtype=dtype, device=device, judge=judge, key=secret())
     say(f"{found.name} · {', '.join(found.attributes.names)} · {counted(total, 'row')}")
     everyone = processes.join(torch.device("cpu"))  # what they tell each other is little
-    try:
-        with bars() as tell:
-            done = run(
-                found,
-                data,
-                out,
-                total,
-                reading=reading,
-                turns=turns,
-                source=f"{source(predictor)} {dtype} {judge.max_tokens if judge else ''}".rstrip(),
-                report=lambda *what: None if rank() else tell(*what),
-                everyone=everyone,
-            )
-    except KeyboardInterrupt:
-        say("what is rated so far is kept; the same command goes on from there")
-        raise
+    with kept("rated"), bars() as tell:
+        done = run(
+            found,
+            data,
+            out,
+            total,
+            reading=reading,
+            turns=turns,
+            source=f"{source(predictor)} {dtype} {judge.max_tokens if judge else ''}".rstrip(),
+            report=lambda *what: None if rank() else tell(*what),
+            everyone=everyone,
+        )
     value = {"rows": done.rows, "answers": done.answers, "before": done.before, "by": found.name, "file": str(out)}
     if missing := getattr(found, "incomplete", 0):
         say(f"the judge left values out of {counted(missing, 'answer')}: those are missing")

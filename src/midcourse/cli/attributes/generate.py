@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +15,7 @@ from midcourse.atomic import elsewhere, possible, writing
 from midcourse.cli.choosing import Choosing, ChoosingSettings
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.engines import Engines, checked, opened
+from midcourse.cli.signals import kept
 from midcourse.errors import UserError
 from midcourse.words import counted
 
@@ -89,6 +91,7 @@ def generate(
     with (
         TemporaryDirectory() as place,
         opened(engines, tokenizer, model, adapter, many=True) as writer,
+        kept("drawn") if out is not None else nullcontext(),
         bars() as tell,
     ):
         journal = Path(place) / "drawn" if out is None else out.with_name(f".{out.name}.drawn")

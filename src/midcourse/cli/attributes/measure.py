@@ -14,6 +14,7 @@ from midcourse.attributes.steerability.settings import TOPICS, SteerabilitySetti
 from midcourse.cli.adapters import based
 from midcourse.cli.attributes.annotate import secret
 from midcourse.cli.console import bars, result, say
+from midcourse.cli.signals import kept
 from midcourse.cli.topics import flags
 from midcourse.errors import UserError
 
@@ -92,7 +93,7 @@ def measure(
     based(adapter, model)
     say(loaded.summary())
     judge = load(predictor, asked=told.attributes, dtype="float32", key=secret())
-    with bars() as tell:
+    with kept("drawn"), bars() as tell:
         measured = run(loaded, found, judge, resolved, out, tell, same_judge=same_judge)
     measured.write(out / FILE)
     report.write(measured, out / "report.html")
