@@ -1,7 +1,9 @@
 import pytest
 
+from midcourse.attributes.data import Reading, read
 from midcourse.attributes.rows import HUMAN
-from tests.attributes.data.files import flat, rows, values, written
+from midcourse.errors import ConfigError
+from tests.attributes.data.files import HELPSTEER, flat, rows, values, written
 
 
 def test_a_flat_row_is_a_question_and_a_rated_answer(tmp_path):
@@ -43,3 +45,13 @@ def test_earlier_turns_in_a_prompt_are_context(tmp_path):
 def test_other_names_in_the_file(tmp_path):
     path = written(tmp_path / "a.jsonl", flat(length=2, verbosity=1))
     assert values(*rows(path, rename={"length": "complexity"})) == {"complexity": 2, "verbosity": 1}
+
+
+def test_a_name_that_nothing_is_rated_in_is_said(tmp_path):
+    """What was meant by it would be lost; it is enough that one of several files has it."""
+    one = written(tmp_path / "a.jsonl", flat(length=2, verbosity=1))
+    with pytest.raises(ConfigError) as error:
+        rows(one, rename={"lenght": "complexity"})
+    assert str(error.value) == "--rename: no answer is rated in 'lenght', but in verbosity"
+    two = written(tmp_path / "b.jsonl", flat("Where?", verbosity=1))
+    assert len(list(read([one, two], HELPSTEER, Reading(rename={"length": "complexity"})))) == 2

@@ -36,13 +36,15 @@ class Draft(NamedTuple):
 
 @dataclass(slots=True)
 class Line:
-    """See the module. `flaws` are (field, message); `note` counts what was left out on purpose, by its reason."""
+    """See the module. `flaws` are (field, message); `note` counts what was left out on purpose, by its reason; `given`
+    are the names that answers are rated under, as the line has them."""
 
     raw: dict[str, Any]
     schema: Schema
     reading: Reading
     note: Callable[[str], None]
     flaws: list[tuple[str, str]] = field(default_factory=list)
+    given: set[str] = field(default_factory=set)
 
     def flaw(self, place: str, message: str) -> None:
         """`message` is wrong at `place`, a dotted path in the object."""
@@ -96,6 +98,7 @@ class Line:
             return {}
         found: dict[str, Rating] = {}
         for key, value in given.items():
+            self.given.add(str(key))
             name = self.reading.rename.get(str(key), str(key))
             if name not in self.schema:
                 if value is not None and not self.reading.only:

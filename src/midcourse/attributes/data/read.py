@@ -18,7 +18,7 @@ from midcourse.attributes.data.line import Draft, Line
 from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.rows import Row, group_of
 from midcourse.attributes.schema import Schema
-from midcourse.errors import InputErrors, Problem
+from midcourse.errors import ConfigError, InputErrors, Problem
 from midcourse.records import Record, records
 from midcourse.words import counted
 
@@ -92,9 +92,12 @@ def check(
     skip_invalid: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """How many rows there are in `files`. Raises `InputErrors` as `read` does."""
+    """How many rows there are in `files`.
+
+    Raises `InputErrors` as `read` does, and `ConfigError` for a name to rename that nothing is rated in.
+    """
     problems: list[Problem] = []
-    count, told = 0, Counter[str]()
+    count, told, given = 0, Counter[str](), set[str]()
     for path in files:
         file = _File(path, schema, reading)
         found = sum(1 for _ in file.entries())
@@ -103,7 +106,10 @@ def check(
         if file.more:
             file.problems.append(Problem(str(path), f"and {counted(file.more, 'more problem')}"))
         problems += file.problems
-        count, told = count + found, told + file.notes
+        count, told, given = count + found, told + file.notes, given | file.given
+    if count and (lost := [name for name in reading.rename if name not in given]):
+        names = ", ".join(sorted(given)) or "nothing"
+        raise ConfigError([Problem("--rename", f"no answer is rated in {name!r}, but in {names}") for name in lost])
     for note, times in told.items():
         tell(f"{times:,} × {note}")
     if problems and not (skip_invalid and count):
@@ -122,6 +128,7 @@ class _File:
         self.more = 0
         self.notes: Counter[str] = Counter()
         self.ids: dict[int, int] = {}  # hashes of the ids that the file gives, and their lines
+        self.given: set[str] = set()  # names that answers are rated under
         self.format: ModuleType | None = FORMATS.get(reading.format)
 
     @property
@@ -141,6 +148,7 @@ class _File:
             assert self.format
             line = Line(record.value, self.schema, self.reading, self._note)
             drafts: list[Draft] = self.format.drafts(line)
+            self.given |= line.given
             for place, message in line.flaws:
                 self._wrong(Problem(str(self.path), message, record.line, place or None))
             if not line.flaws:
