@@ -15,14 +15,15 @@ from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 from midcourse.trace.files import read
 from midcourse.trace.tree import Run
-from tests.tokenizers import get
+from tests.tokenizers import build
 from tests.traces import a_trace
 
 STEERS = Path(__file__).parent / "steers.jsonl"  # every kind of steer, in four answers
 
 
 def tok() -> HFTokenizer:
-    return get("digits")
+    """Of its own: trainers change what they are given."""
+    return HFTokenizer(build("digits"))
 
 
 def beginning(tok: HFTokenizer, first: str) -> HFTokenizer:

@@ -191,7 +191,8 @@ def test_ctrl_c_while_the_model_is_loaded(model: Path, tmp_path: Path) -> None:
         assert child.token == "from-the-environment"
         child.wait("loading")
         assert child.end(signal.SIGINT) == 130
-        assert len(child.lines) <= 4
+        assert len(child.lines) <= 5  # a quick machine has loaded it by now
+        assert "Traceback" not in "\n".join(child.lines)
 
 
 @pytest.mark.parametrize(
