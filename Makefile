@@ -22,7 +22,7 @@ setup: .venv/ready ## make the virtual environment with pinned packages
 	@touch $@
 
 model: setup ## fetch and convert the bundled model (once)
-	@$(BIN)/python -m midcourse.bundled
+	@$(BIN)/python -m midcourse.models
 
 page: node_modules/ready ## what checks the studio's page (nothing of it is shipped)
 

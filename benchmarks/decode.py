@@ -21,12 +21,13 @@ from typing import Any
 
 import torch
 
-from midcourse import bundled, gguf_file, models
+from midcourse import models
 from midcourse.engine.choice import Sampling
 from midcourse.engine.contract import Engine
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
+from midcourse.models import bundled, gguf_file
 from midcourse.remote import Remote
 
 

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import torch
 
-from midcourse import adapters, models
+from midcourse import models
 from midcourse.engine.choice import Sampling
 from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.measure.drift import prompts
+from midcourse.models import adapters
 from midcourse.release import merging
 from midcourse.release.gguf import adapter, model
 from midcourse.remote import Remote

@@ -49,7 +49,7 @@ from midcourse.attributes.predictors.regression import RegressionPredictor
 from midcourse.attributes.proposals import SPAN, WEIGHT, falls, propose
 from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Attribute, Schema
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 from midcourse.trace.text import Tokenizer, to_text
 
 PROMPT, LEAST, MOST, EDGE = 256, 40, 96, 12  # tokens

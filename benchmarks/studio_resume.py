@@ -31,7 +31,7 @@ from typing import Any
 import httpx
 
 from midcourse.models import load_tokenizer
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 
 TOKEN = "benchmark"
 MOMENT = 0.15  # seconds, as in `answer/ahead.js`

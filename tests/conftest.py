@@ -47,6 +47,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def bundled_path() -> Path:
     """The folder of the bundled model; downloaded and converted by the first test that needs it."""
-    from midcourse import bundled
+    from midcourse.models import bundled
 
     return bundled.ensure()

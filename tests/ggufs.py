@@ -11,7 +11,7 @@ from pathlib import Path
 import gguf
 import numpy as np
 
-from midcourse import bundled
+from midcourse.models import bundled
 
 HEADS, KV, WIDTH, HIDDEN, INNER, LAYERS = 4, 2, 16, 64, 96, 2
 CONTEXT = 320

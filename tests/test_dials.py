@@ -16,8 +16,8 @@ from midcourse.engine.hf import TransformersEngine
 from midcourse.errors import ConfigError, ModelError
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import train
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.switch import Switch
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace.lines import from_dict
 from midcourse.trace.text import to_text
 from tests import tokenizers

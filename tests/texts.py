@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from midcourse.errors import SteerError
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 
 PARTS = [
     *("the", "hello", " world", " understanding", "help", "er", " a", "aa", "ab", "name", " = ", '"Ada"', "age = 36"),

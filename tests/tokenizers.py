@@ -24,7 +24,7 @@ import sentencepiece
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.tokenization_utils_sentencepiece import SentencePieceBackend
 
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 EXACT = ("byte-level", "digits", "metaspace-first", "metaspace-always", "llama", "unigram", "sentencepiece")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from midcourse.errors import SteerError
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.trace import edit
 from midcourse.trace.text import to_bytes
 from midcourse.trace.tree import Run, Trace

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import torch
 
-from midcourse import adapters, models
+from midcourse import models
 from midcourse.attributes.conditioning import Conditioning, Way
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.schema import Schema
+from midcourse.models import adapters
 
 
 def adapter(base: Path, folder: Path, *, seed: int, rank: int = 4, targets: Sequence[str] = ("all-linear",)) -> Path:

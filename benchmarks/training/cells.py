@@ -19,7 +19,7 @@ from benchmarks.training import machine
 from benchmarks.training.pairs import Shape
 
 SOURCES = Path(__file__).resolve().parents[2] / "src" / "midcourse"
-LEARNING = ("learn", "adapters.py", "models.py")  # what "ours" depends on
+LEARNING = ("learn", "models")  # what "ours" depends on
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from midcourse.engine.contract import Engine
     from midcourse.engine.llamacpp.engine import LlamaCppEngine
     from midcourse.engine.openai.engine import OpenAIEngine
+    from midcourse.models.tokenizer import HFTokenizer
     from midcourse.remote import Remote
-    from midcourse.tokenizer import HFTokenizer
 
 KEY = "MIDCOURSE_API_KEY"
 Say = Callable[[str], object]
@@ -85,7 +85,7 @@ def elsewhere(
 
     `say` hears what was resolved. Raises `ModelError`, `UserError`, `EndpointError`.
     """
-    from midcourse.adapter_base import other
+    from midcourse.models.adapter_base import other
 
     if settings.engine == "openai":
         found: LlamaCppEngine | OpenAIEngine = endpoint(settings, tokenizer, model, adapted=adapter is not None)
@@ -126,9 +126,9 @@ def llama_cpp(
     if settings.endpoint is not None:
         with _remote(settings) as remote:
             return LlamaCppEngine(remote, tokenizer, model, source=remote.url, adapter=adapter is not None)
-    from midcourse import gguf_file
     from midcourse.digests import digest
     from midcourse.engine.llamacpp.embedded import Embedded
+    from midcourse.models import gguf_file
     from midcourse.remote import Remote
 
     weights = _weights(settings, model, say)
@@ -175,7 +175,7 @@ def _weights(settings: EngineSettings, model: str, say: Say) -> Path:
     if settings.gguf is not None:
         return settings.gguf
     if model == "bundled":
-        from midcourse import bundled
+        from midcourse.models import bundled
 
         return bundled.gguf(say)
     if model.endswith(".gguf"):
@@ -204,8 +204,8 @@ def _lora(adapter: str, model: str, place: Path) -> Path:
         )
     from transformers import AutoConfig
 
-    from midcourse.adapters import folder
     from midcourse.models import resolve
+    from midcourse.models.adapters import folder
     from midcourse.release.gguf import adapter as writer
 
     found = folder(adapter)

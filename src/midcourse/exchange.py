@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 
 from midcourse.errors import InputErrors, ModelError, Problem
 from midcourse.incoming import Incoming
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.store import SteersWhere, Store, Taken, TracesWhere
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 from midcourse.trace.text import to_text
 
@@ -58,7 +58,7 @@ def extended(store: Store, tokenizer: HFTokenizer, fingerprint: str) -> HFTokeni
 def _tokenizer(model: str, adapter: str | None = None) -> HFTokenizer:
     """Of a model by its name, or of a GGUF file."""
     if model.endswith(".gguf"):
-        from midcourse import gguf_file
+        from midcourse.models import gguf_file
 
         return gguf_file.tokenizer(Path(model))
     from midcourse.models import load_tokenizer

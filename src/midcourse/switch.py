@@ -3,7 +3,7 @@
 Representation: names of ours, which may hold anything, to the keys under which PEFT has them; and the layers that have
 adapters, whose two switches are set directly: asking PEFT takes longer than a token. Whoever switches owns the model
 (`Loaded.owner`). An adapter that is told attributes by special tokens has a tokenizer of its own, wider than the
-model's, and `own_tokens.py` keeps its embeddings.
+model's, and `models/own_tokens.py` keeps its embeddings.
 Invariant: what is computed is the model with the adapter `on`, or without any.
 """
 
@@ -14,16 +14,16 @@ from contextlib import AbstractContextManager, contextmanager
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from midcourse.adapter_layers import lora_by_part, plain, put_tokens
-from midcourse.adapters import attach, folder, manifest, special
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.engine.turns import Around, Mixed
-from midcourse.loaded import Loaded
-from midcourse.own_tokens import OwnTokens
+from midcourse.models.adapter_layers import lora_by_part, plain, put_tokens
+from midcourse.models.adapters import attach, folder, manifest, special
+from midcourse.models.loaded import Loaded
+from midcourse.models.own_tokens import OwnTokens
 
 if TYPE_CHECKING:
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
 Reads = Callable[[str], "tuple[str | None, HFTokenizer] | None"]
 """Which adapter, or none, brings the tokenizer of a fingerprint, and that tokenizer; None where nobody does."""

@@ -17,10 +17,10 @@ from benchmarks.training.pairs import Pair, Shape, pairs, traces
 from tokenizers.models import WordLevel
 from transformers import PreTrainedTokenizerFast
 
-from midcourse import adapters
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
 from midcourse.learn.training import train
+from midcourse.models import adapters
 from tests import tiny
 from tests.learn import sample
 from tokenizers import Tokenizer

@@ -195,8 +195,7 @@ def test_a_file_that_was_cut_off_is_refused(mc: MC, gguf: Path, tmp_path: Path) 
 
 
 def test_the_tokenizer_of_a_gguf_file(gguf: Path, base: Path) -> None:
-    from midcourse import gguf_file
-    from midcourse.models import load_tokenizer
+    from midcourse.models import gguf_file, load_tokenizer
 
     here, there = gguf_file.tokenizer(gguf), load_tokenizer(str(base))
     assert here.fingerprint == there.fingerprint

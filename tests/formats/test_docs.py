@@ -11,7 +11,7 @@ import pytest
 
 from midcourse.exchange import reader
 from midcourse.formats.known import FORMATS
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from tests.formats.plain import came, taken, written
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "formats.md"

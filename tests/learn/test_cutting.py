@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from midcourse import adapter_layers, adapters
 from midcourse.learn import evidence, packing
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import rows
@@ -22,6 +21,7 @@ from midcourse.learn.items import Example, Side, examples, texts
 from midcourse.learn.layout import build
 from midcourse.learn.objectives import Constants
 from midcourse.learn.reference import Reference
+from midcourse.models import adapter_layers, adapters
 from tests.learn import sample
 from tests.learn.test_packing import supervised
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from midcourse import adapters
 from midcourse.errors import ContextError, UserError
 from midcourse.learn.run.progress import Progress
 from midcourse.learn.score import score
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import train
+from midcourse.models import adapters
 from midcourse.trace.tree import Run, Trace
 from tests.learn import sample
 

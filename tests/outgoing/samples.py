@@ -9,9 +9,9 @@ from typing import Any
 
 from tokenizers.processors import TemplateProcessing
 
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.outgoing.supervised import pairs, paths
 from midcourse.outgoing.tally import Tally
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 from midcourse.trace.files import read
 from midcourse.trace.tree import Run

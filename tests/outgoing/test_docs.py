@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from midcourse.exchange import reader
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.outgoing.settings import KINDS
 from midcourse.outgoing.write import write
 from midcourse.records import records
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace.files import from_dict
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "formats.md").read_text(encoding="utf-8").partition("\n# Out")[2]

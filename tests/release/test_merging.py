@@ -9,10 +9,11 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from midcourse import adapter_layers, adapters, models
+from midcourse import models
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.schema import Schema
 from midcourse.errors import ModelError
+from midcourse.models import adapter_layers, adapters
 from midcourse.release import merging
 from tests import trained
 from tests.release import small

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.release import ollama
-from midcourse.tokenizer import HFTokenizer
 from tests.release import small
 
 CHATML = (

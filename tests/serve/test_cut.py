@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from midcourse.engine.contract import Step
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.serve.cut import Cut
-from midcourse.tokenizer import HFTokenizer
 from tests import tokenizers
 
 TOKENIZER = HFTokenizer(tokenizers.build("byte-level"))

@@ -15,7 +15,7 @@ from midcourse.engines import TOPICS, EngineSettings, checked, elsewhere, limits
 
 if TYPE_CHECKING:
     from midcourse.engine.contract import Engine
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
     EngineFlags = EngineSettings
 else:

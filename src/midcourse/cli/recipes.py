@@ -27,7 +27,7 @@ from midcourse.words import counted
 if TYPE_CHECKING:
     from midcourse.attributes.train.recipe import ConditionedRecipe
     from midcourse.learn.training import TrainResult
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 def carry_out(

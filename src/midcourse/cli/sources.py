@@ -10,7 +10,7 @@ from typing import NamedTuple
 from midcourse.cli.console import say
 from midcourse.errors import InputErrors, Problem, UserError
 from midcourse.exchange import reader, tokenizers
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.trace import Trace
 from midcourse.words import counted
 

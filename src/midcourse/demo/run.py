@@ -23,11 +23,11 @@ from midcourse.engine.hf import TransformersEngine
 from midcourse.learn.run.progress import Progress
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import TrainResult, train
-from midcourse.loaded import Loaded
 from midcourse.measure import report
 from midcourse.measure.result import Measurement, Rival, Round, Side, Written
 from midcourse.measure.run import answers, measure
 from midcourse.measure.settings import MeasureSettings
+from midcourse.models.loaded import Loaded
 from midcourse.steerers import Oracle, effort, steer_batch
 from midcourse.trace import files
 from midcourse.trace.tree import Trace

@@ -21,7 +21,7 @@ from transformers import PretrainedConfig, cache_utils
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 DummyLayer: Any = getattr(cache_utils, "DummyLayer", None)  # not in the oldest transformers that we take
 GROW = 128  # slots that are added at a time

@@ -25,7 +25,7 @@ from midcourse.engine.contract import Reuse, check
 from midcourse.trace.prefix import shared
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 __all__ = ["CHUNK", "Context", "Kind", "Reuse"]
 

@@ -26,8 +26,8 @@ from midcourse.engine.turns import Around, Gone, Part, Steps, Turn, joined
 from midcourse.errors import BusyError, MidcourseError, ModelError
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.loaded import Loaded
+    from midcourse.models.tokenizer import HFTokenizer
 
 T = TypeVar("T")
 MOST_WAITING = 128  # turns in the queue

@@ -27,8 +27,8 @@ from midcourse.errors import ModelError
 if TYPE_CHECKING:
     from midcourse.engine.batch import Generated
     from midcourse.engine.rows import Rows
-    from midcourse.loaded import Loaded
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.loaded import Loaded
+    from midcourse.models.tokenizer import HFTokenizer
 
 __all__ = ["CHUNK", "Reuse", "TransformersEngine", "next_step"]
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 from midcourse.engine.cache import SlotCache
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 
 
 class Source(NamedTuple):

@@ -27,7 +27,7 @@ from midcourse.errors import BusyError
 
 if TYPE_CHECKING:
     from midcourse.engine.desk import Desk
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
 LOOKING = 30.0  # seconds after which nobody waits for alternatives any more
 SCORED = 64  # tokens whose logits are all there at a time

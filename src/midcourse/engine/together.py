@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from midcourse.engine.context import Context, Kind
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 
 NAME = "midcourse_together"
 MOST = 32  # contexts in a pass

@@ -12,14 +12,14 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from midcourse import quantized
 from midcourse.errors import ContextError, TrainingError
-from midcourse.hub import first_line
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import rows
 from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
+from midcourse.models import quantized
+from midcourse.models.hub import first_line
 
 WAYS: tuple[Way, ...] = ("flex", "tree", "mask", "rows")  # from fast to certain
 ROW_TOKENS = 512  # what the row-wise side of the check may cost; one segment at least

@@ -17,7 +17,7 @@ from midcourse.learn.layout import Layout, build
 from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from midcourse.adapters import ALL_LINEAR
+from midcourse.models.adapters import ALL_LINEAR
 
 if TYPE_CHECKING:
     from midcourse.learn.expression import Term

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse import adapter_layers, adapters
 from midcourse.errors import Stopped, UserError
 from midcourse.learn import check, expression, long, packing, supervision, weights
 from midcourse.learn.cluster import deepspeed, gathered, sharding
@@ -32,13 +31,13 @@ from midcourse.learn.run.progress import Progress, Report, silent
 from midcourse.learn.run.stop import Stop
 from midcourse.learn.settings import OUTSIDE, TrainSettings
 from midcourse.learn.steps import Again
-from midcourse.models import best_device
+from midcourse.models import adapter_layers, adapters, best_device
 from midcourse.trace.tree import Trace
 from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.trainer import SteerTrainer
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 @dataclass(frozen=True, slots=True)

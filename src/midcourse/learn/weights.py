@@ -11,15 +11,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from midcourse import adapters
 from midcourse.atomic import saving
 from midcourse.errors import DiskError, UserError
 from midcourse.learn.cluster import gathered
 from midcourse.learn.cluster.processes import ALONE, Processes
 from midcourse.learn.settings import TrainSettings
+from midcourse.models import adapters
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 def prepare(loaded: Loaded, settings: TrainSettings) -> None:

@@ -24,7 +24,7 @@ from midcourse.steerers import BatchWriter
 from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 PLACES = 256  # of one text or group; of a longer text, this many, evenly spread
 TOKENS = 1024  # of one group, padding counted

@@ -16,7 +16,7 @@ from midcourse.measure.result import Side, Taken
 
 if TYPE_CHECKING:
     from midcourse.learn.score import SteerScore
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
     from midcourse.trace.tree import Trace
 
 

@@ -28,7 +28,7 @@ from midcourse.trace.tree import Trace
 
 if TYPE_CHECKING:
     from midcourse.learn.score import SteerScore
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 Progress = Callable[[str, int, int], object]  # what is being measured, how much is done, how much there is
 CONTEXT = 48  # tokens of the answer before a fork that a case shows

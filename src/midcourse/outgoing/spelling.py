@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import cached_property, lru_cache
 
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.trace.text import to_bytes, unfinished
 
 RECENT = 512  # texts whose ids are kept: several rows are about the same steer

@@ -13,11 +13,11 @@ from typing import IO, Any
 
 from midcourse.atomic import making, replacing
 from midcourse.errors import UserError
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.outgoing import axolotl, folder, llama_factory, swift, table, trl
 from midcourse.outgoing.settings import KINDS
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.tally import Tally
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace.tree import Trace
 
 Rows = Callable[[Trace, Spelling, Tally], Iterator[dict[str, Any]]]

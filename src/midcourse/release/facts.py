@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from midcourse import bundled
 from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ModelError
 from midcourse.measure.result import Measurement
+from midcourse.models import bundled
 
 PLACES = ("measure.json", "report/measure.json", "measure/measure.json", "../measure.json")
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from midcourse import models
 from midcourse.errors import ModelError
-from midcourse.hub import first_line
+from midcourse.models.hub import first_line
 
 if TYPE_CHECKING:
     import torch
 
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 Numbers = Literal["float32", "bfloat16", "float16"]
 TOLERANCE = {"float32": 1e-3, "bfloat16": 0.3, "float16": 0.05}  # of the logits' standard deviation

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from midcourse.errors import ModelError
 
 if TYPE_CHECKING:
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
 Turns = Sequence[tuple[str, str]]
 PROBES: tuple[Turns, ...] = (

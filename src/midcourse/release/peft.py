@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from midcourse.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from midcourse.attributes.manifest import FILE, Manifest
+from midcourse.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from midcourse.release.facts import Facts, public
 
 TOKENIZER = re.compile(

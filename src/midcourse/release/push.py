@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from midcourse.errors import HubError, UserError
-from midcourse.hub import first_line
+from midcourse.models.hub import first_line
 
 WRITTEN = ("adapter_config.json", "config.json", "*.gguf")  # one of these is in what export-model writes
 

@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from midcourse import adapter_base, adapters, models
+from midcourse import models
 from midcourse.atomic import new_folder
 from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.errors import UserError
-from midcourse.loaded import Loaded
+from midcourse.models import adapter_base, adapters
+from midcourse.models.loaded import Loaded
 from midcourse.release import facts, merging, peft, vllm
 from midcourse.release.card import Form, card
 from midcourse.release.facts import Facts

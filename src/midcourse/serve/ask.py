@@ -10,12 +10,12 @@ from typing import TypeVar
 from midcourse.engine.choice import Sampling
 from midcourse.engine.contract import check
 from midcourse.errors import ConfigError, ContextError, ModelError, SteerError
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.serve.errors import RequestError
 from midcourse.serve.names import Named
 from midcourse.serve.schemas.base import MOST, Asked
 from midcourse.serve.schemas.chat import ChatRequest
 from midcourse.serve.schemas.chat import Message as Given
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace.tree import Message
 
 T = TypeVar("T")

@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midcourse.adapters import folder
 from midcourse.errors import ConfigError, Problem, UserError
+from midcourse.models.adapters import folder
 from midcourse.serve.errors import RequestError, UnknownModelError
 from midcourse.serve.schemas.replies import ModelList, ModelView
 from midcourse.switch import Switch
 
 if TYPE_CHECKING:
     from midcourse.engine.turns import Around
-    from midcourse.loaded import Loaded
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.loaded import Loaded
+    from midcourse.models.tokenizer import HFTokenizer
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,199}")
 

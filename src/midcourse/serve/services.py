@@ -53,8 +53,8 @@ async def opened(
 
 def _made(settings: ServeSettings, given: dict[str, str], say: Say) -> Services:
     from midcourse import models
-    from midcourse.adapter_base import other
     from midcourse.engine.desk import Desk
+    from midcourse.models.adapter_base import other
     from midcourse.serve.ask import Limits
     from midcourse.serve.names import Names
     from midcourse.serve.writers import Writers

@@ -12,11 +12,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from midcourse import adapters, exchange
+from midcourse import exchange
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.desk import Desk
 from midcourse.engine.turns import Around
 from midcourse.errors import ConfigError, MidcourseError, ModelError
+from midcourse.models import adapters
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.store import Store
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
@@ -25,7 +27,6 @@ from midcourse.studio.schemas.dials import DialsView, PredictorView
 from midcourse.studio.schemas.jobs import ModelsView
 from midcourse.studio.switching import Switching, described, name_of
 from midcourse.switch import Switch
-from midcourse.tokenizer import HFTokenizer
 
 KEY = "adapter"  # where the store keeps which one is on
 log = logging.getLogger("midcourse.studio")

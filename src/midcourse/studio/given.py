@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from midcourse import adapters, exchange
+from midcourse import exchange
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.engine.served import Served
 from midcourse.errors import ModelError
+from midcourse.models import adapters
 from midcourse.store.jobs import Job
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs

@@ -21,7 +21,7 @@ from midcourse.studio.settings import StudioSettings
 if TYPE_CHECKING:
     from midcourse.engine.desk import Desk
     from midcourse.engine.served import Served
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
     from midcourse.studio.adapters import Adapters
     from midcourse.studio.compare import Comparison
     from midcourse.studio.jobs.jobs import Jobs
@@ -119,9 +119,9 @@ async def opened(
 def _desk(settings: StudioSettings, say: Say) -> tuple[Desk | Served, Trainable]:
     """Who writes, and the model that is trained."""
     from midcourse import engines, exchange, models
-    from midcourse.adapter_base import other
     from midcourse.engine.desk import Desk
     from midcourse.engine.served import Served
+    from midcourse.models.adapter_base import other
     from midcourse.studio.jobs.trainable import Trainable
 
     if settings.engine == "transformers":

@@ -27,7 +27,7 @@ FARTHEST = 64  # how many tokens an edit may move back in search of a clean boun
 
 
 class Tokenizer(Protocol):
-    """What a trace needs to know of a tokenizer. `midcourse.tokenizer.HFTokenizer` is the one for transformers.
+    """What a trace needs to know of a tokenizer. `midcourse.models.tokenizer.HFTokenizer` is the one for transformers.
 
     `fingerprint` identifies vocabulary and chat template; `size` is one more than the highest id; `end_id` is written
     where a person ends an answer, `end_ids` are all that end one.

@@ -14,7 +14,7 @@ from midcourse.attributes.train.examples import asked, examples, items
 from midcourse.attributes.train.length import fit
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.learn.layout import build
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from tests import tokenizers
 
 SCHEMA = Schema.load("helpsteer")

@@ -15,7 +15,7 @@ from midcourse.attributes.schema import Schema
 from midcourse.attributes.train.examples import examples, items
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.learn.layout import build
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from tests import tokenizers
 
 SCHEMA = Schema.load("oasst")

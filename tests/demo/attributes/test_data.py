@@ -18,7 +18,7 @@ from midcourse.demo.attributes.data import (
     unrated,
 )
 from midcourse.demo.attributes.settings import AttributesDemoSettings
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from tests import tokenizers
 
 TOK = HFTokenizer(tokenizers.build("byte-level"))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from midcourse import bundled, gguf_file, models
+from midcourse import models
 from midcourse.engine.choice import Sampling
 from midcourse.engine.hf import TransformersEngine
 from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
+from midcourse.models import bundled, gguf_file
 from midcourse.remote import Remote
 from midcourse.trace.text import to_text
 

@@ -12,13 +12,13 @@ import torch
 from torch.nn.attention.flex_attention import flex_attention
 from transformers.integrations import flex_attention as integration
 
-from midcourse import adapters
 from midcourse.learn import check
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import flex
 from midcourse.learn.compute.network import Network
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
+from midcourse.models import adapters
 from tests import tiny
 from tests.learn import sample
 

@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from midcourse import adapter_layers, adapters
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import network as network_module
 from midcourse.learn.compute import rows
@@ -14,6 +13,7 @@ from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
 from midcourse.learn.reference import Reference
+from midcourse.models import adapter_layers, adapters
 from tests import tiny
 from tests.learn import sample
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from midcourse import adapters
 from midcourse.errors import UserError
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import precision, recompute
@@ -17,6 +16,7 @@ from midcourse.learn.items import examples
 from midcourse.learn.layout import build
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import train
+from midcourse.models import adapters
 from tests import tiny
 from tests.learn import sample
 

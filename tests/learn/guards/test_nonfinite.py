@@ -9,7 +9,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from midcourse import adapters
 from midcourse.errors import TrainingError
 from midcourse.learn.guards.nonfinite import culprits, finite
 from midcourse.learn.items import examples
@@ -18,6 +17,7 @@ from midcourse.learn.run import checkpoints
 from midcourse.learn.run.progress import Progress
 from midcourse.learn.settings import TrainSettings
 from midcourse.learn.training import train
+from midcourse.models import adapters
 from tests.learn import broken, sample
 
 

@@ -45,7 +45,7 @@ from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 PLAN, ROUND, ROWS, TRAINED, RESULT = "plan.json", "round.json", "train.jsonl", "trained.json", "bootstrap.json"
 

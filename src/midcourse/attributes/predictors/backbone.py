@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from midcourse.errors import ModelError
 from midcourse.learn.compute.network import Network
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 
 
 def decoder(loaded: Loaded) -> Any:

@@ -20,7 +20,7 @@ from midcourse.attributes.steerlm2.groups import group, logps
 from midcourse.attributes.steerlm2.weights import softmax
 from midcourse.learn import check
 from midcourse.learn.compute.network import Network
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 
 PACK = 4096  # tokens that go through the model at once
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from midcourse.atomic import saving
 from midcourse.errors import ModelError
-from midcourse.hub import first_line
+from midcourse.models.hub import first_line
 
 FILE = "head.safetensors"
 

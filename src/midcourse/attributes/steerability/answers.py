@@ -16,7 +16,7 @@ from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 Report = Callable[[str, int, int], object]  # what is done, how much of it, how much there is
 TOGETHER = 16  # answers read at once

@@ -28,7 +28,7 @@ from midcourse.errors import UserError
 
 if TYPE_CHECKING:
     from midcourse.attributes.predictors.predictor import Predictor
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 def measure(

@@ -33,7 +33,7 @@ from midcourse.learn.run.progress import Progress, Report, silent
 if TYPE_CHECKING:
     from midcourse.learn.items import Example
     from midcourse.learn.run.stop import Stop
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 RESULT = "refine.json"
 

@@ -23,7 +23,7 @@ from midcourse.attributes.steerlm2.weights import Logs, wanted
 if TYPE_CHECKING:
     from midcourse.learn.compute.network import Network
     from midcourse.learn.items import Example
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from midcourse.trace.tree import ROOT, Message, Trace
 from midcourse.words import counted
 
 if TYPE_CHECKING:
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse.adapters import extend
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.rows import HUMAN, Row
@@ -19,12 +18,13 @@ from midcourse.attributes.train.examples import examples, items
 from midcourse.attributes.train.recipe import ConditionedRecipe
 from midcourse.errors import UserError
 from midcourse.learn.run.progress import Report, silent
+from midcourse.models.adapters import extend
 from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
     from midcourse.learn.training import TrainResult
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 DRAWN = ("dropout", "drop_each", "jitter", "rounded")  # what is asked for in an epoch depends on these
 

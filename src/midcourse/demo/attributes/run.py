@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from midcourse import models
-from midcourse.adapters import ALL_LINEAR
 from midcourse.atomic import writing
 from midcourse.attributes.data import rows as read
 from midcourse.attributes.data.settings import Predicted, Reading
@@ -39,7 +38,8 @@ from midcourse.demo.attributes.settings import AttributesDemoSettings
 from midcourse.demo.attributes.stages import Json, Stages
 from midcourse.errors import UserError
 from midcourse.learn.run.progress import Progress
-from midcourse.loaded import Loaded
+from midcourse.models.adapters import ALL_LINEAR
+from midcourse.models.loaded import Loaded
 
 Say = Callable[[str, int, int], None]  # what is being done, how much of it, how much there is
 RESULT = "demo.json"

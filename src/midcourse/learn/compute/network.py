@@ -26,13 +26,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from midcourse.adapter_layers import switched_off
 from midcourse.learn.batch import Batch, dense_mask
 from midcourse.learn.cluster.sharding import inside
 from midcourse.learn.compute import rows
 from midcourse.learn.compute.attention import tree_attention
 from midcourse.learn.compute.head import frozen_logp
 from midcourse.learn.compute.recompute import recomputed
+from midcourse.models.adapter_layers import switched_off
 
 Way = Literal["flex", "tree", "mask", "rows"]
 CHUNK_ELEMENTS = 1 << 24  # logits of a chunk: 64 MiB in float32; with fewer rows the matrix product is slower

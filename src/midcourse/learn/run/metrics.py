@@ -17,7 +17,7 @@ from midcourse.learn.layout import Layout
 
 if TYPE_CHECKING:
     from midcourse.learn.trainer import SteerTrainer
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 def metrics(

@@ -20,7 +20,7 @@ from midcourse.learn.run.recipe import written
 from midcourse.learn.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 __all__ = ["FILE", "KEY", "device_name", "differences", "digest", "fingerprint", "take", "write"]
 

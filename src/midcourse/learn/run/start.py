@@ -13,7 +13,7 @@ from midcourse.learn.settings import TrainSettings
 from midcourse.words import counted
 
 if TYPE_CHECKING:
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 INDENT, WIDTH = 11, 79
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PretrainedConfig
 
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 def write(path: Path, loaded: Loaded, type: Type, *, name: str, progress: Progress) -> list[str]:

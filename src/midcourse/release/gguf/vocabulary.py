@@ -21,7 +21,7 @@ from midcourse.release.gguf import splitting
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
 SPACE = "\u2581"
 BYTES = {f"<0x{byte:02X}>" for byte in range(256)}

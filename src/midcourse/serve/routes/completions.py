@@ -7,12 +7,12 @@ import asyncio
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.serve import ask, send
 from midcourse.serve.errors import RequestError
 from midcourse.serve.schemas.completions import Completion, CompletionRequest
 from midcourse.serve.services import Has, Services
 from midcourse.serve.text import TextReply
-from midcourse.tokenizer import HFTokenizer
 
 DEFAULT = 16  # tokens, as of old
 

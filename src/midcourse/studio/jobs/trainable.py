@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 
 if TYPE_CHECKING:
     import torch
 
-    from midcourse.loaded import Loaded
+    from midcourse.models.loaded import Loaded
 
 
 @dataclass(frozen=True)

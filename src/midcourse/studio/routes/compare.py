@@ -11,13 +11,13 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from midcourse.engine.turns import Around
 from midcourse.errors import BusyError, UserError
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.store.snippets import of_messages
 from midcourse.studio.compare import Comparison, Prompt, Side
 from midcourse.studio.routes.preferences import get_preferences
 from midcourse.studio.schemas.dials import Asked
 from midcourse.studio.schemas.jobs import Name, NewComparison
 from midcourse.studio.services import Has
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace import Message, Trace
 
 router = APIRouter(tags=["compare"])

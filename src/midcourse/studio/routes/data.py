@@ -14,12 +14,12 @@ from midcourse import exchange
 from midcourse.errors import ModelError
 from midcourse.formats import Input, read
 from midcourse.incoming import gather
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.records import objects
 from midcourse.studio import errors
 from midcourse.studio.routes.traces import row_view
 from midcourse.studio.schemas.data import Import, Imported
 from midcourse.studio.services import Has, Services
-from midcourse.tokenizer import HFTokenizer
 from midcourse.trace.files import lines
 
 router = APIRouter(tags=["data"])

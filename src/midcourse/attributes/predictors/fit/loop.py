@@ -27,7 +27,7 @@ from midcourse.attributes.predictors.head import Head, masked_mse
 from midcourse.errors import Stopped, TrainingError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.run.stop import Stop
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 
 STATE = "state.pt"
 

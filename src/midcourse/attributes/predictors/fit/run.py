@@ -18,7 +18,6 @@ from typing import Any
 import torch
 
 from midcourse import models
-from midcourse.adapters import ALL_LINEAR
 from midcourse.attributes.data.split import apart, split
 from midcourse.attributes.manifest import FILE, Manifest
 from midcourse.attributes.predictors import backbone
@@ -36,8 +35,9 @@ from midcourse.errors import UserError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.run.metrics import peak_memory, versions
 from midcourse.learn.run.stop import Stop
-from midcourse.loaded import Loaded
 from midcourse.measure import page
+from midcourse.models.adapters import ALL_LINEAR
+from midcourse.models.loaded import Loaded
 
 METRICS = "metrics.json"
 REPORT = "report.html"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from midcourse.attributes.predictors import backbone
 from midcourse.attributes.predictors.encoding import Encoded
-from midcourse.loaded import Loaded
+from midcourse.models.loaded import Loaded
 
 Tell = Callable[[str, int, int], None]
 

@@ -1,4 +1,4 @@
-"""The exact bytes of every token, and exact tokenization: what `midcourse.tokenizer` knows of a vocabulary.
+"""The exact bytes of every token, and exact tokenization: what `midcourse.models.tokenizer` knows of a vocabulary.
 
 Representation: a `Codec` is a function from text to ids and a table from id to bytes. Three kinds of tokenizer are
 understood to the byte: byte-level ones, SentencePiece-style ones (`▁` for the space, `<0xNN>` for bytes), both from the

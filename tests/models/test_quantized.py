@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from midcourse import models, quantized
+from midcourse import models
 from midcourse.errors import ModelError
+from midcourse.models import quantized
 from tests import tiny
 
 

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from midcourse.adapter_layers import lora_layers, put_tokens, switched_off, without_lora
 from midcourse.errors import ModelError
+from midcourse.models.adapter_layers import lora_layers, put_tokens, switched_off, without_lora
 
 if TYPE_CHECKING:
     import torch
 
     from midcourse.attributes.manifest import Manifest
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.tokenizer import HFTokenizer
 
 
 @dataclass(eq=False)

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from midcourse.adapter_layers import put_tokens
-from midcourse.adapters import folder, shapes
 from midcourse.errors import ModelError
+from midcourse.models.adapter_layers import put_tokens
+from midcourse.models.adapters import folder, shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from midcourse.loaded import Loaded
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.loaded import Loaded
+    from midcourse.models.tokenizer import HFTokenizer
 
 
 class _Own(NamedTuple):

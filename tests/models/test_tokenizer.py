@@ -10,7 +10,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from midcourse.errors import ModelError, SteerError
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 from midcourse.trace.text import Tokenizer, to_bytes, to_text
 from tests import tokenizers
 
@@ -115,5 +115,5 @@ def test_the_bundled_tokenizer(bundled_path):
 
 
 def test_importing_is_light():
-    code = "import sys, midcourse.tokenizer; assert not {'torch', 'transformers'} & set(sys.modules)"
+    code = "import sys, midcourse.models.tokenizer; assert not {'torch', 'transformers'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

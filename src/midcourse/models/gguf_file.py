@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from midcourse.errors import ModelError
-from midcourse.tokenizer import HFTokenizer
+from midcourse.models.tokenizer import HFTokenizer
 
 _NUMBERS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _STRING, _ARRAY = 8, 9
@@ -55,8 +55,7 @@ def context_length(found: Mapping[str, Any], path: Path) -> int:
 
 def tokenizer(path: Path) -> HFTokenizer:
     """The tokenizer of a GGUF file. Raises `ModelError` where it cannot be made of what the file says."""
-    from midcourse import bundled
-    from midcourse.models import quick_imports
+    from midcourse.models import bundled, quick_imports
 
     found = header(path)
     try:

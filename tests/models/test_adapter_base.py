@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from midcourse import bundled, models
-from midcourse.adapter_base import other
+from midcourse import models
 from midcourse.cli.app import run
+from midcourse.models import bundled
+from midcourse.models.adapter_base import other
 from tests import trained
 from tests.ran import Ran
 from tests.studio.running import make_model

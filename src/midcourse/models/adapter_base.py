@@ -11,8 +11,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from midcourse import bundled
-from midcourse.adapters import ADAPTER_CONFIG, folder
+from midcourse.models import bundled
+from midcourse.models.adapters import ADAPTER_CONFIG, folder
 
 SAMPLES, SAMPLE = 64, 4096  # of each file of weights, so many places with so many bytes
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import saving
-from midcourse.errors import DiskError, ModelError, UserError
+from midcourse.errors import DiskError, ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -288,11 +288,3 @@ def write_tokenizer(value: Callable[[str], Any], path: Path) -> None:
     special = [token for token, kind in zip(tokens, kinds, strict=True) if kind == control]
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
     tokenizer.save(str(path), pretty=False)
-
-
-if __name__ == "__main__":
-    try:
-        print(ensure(lambda message: print(message, file=sys.stderr, flush=True)))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)

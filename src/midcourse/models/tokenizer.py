@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from midcourse.errors import ModelError, SteerError
-from midcourse.pieces import codec
+from midcourse.models.pieces import codec
 from midcourse.trace.tree import Message
 
 if TYPE_CHECKING:

@@ -14,17 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midcourse.adapter_layers import put_tokens, token_layers
 from midcourse.atomic import saving
 from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ModelError
-from midcourse.hub import first_line, hub_file
+from midcourse.models.adapter_layers import put_tokens, token_layers
+from midcourse.models.hub import first_line, hub_file
 
 if TYPE_CHECKING:
     from midcourse.attributes.conditioning import Conditioning
-    from midcourse.loaded import Loaded
-    from midcourse.tokenizer import HFTokenizer
+    from midcourse.models.loaded import Loaded
+    from midcourse.models.tokenizer import HFTokenizer
 
 
 ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 import torch
 
-from midcourse import bundled, models
+from midcourse import models
 from midcourse.engine.hf import TransformersEngine
 from midcourse.errors import DiskError, ModelError
+from midcourse.models import bundled
 from tests.waiting import PATIENCE
 
 HEADS, KV, WIDTH, HIDDEN, LAYERS = 4, 2, 16, 64, 2
@@ -153,7 +154,7 @@ def test_an_unwritable_cache_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyP
 CHILD = """
 import sys, time
 from pathlib import Path
-from midcourse import bundled
+from midcourse.models import bundled
 bundled.SHA256 = sys.argv[2]
 convert = bundled.convert
 def slow(gguf, to):
