@@ -22,6 +22,7 @@ from midcourse.learn.run.progress import Progress
 from midcourse.learn.run.stop import Stop
 from tests.launched import launch
 from tests.studio.running import make_model
+from tests.weights import apart
 
 SCHEMA = Schema.load("helpsteer")
 RECIPE = ConditionedRecipe(
@@ -158,9 +159,7 @@ def test_two_processes_reach_the_weights_of_one(base: Path, tmp_path: Path) -> N
     again = ("--config", tmp_path / "one" / "run.yaml", "--output", tmp_path / "two")
     ran = launch("midcourse", "attributes", "train", *again, folder=tmp_path / "said")
     assert ran.code == 0, ran.err
-    one, two = _weights(tmp_path / "one"), _weights(tmp_path / "two")
-    for name, weight in one.items():  # AdamW's steps look at the gradient's sign, and enlarge rounding
-        torch.testing.assert_close(two[name], weight, rtol=0, atol=2e-4)
+    assert apart(_weights(tmp_path / "one"), _weights(tmp_path / "two")) < 1e-3
     assert Manifest.read(tmp_path / "two") == Manifest.read(tmp_path / "one")
 
 

@@ -16,7 +16,9 @@ from midcourse.learn.cluster.processes import Processes, divide
 from midcourse.learn.run import checkpoints
 from tests.launched import run
 from tests.learn import shared_run
+from tests.weights import apart
 
+STEP = 3e-3  # how far one step of these runs takes a weight, as a part of its norm, or further
 SHARED = ("adapter", "packs", "adapter-sharded", "packs-sharded", "full-sharded")
 
 
@@ -109,10 +111,7 @@ def test_two_processes_reach_the_weights_of_one(shared: Path, alone: Path, name:
     """In the end, where those may be the best, and after the last step."""
     kind = name.partition("-")[0]
     for one, two in ((alone / kind, shared / name), (_last(alone / kind), _last(shared / name))):
-        before, now = _weights(one), _weights(two)
-        assert before.keys() == now.keys()
-        for weight, value in before.items():  # AdamW's steps look at the gradient's sign, and enlarge rounding
-            torch.testing.assert_close(now[weight], value, rtol=0, atol=1e-9 if kind == "packs" else 2e-4)
+        assert apart(_weights(one), _weights(two)) < (1e-9 if kind == "packs" else STEP / 10)
 
 
 @pytest.mark.parametrize("name", SHARED)
