@@ -73,6 +73,8 @@ def checked(settings: EngineSettings | None, adapter: str | None) -> EngineSetti
         wrong = {"gguf": "the server at --endpoint has a file of its own"}
     elif settings.endpoint_model is not None or settings.endpoint_adapter is not None:
         wrong = {"endpoint_model": "a llama.cpp server has one model; --adapter switches its adapter on"}
+    elif settings.kv_type == "q8_0" and settings.flash_attention == "off":
+        wrong = {"flash_attention": "llama.cpp reads values in 8 bits (--kv-type q8_0) with it alone"}
     if wrong:
         raise ConfigError([Problem(f"--{name.replace('_', '-')}", message) for name, message in wrong.items()])
     return settings

@@ -156,6 +156,10 @@ def test_an_adapter_writes_alike_in_llama_cpp(
         (["--engine", "llama.cpp", "--model", "{gguf}", "--adapter", "{base}"], "does not say how to make one of it"),
         (["--engine", "llama.cpp", "--model", "{gguf}", "--guidance", 2, "--attribute", "a=1"], "cannot be asked for"),
         (["--engine", "openai", "--endpoint", "http://127.0.0.1:1", "--adapter", "x"], "--endpoint-adapter"),
+        (
+            ["--engine", "llama.cpp", "--model", "{gguf}", "--kv-type", "q8_0", "--flash-attention", "off"],
+            "--flash-attention: llama.cpp reads values in 8 bits (--kv-type q8_0) with it alone",
+        ),
     ],
 )
 def test_what_cannot_be_is_said(mc: MC, base: Path, gguf: Path, tmp_path: Path, flags: list[object], said: str) -> None:

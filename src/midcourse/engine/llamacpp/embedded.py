@@ -32,6 +32,9 @@ class ServerSettings(BaseModel):
     more than one of them very slow, as they wait for each other at every step."""
     kv_type: Literal["f16", "f32", "q8_0"] = "f16"
     """In what the keys and values of what was read are kept."""
+    flash_attention: Literal["auto", "on", "off"] = "auto"
+    """Attention in blocks. On a CPU it reads prompts of thousands of tokens faster, and writes and reads corrections
+    more slowly; so auto is off there, and on a GPU what llama.cpp decides."""
 
 
 class Embedded:
@@ -54,8 +57,7 @@ class Embedded:
         params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads or _threads()
         kept = getattr(xllamacpp.ggml_type, f"GGML_TYPE_{settings.kv_type.upper()}")
         params.cache_type_k = params.cache_type_v = kept
-        if settings.kv_type == "f32":  # whoever wants that wants it exact
-            params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.flash_attn_type = _flash_attention(xllamacpp, settings)
         params.api_keys = [self.key.get_secret_value()]
         params.port = 0
         params.cache_ram_mib = 0  # what a slot no longer holds is read again, rather than kept in gigabytes
@@ -78,6 +80,22 @@ class Embedded:
     def close(self) -> None:
         """End it and free its memory. May be called more than once."""
         self._server = None
+
+
+def _flash_attention(xllamacpp: Any, settings: ServerSettings) -> Any:
+    kinds = xllamacpp.llama_flash_attn_type
+    asked = settings.flash_attention
+    if asked == "auto" and settings.kv_type == "f32":  # whoever wants that wants it exact
+        asked = "off"
+    if asked == "auto" and settings.kv_type == "f16":
+        processors = xllamacpp.ggml_backend_dev_type
+        if all(one["type"] == processors.GGML_BACKEND_DEVICE_TYPE_CPU for one in xllamacpp.get_device_info()):
+            asked = "off"  # docs/benchmarks.md, "Writing"
+    return {
+        "auto": kinds.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        "on": kinds.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+        "off": kinds.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    }[asked]
 
 
 def _library() -> Any:
