@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from midcourse.engine.cache import memory, token_bytes
+from midcourse.engine.context import Reuse
 from midcourse.engine.contract import Generated
 from midcourse.engine.many import each
 from midcourse.engine.rows import Rows, Source, batches
@@ -26,9 +27,9 @@ from midcourse.errors import ModelError
 from midcourse.trace.prefix import shared
 
 if TYPE_CHECKING:
-    from midcourse.engine.hf import TransformersEngine
+    from midcourse.models.loaded import Loaded
 
-__all__ = ["Generated", "generate"]
+__all__ = ["Batches", "Generated"]
 
 ROWS = 64  # at most so many at a time; more would not be faster on two cores, and their keys need memory
 SHARE = 8  # a group's keys may take this part of the memory; up to three groups are held at a time
@@ -52,87 +53,131 @@ class _Row:
     leads: _Row | None = None  # of a neutral row: the one whose tokens it gets
 
 
-def generate(
-    engine: TransformersEngine,
-    prefixes: Sequence[Sequence[int]],
-    sampling: Sampling | Sequence[Sampling],
-    *,
-    max_tokens: int | Sequence[int],
-    stop: Callable[[int, list[int]], bool] | None = None,
-    cancel: threading.Event | None = None,
-    top: int = 0,
-    neutral: Sequence[Sequence[int]] | None = None,
-) -> list[Generated]:
-    """Write on after each of `prefixes`; results are parallel to them.
+class Batches:
+    """Many answers at once by one model, for whoever owns it. It keeps what the last batch read for the next one."""
 
-    With one `sampling`, row i draws with `seed + i`. A row ends after a token that ends an answer, `max_tokens`, the
-    end of the context, or as soon as `stop(row, ids written)` returns True. All end within one token after `cancel` is
-    set. A model whose rows cannot share a pass (a recurrent one) writes them one after the other. `neutral`, parallel
-    to `prefixes`, are what guidance leads away from; rows whose guidance is 1 do without.
-    """
-    rows = [
-        _Row(i, list(prefixes[i]), drawn, min(limit, engine.context_length - len(prefixes[i])))
-        for i, (drawn, limit) in enumerate(each(sampling, max_tokens, len(prefixes)))
-    ]
-    for row in rows:
-        other = needed(row.sampling, None if neutral is None else neutral[row.index])
-        if other is not None:
-            row.limit = min(row.limit, engine.context_length - len(other))
-            row.neutral = _Row(row.index, list(other), row.sampling, row.limit, leads=row)
-    todo = [row for row in rows if row.limit > 0]
-    if batches(engine.loaded, engine.windows):
+    def __init__(self, loaded: Loaded, windows: tuple[int | None, ...] | None) -> None:
+        self._loaded = loaded
+        self._windows = windows
+        self._held: list[Rows] = []  # what the last batch left for the next one
+        self._version = loaded.version
+
+    @property
+    def possible(self) -> bool:
+        """Whether rows of this model can share a pass; those of a recurrent one cannot."""
+        return batches(self._loaded, self._windows)
+
+    def drop(self) -> None:
+        """Forget what the last batch read, and free its memory."""
+        self._held, self._version = [], self._loaded.version
+
+    def generate(
+        self,
+        prefixes: Sequence[Sequence[int]],
+        sampling: Sampling | Sequence[Sampling],
+        *,
+        max_tokens: int | Sequence[int],
+        stop: Callable[[int, list[int]], bool] | None = None,
+        cancel: threading.Event | None = None,
+        top: int = 0,
+        neutral: Sequence[Sequence[int]] | None = None,
+    ) -> tuple[list[Generated], Reuse]:
+        """Write on after each of `prefixes`; results are parallel to them. Also what was reused and read.
+
+        With one `sampling`, row i draws with `seed + i`. A row ends after a token that ends an answer, `max_tokens`,
+        the end of the context, or as soon as `stop(row, ids written)` returns True. All end within one token after
+        `cancel` is set. `neutral`, parallel to `prefixes`, are what guidance leads away from; rows whose guidance is 1
+        do without.
+        """
+        room = self._loaded.context_length
+        rows = [
+            _Row(i, list(prefixes[i]), drawn, min(limit, room - len(prefixes[i])))
+            for i, (drawn, limit) in enumerate(each(sampling, max_tokens, len(prefixes)))
+        ]
+        for row in rows:
+            other = needed(row.sampling, None if neutral is None else neutral[row.index])
+            if other is not None:
+                row.limit = min(row.limit, room - len(other))
+                row.neutral = _Row(row.index, list(other), row.sampling, row.limit, leads=row)
+        todo = [row for row in rows if row.limit > 0]
         long = max((row.limit for row in todo), default=0) >= FOLD
-        with engine.loaded.folded() if long else nullcontext():
-            _in_groups(engine, todo, stop, cancel, top)
-    else:
-        for row in todo:
-            _alone(engine, row, stop, cancel, top)
-    ends = engine.tokenizer.end_ids
-    return [Generated(row.ids, row.logprobs, bool(row.ids) and row.ids[-1] in ends, row.tops) for row in rows]
+        with self._loaded.folded() if long else nullcontext():
+            reuse = self._in_groups(todo, stop, cancel, top)
+        ends = self._loaded.tokenizer.end_ids
+        made = [Generated(row.ids, row.logprobs, bool(row.ids) and row.ids[-1] in ends, row.tops) for row in rows]
+        return made, reuse
 
+    def _in_groups(
+        self,
+        todo: list[_Row],
+        stop: Callable[[int, list[int]], bool] | None,
+        cancel: threading.Event | None,
+        top: int,
+    ) -> Reuse:
+        held = self._held if self._version == self._loaded.version else []
+        self.drop()  # whatever happens below, nothing half-done is reused
+        ordered = sorted(todo, key=lambda row: len(row.prefix))
+        kept: list[Rows] = []
+        reused = fed = 0
+        room = memory(self._loaded.device) // SHARE // token_bytes(self._loaded)
+        while ordered:
+            group = _fitting(ordered, room)
+            del ordered[: len(group)]
+            group = [one for row in group for one in (row, row.neutral) if one is not None]
+            rows, group, took, read = self._prefill(group, held, cancel)
+            if not (cancel is not None and cancel.is_set()):
+                _decode(rows, group, self._loaded.tokenizer.end_ids, stop, cancel, top)
+            kept.append(rows)
+            reused, fed = reused + took, fed + read
+        self._held = kept[-2:]
+        return Reuse(reused, fed)
 
-def _alone(
-    engine: TransformersEngine,
-    row: _Row,
-    stop: Callable[[int, list[int]], bool] | None,
-    cancel: threading.Event | None,
-    top: int,
-) -> None:
-    def stop_row(written: list[int]) -> bool:
-        return stop is not None and stop(row.index, written)
+    def _prefill(
+        self, group: list[_Row], held: Sequence[Rows], cancel: threading.Event | None
+    ) -> tuple[Rows, list[_Row], int, int]:
+        """Rows that hold each prefix but its last token, the group in their order, tokens reused and tokens fed."""
+        sources = [_longest(row.prefix[:-1], held) for row in group]
+        apart = self._read_shared(group, sources)
+        order = sorted(range(len(group)), key=lambda i: -_missing(group[i], sources[i]))
+        group, ordered = [group[i] for i in order], [sources[i] for i in order]
+        missing = [_missing(row, source) for row, source in zip(group, ordered, strict=True)]
+        rows = self._rows(len(group))
+        rows.take(ordered, room=max(missing) + 128)
+        start = 0
+        while start < len(group) and missing[start] and not (cancel is not None and cancel.is_set()):
+            stop = start + 1
+            while (
+                stop < len(group)
+                and missing[stop] * 4 >= missing[start] * 3
+                and (stop + 1 - start) * missing[start] <= TOKENS
+            ):
+                stop += 1
+            rows.prefill(start, [group[i].prefix[-1 - missing[i] : -1] for i in range(start, stop) if missing[i]])
+            start = stop
+        rows.seal(max(missing))
+        reused = sum(source.length for source in ordered if source)
+        return rows, group, reused - apart, sum(missing) + apart + len(group)
 
-    neutral = row.neutral.prefix if row.neutral else None
-    for step in engine.write(
-        row.prefix, row.sampling, max_tokens=row.limit, stop=stop_row, cancel=cancel, top=top, neutral=neutral
-    ):
-        row.ids.append(step.id)
-        row.logprobs.append(step.logprob)
-        row.tops.append(step.top)
+    def _read_shared(self, group: Sequence[_Row], sources: list[Source | None]) -> int:
+        """Read once what the rows without a better source share, and make it their source; how many tokens that fed."""
+        new = [i for i, source in enumerate(sources) if source is None or _missing(group[i], source) > source.length]
+        if len(new) < 2:
+            return 0
+        first = group[new[0]].prefix
+        length = min(min(shared(first, group[i].prefix), len(group[i].prefix) - 1) for i in new)
+        behind = [i for i in new if length >= WORTH + (source.length if (source := sources[i]) else 0)]
+        if len(behind) < 2:
+            return 0
+        rows = self._rows(1)
+        rows.prefill(0, [first[:length]])
+        rows.seal(length)
+        for i in behind:
+            sources[i] = Source(rows, 0, length)
+        return length
 
-
-def _in_groups(
-    engine: TransformersEngine,
-    todo: list[_Row],
-    stop: Callable[[int, list[int]], bool] | None,
-    cancel: threading.Event | None,
-    top: int,
-) -> None:
-    held, engine.held = engine.current_rows(), []  # whatever happens below, nothing half-done is reused
-    ordered = sorted(todo, key=lambda row: len(row.prefix))
-    kept: list[Rows] = []
-    reused = fed = 0
-    room = memory(engine.loaded.device) // SHARE // token_bytes(engine.loaded)
-    while ordered:
-        group = _fitting(ordered, room)
-        del ordered[: len(group)]
-        group = [one for row in group for one in (row, row.neutral) if one is not None]
-        rows, group, took, read = _prefill(engine, group, held, cancel)
-        if not (cancel is not None and cancel.is_set()):
-            _decode(engine, rows, group, stop, cancel, top)
-        kept.append(rows)
-        reused, fed = reused + took, fed + read
-    engine.held = kept[-2:]
-    engine.note_reuse(reused, fed)
+    def _rows(self, count: int) -> Rows:
+        assert self._windows is not None, "rows of this model share no pass"
+        return Rows(self._loaded, self._windows, count)
 
 
 def _fitting(ordered: Sequence[_Row], room: int) -> list[_Row]:
@@ -146,37 +191,6 @@ def _fitting(ordered: Sequence[_Row], room: int) -> list[_Row]:
             break
         count, places = count + 1, places + more
     return list(ordered[:count])
-
-
-# ---- reading the contexts ----------------------------------------------------------------------------------------
-
-
-def _prefill(
-    engine: TransformersEngine, group: list[_Row], held: Sequence[Rows], cancel: threading.Event | None
-) -> tuple[Rows, list[_Row], int, int]:
-    """Rows that hold each prefix but its last token, the group in their order, tokens reused and tokens fed."""
-    sources = [_longest(row.prefix[:-1], held) for row in group]
-    apart = _read_shared(engine, group, sources)
-    order = sorted(range(len(group)), key=lambda i: -_missing(group[i], sources[i]))
-    group, ordered = [group[i] for i in order], [sources[i] for i in order]
-    missing = [_missing(row, source) for row, source in zip(group, ordered, strict=True)]
-    assert engine.windows is not None
-    rows = Rows(engine.loaded, engine.windows, len(group))
-    rows.take(ordered, room=max(missing) + 128)
-    start = 0
-    while start < len(group) and missing[start] and not (cancel is not None and cancel.is_set()):
-        stop = start + 1
-        while (
-            stop < len(group)
-            and missing[stop] * 4 >= missing[start] * 3
-            and (stop + 1 - start) * missing[start] <= TOKENS
-        ):
-            stop += 1
-        rows.prefill(start, [group[i].prefix[-1 - missing[i] : -1] for i in range(start, stop) if missing[i]])
-        start = stop
-    rows.seal(max(missing))
-    reused = sum(source.length for source in ordered if source)
-    return rows, group, reused - apart, sum(missing) + apart + len(group)
 
 
 def _missing(row: _Row, source: Source | None) -> int:
@@ -196,38 +210,18 @@ def _longest(ids: Sequence[int], held: Sequence[Rows]) -> Source | None:
     return found
 
 
-def _read_shared(engine: TransformersEngine, group: Sequence[_Row], sources: list[Source | None]) -> int:
-    """Read what the rows without a better source share, once, and make it their source; how many tokens that fed."""
-    new = [i for i, source in enumerate(sources) if source is None or _missing(group[i], source) > source.length]
-    if len(new) < 2:
-        return 0
-    first = group[new[0]].prefix
-    length = min(min(shared(first, group[i].prefix), len(group[i].prefix) - 1) for i in new)
-    behind = [i for i in new if length >= WORTH + ((source.length) if (source := sources[i]) else 0)]
-    if len(behind) < 2:
-        return 0
-    assert engine.windows is not None
-    rows = Rows(engine.loaded, engine.windows, 1)
-    rows.prefill(0, [first[:length]])
-    rows.seal(length)
-    for i in behind:
-        sources[i] = Source(rows, 0, length)
-    return length
-
-
 # ---- writing -----------------------------------------------------------------------------------------------------
 
 
 def _decode(
-    engine: TransformersEngine,
     rows: Rows,
     group: list[_Row],
+    ends: frozenset[int],
     stop: Callable[[int, list[int]], bool] | None,
     cancel: threading.Event | None,
     top: int,
 ) -> None:
     """Write until every row is done. `group` is parallel to the rows; who is done changes places with the last."""
-    ends = engine.tokenizer.end_ids
     writing = list(group)
     tokens = [row.prefix[-1] for row in writing]
     while writing and not (cancel is not None and cancel.is_set()):

@@ -1,8 +1,7 @@
 """The transformers engine: one answer at a time, extended by ids, rolled back to any length, resumed.
 
 Representation: one `Context`, which holds what the model has read, so resuming after a steer costs the correction, not
-the prompt; another one for guidance, with the same answer after a prompt that asks for nothing; and what the last batch
-left for the next one.
+the prompt; another one for guidance, with the same answer after a prompt that asks for nothing; and the `Batches`.
 
 Invariants: what is generated does not depend on what was held before. One forward pass at most lies between setting
 `cancel` and the end of a stream.
@@ -14,19 +13,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from midcourse.engine import together
+from midcourse.engine.batch import Batches
 from midcourse.engine.context import CHUNK, Context, Kind, Reuse
-from midcourse.engine.contract import Abilities
+from midcourse.engine.contract import Abilities, Generated
+from midcourse.engine.many import each
 from midcourse.engine.sampling import Sampling, Step, best, choose, distribution, guided, needed
 from midcourse.errors import ModelError
 
 if TYPE_CHECKING:
-    from midcourse.engine.batch import Generated
-    from midcourse.engine.rows import Rows
     from midcourse.models.loaded import Loaded
     from midcourse.models.tokenizer import HFTokenizer
 
@@ -43,8 +43,7 @@ class TransformersEngine:
         self._context = Context(loaded, self.kind)
         self._neutral = Context(loaded, self.kind)
         self._joined: bool | None = None  # whether both can go through the model in one pass; None: not tried yet
-        self._version = loaded.version
-        self.held: list[Rows] = []  # what the last batch left for the next one
+        self._batches = Batches(loaded, self.kind.windows)
 
     @property
     def tokenizer(self) -> HFTokenizer:
@@ -170,15 +169,38 @@ class TransformersEngine:
         top: int = 0,
         neutral: Sequence[Sequence[int]] | None = None,
     ) -> list[Generated]:
-        """Write on after each of `prefixes` at the same time; see `engine.batch.generate`."""
-        from midcourse.engine.batch import generate
-
+        """Write on after each of `prefixes` at the same time, see `Batches.generate`; one after the other where rows
+        of the model cannot share a pass."""
         for ids in (*prefixes, *(neutral or ())):
             self._context.check(ids, room=1)
         with self.loaded.owner("writing"):
-            return generate(
-                self, prefixes, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top, neutral=neutral
+            if not self._batches.possible:
+                neutrals: Sequence[Sequence[int] | None] = neutral or [None] * len(prefixes)
+                draws = each(sampling, max_tokens, len(prefixes))
+                return [
+                    self._alone(ids, drawn, limit, stop and partial(stop, row), cancel, top, other)
+                    for row, (ids, (drawn, limit), other) in enumerate(zip(prefixes, draws, neutrals, strict=True))
+                ]
+            made, self.last_reuse = self._batches.generate(
+                prefixes, sampling, max_tokens=max_tokens, stop=stop, cancel=cancel, top=top, neutral=neutral
             )
+            return made
+
+    def _alone(
+        self,
+        ids: Sequence[int],
+        sampling: Sampling,
+        limit: int,
+        stop: Callable[[list[int]], bool] | None,
+        cancel: threading.Event | None,
+        top: int,
+        neutral: Sequence[int] | None,
+    ) -> Generated:
+        """An answer of a batch by itself."""
+        steps = list(self.write(ids, sampling, max_tokens=limit, stop=stop, cancel=cancel, top=top, neutral=neutral))
+        written = [step.id for step in steps]
+        ended = bool(written) and written[-1] in self.tokenizer.end_ids
+        return Generated(written, [step.logprob for step in steps], ended, [step.top for step in steps])
 
     # ---- the cache -----------------------------------------------------------------------------------------------
 
@@ -186,21 +208,11 @@ class TransformersEngine:
         """Forget all that is cached, and free its memory."""
         self._context.drop()
         self._neutral.drop()
-        self.held, self._version = [], self.loaded.version
+        self._batches.drop()
 
     def close(self) -> None:
         """Free what is cached; the model belongs to whoever loaded it."""
         self.drop()
-
-    def current_rows(self) -> list[Rows]:
-        """The rows of the last batch, if the weights are still those that made them."""
-        if self._version != self.loaded.version:
-            self.drop()
-        return self.held
-
-    def note_reuse(self, reused: int, fed: int) -> None:
-        """Say what the last call took from the cache and what it fed."""
-        self.last_reuse = Reuse(reused, fed)
 
     def _feed(self, ids: Sequence[int], cancel: threading.Event | None, neutral: Sequence[int] | None = None) -> Reuse:
         reuse = self._context.begin(ids)
