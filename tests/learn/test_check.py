@@ -47,9 +47,9 @@ def test_a_wrong_mask_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_wrong_positions_are_found_and_nothing_is_trained(monkeypatch: pytest.MonkeyPatch) -> None:
-    from midcourse.learn.compute import rows
+    from midcourse.learn.compute.network import Network
 
-    monkeypatch.setattr(rows, "logprobs", lambda _, made: torch.zeros(len(made.token_T)))
+    monkeypatch.setattr(Network, "logprobs_by_rows", lambda _, made: torch.zeros(len(made.token_T)))
     with pytest.raises(TrainingError, match="self-check failed"):
         check.choose(tiny.model("gpt2"), EXAMPLES)
 

@@ -45,7 +45,7 @@ class Kind:
         """Of this model."""
         config = loaded.model.config
         windows = layer_windows(config)
-        base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+        base = loaded.base
         names = inspect.signature(base.forward).parameters
         return cls(
             None if windows is None else tuple(windows),

@@ -171,7 +171,7 @@ def batches(loaded: Loaded, windows: Sequence[int | None] | None) -> bool:
         return False
     if len({window for window in windows if window}) > 1:  # several window sizes
         return False
-    base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+    base = loaded.base
     if "position_ids" not in inspect.signature(base.forward).parameters:
         return False
     decoder = base.get_decoder()

@@ -41,7 +41,7 @@ def possible(loaded: Loaded, kind: Kind) -> bool:
     """Whether the model is of a kind that `read` is for; `check` tries it."""
     config = loaded.model.config.get_text_config(decoder=True)
     rope = str(getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None))
-    base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+    base = loaded.base
     return (
         kind.windows is not None
         and None not in kind.windows
@@ -122,7 +122,7 @@ def _attending(loaded: Loaded) -> Iterator[None]:
 
     if NAME not in AttentionInterface._global_mapping:
         AttentionInterface.register(NAME, _attend)
-    base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+    base = loaded.base
     found = base.get_decoder()
     config: Any = (base.model if found is base else found).config
     before = config._attn_implementation

@@ -14,7 +14,6 @@ from torch import nn
 
 from midcourse.errors import ContextError, TrainingError
 from midcourse.learn.batch import batch
-from midcourse.learn.compute import rows
 from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
@@ -102,7 +101,7 @@ def compare(network: Network, examples: Sequence[Example]) -> tuple[float, float
         if budget < len(alone.layout) and budget < ROW_TOKENS:
             break
         budget -= len(alone.layout)
-        row_t = rows.logprobs(network, alone)
+        row_t = network.logprobs_by_rows(alone)
         if not torch.isfinite(row_t).all():
             name = sample[placed.example].name
             raise TrainingError(f"{name}: the untrained model gives {placed.segment.side} tokens no finite probability")

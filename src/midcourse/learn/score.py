@@ -10,7 +10,6 @@ import torch
 
 from midcourse.learn import check, items, packing
 from midcourse.learn.batch import batch
-from midcourse.learn.compute import rows as row_wise
 from midcourse.learn.compute.network import Network
 from midcourse.learn.items import Example
 from midcourse.learn.layout import Layout, build
@@ -66,7 +65,7 @@ def _every_steer(number: int, trace: Trace) -> Example | None:
 @torch.no_grad()
 def _scores(network: Network, layout: Layout, *, row_by_row: bool) -> Sequence[SteerScore]:
     made = batch(layout, network.device)
-    logp_T = row_wise.logprobs(network, made) if row_by_row else network(made).logp_T
+    logp_T = network.logprobs_by_rows(made) if row_by_row else network(made).logp_T
     sums = torch.zeros(len(layout.segments), dtype=torch.float64).index_add(
         0,
         made.segment_T.cpu(),

@@ -154,7 +154,7 @@ def why_not(loaded: Loaded, adapter: str) -> str | None:
 
     Raises `ModelError` if it is no adapter.
     """
-    base = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+    base = loaded.base
     modules = dict(base.named_modules())
     for name, shape in shapes(folder(adapter)).items():
         if (found := _LORA.fullmatch(name)) is None:

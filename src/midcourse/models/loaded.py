@@ -50,6 +50,11 @@ class Loaded:
         return hasattr(self.model, "peft_config")
 
     @property
+    def base(self) -> Any:
+        """The transformers model itself, inside an adapter or not."""
+        return self.model.get_base_model() if self.has_adapter else self.model
+
+    @property
     def vocabulary(self) -> int:
         """How many token ids there are embeddings for."""
         return int(self.model.config.get_text_config(decoder=True).vocab_size)

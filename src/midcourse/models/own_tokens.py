@@ -73,7 +73,7 @@ class OwnTokens:
         """Raises `ModelError` for an adapter that changes the matrices of which rows are exchanged here."""
         if self._input is None:
             return
-        base = self._loaded.model.get_base_model() if self._loaded.has_adapter else self._loaded.model
+        base = self._loaded.base
         both = self._modules(adapter)
         paths = [f"base_model.model.{name}." for name, module in base.named_modules() if module in both]
         names = [name for name in shapes(folder(adapter)) if "trainable_tokens_delta" not in name]
@@ -87,7 +87,7 @@ class OwnTokens:
         """
         from peft.utils.other import TrainableTokensWrapper
 
-        base = self._loaded.model.get_base_model()
+        base = self._loaded.base
         wrapped = [
             (name, module) for name, module in base.named_modules() if isinstance(module, TrainableTokensWrapper)
         ]

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from midcourse.learn.batch import batch
 from midcourse.learn.compute import network as network_module
-from midcourse.learn.compute import rows
 from midcourse.learn.compute.network import Network, Way
 from midcourse.learn.items import examples
 from midcourse.learn.layout import build
@@ -38,7 +37,7 @@ def equal(network: Network, tolerance: float, traces: int = 3) -> None:
     with network.attending():
         logp_T = network(packed).logp_T
         gradients = _gradients(network, logp_T)
-    expected_T = rows.logprobs(network, packed)
+    expected_T = network.logprobs_by_rows(packed)
     expected = _gradients(network, expected_T)
     torch.testing.assert_close(logp_T, expected_T, rtol=tolerance, atol=tolerance)
     scale = max(value.abs().max().item() for value in expected.values())
@@ -125,7 +124,7 @@ def test_a_cap_far_above_small_logits_is_seen() -> None:
     model.set_attn_implementation("eager")
     packed = batch(build(examples(sample.traces(2))))
     network = Network(model)
-    torch.testing.assert_close(network(packed).logp_T, rows.logprobs(network, packed), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(network(packed).logp_T, network.logprobs_by_rows(packed), rtol=1e-3, atol=1e-3)
 
 
 def test_an_adapter_on_the_head_is_off_for_the_reference() -> None:

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from midcourse.learn import check
 from midcourse.learn.batch import batch
-from midcourse.learn.compute import rows
 from midcourse.learn.compute.network import Network
 from midcourse.learn.items import Example, Segment, Slice
 from midcourse.learn.layout import build
@@ -37,7 +36,7 @@ def ended(network: Network, prompt: Sequence[int], said: Sequence[int], end: int
     """(L, D): the hidden state at `end` after each of the L tokens of `said`. `network.way` decides how."""
     made = batch(build([tree(prompt, said, end)]), network.device)
     if network.way == "rows":
-        hidden_RD, index_L = rows.hidden(network, made)
+        hidden_RD, index_L = network.hidden_by_rows(made)
         return hidden_RD[index_L]
     return network.hidden(made)[made.row_R][made.index_T]
 

@@ -13,7 +13,6 @@ import torch
 
 from midcourse.learn import packing
 from midcourse.learn.batch import batch
-from midcourse.learn.compute import rows
 from midcourse.learn.compute.network import Network
 from midcourse.learn.items import Drawn, Example, Segment, Slice
 from midcourse.trace.tree import ROOT, Trace
@@ -53,7 +52,7 @@ def logps(
     for done, layout in enumerate(packs):
         report(done, len(packs))
         made = batch(layout, network.device)
-        logp_T = rows.logprobs(network, made) if by_rows else network(made).logp_T
+        logp_T = network.logprobs_by_rows(made) if by_rows else network(made).logp_T
         sum_G = torch.zeros(len(layout.segments), dtype=torch.float64).index_add(
             0, made.segment_T.cpu(), logp_T.cpu().double()
         )

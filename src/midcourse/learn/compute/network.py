@@ -73,7 +73,7 @@ class Network:
 
     def _output(self, batch: Batch) -> Output:
         if self.way == "rows":
-            hidden_RD, index_T = rows.hidden(self, batch)
+            hidden_RD, index_T = self.hidden_by_rows(batch)
         else:
             hidden_RD, index_T = self.hidden(batch).index_select(0, batch.row_R), batch.index_T
         return Output(self.read(hidden_RD, index_T, batch.token_T), hidden_RD, index_T)
@@ -91,6 +91,30 @@ class Network:
             output = self.decoder(input_ids=batch.token_1N, position_ids=batch.position_1N, use_cache=False, **extra)
         hidden_ND: Tensor = output.last_hidden_state[0]
         return hidden_ND
+
+    def hidden_by_rows(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The hidden state that predicts each target, (T, D), a plain sequence a segment; and the numbers 0 to T."""
+        parts = [
+            self.decoder(input_ids=ids_1L, use_cache=False).last_hidden_state[0].index_select(0, at_t)
+            for ids_1L, at_t, _ in rows.inputs(batch)
+        ]
+        return torch.cat(parts), torch.arange(len(batch.token_T), device=batch.token_T.device)
+
+    def logprobs_by_rows(self, batch: Batch) -> Tensor:
+        """Log-probability of each target, (T,), differentiable, by the model's own forward pass over each sequence."""
+        return inside(self.model, lambda: self._logprobs_by_rows(batch))
+
+    def _logprobs_by_rows(self, batch: Batch) -> Tensor:
+        parts = []
+        picks = "logits_to_keep" in inspect.signature(type(self.causal).forward).parameters
+        for ids_1L, at_t, token_t in rows.inputs(batch):
+            if picks:
+                logits_tV = self.causal(input_ids=ids_1L, use_cache=False, logits_to_keep=at_t).logits[0]
+            else:
+                logits_tV = self.causal(input_ids=ids_1L, use_cache=False).logits[0].index_select(0, at_t)
+            logits_tV = logits_tV if logits_tV.dtype == torch.float64 else logits_tV.float()
+            parts.append(logits_tV.log_softmax(-1).gather(-1, token_t[:, None])[:, 0])
+        return torch.cat(parts)
 
     def attending(self) -> Any:
         """Inside, the decoder attends the way this network is run; also needed around a backward that recomputes."""

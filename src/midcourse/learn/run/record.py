@@ -34,7 +34,7 @@ HEAD = """\
 
 def take(loaded: Loaded, settings: TrainSettings, *, dtype: torch.dtype, way: str, weights: str, data: str) -> Any:
     """What a run met; `weights` is the digest of the model before training, `data` that of the supervised tokens."""
-    base: Any = loaded.model.get_base_model() if loaded.has_adapter else loaded.model
+    base: Any = loaded.base
     found: dict[str, Any] = {
         "revision": getattr(base.config, "_commit_hash", None),
         "weights": weights,
