@@ -54,8 +54,7 @@ def test_the_server(studio: Studio, moment: int) -> None:
 
 def test_the_training(studio: Studio, moment: int) -> None:
     """The studio goes on, says that the training was killed, and the training goes on when it is asked to."""
-    if moment == 0:
-        studio.post("/import", {"name": ANSWERS.name, "text": ANSWERS.read_text(encoding="utf-8")})
+    studio.post("/import", {"name": ANSWERS.name, "text": ANSWERS.read_text(encoding="utf-8")})
     name = f"killed-{moment}"
     settings = {"epochs": 8, "batch": 2, "checkpoint_every": 1}
     wish = {"name": name, "select": {"trace_tag": "plain words"}, "settings": settings}
