@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from midcourse import config as configuration
-from midcourse.atomic import possible
 from midcourse.attributes.bootstrap.recipe import ABSENT, TOPICS, BootstrapRecipe
-from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.predictors.judge import JudgeSettings
-from midcourse.cli.adapters import based
 from midcourse.cli.attributes.annotate import secret
+from midcourse.cli.attributes.loop import going_on, loader, needed, told
 from midcourse.cli.console import result, say
-from midcourse.cli.progress import line
-from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
-from midcourse.errors import Stopped, UserError
+from midcourse.errors import UserError
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -56,56 +50,37 @@ def bootstrap(
         Print what came of each round as JSON.
     """
     recipe = configuration.resolve(BootstrapRecipe, settings, config)
-    if missing := [name for name in ("data", "predictor") if getattr(recipe, name) is None]:
-        raise UserError(f"{' and '.join(f'--{name}' for name in missing)}: not given, and needed")
+    data, spec = needed(recipe)
     if not recipe.share and recipe.held_out is None:
         raise UserError("without held-out prompts nobody knows when to stop: give --share or --held-out FILE")
-    assert recipe.data is not None
-    assert recipe.predictor is not None
-    possible(output)
-    Manifest.spare(output)
+    known = told(recipe, output).attributes
 
-    from midcourse.attributes.asking import learned
     from midcourse.attributes.data import Reading, rows, split
     from midcourse.attributes.data.split import apart
-    from midcourse.exchange import reader
 
-    based(recipe.adapter, recipe.model)
-    told = learned(reader(recipe.model, recipe.adapter).conditioning, recipe.adapter or recipe.model)
     reading = Reading(format=recipe.format, only=True, unanswered=True)
     found, held = (
-        rows(name, told.attributes, reading, skip_invalid=recipe.skip_invalid, tell=say) if name else []
-        for name in (recipe.data, recipe.held_out)
+        rows(name, known, reading, skip_invalid=recipe.skip_invalid, tell=say) if name else []
+        for name in (data, recipe.held_out)
     )
     apart(found, held)
     if not held:
         found, held = split(found, recipe.share, recipe.seed)
-    import torch  # what is heavy comes when the input is known to be good
-
-    from midcourse import models
-    from midcourse.attributes.bootstrap.run import bootstrap as run
+    from midcourse.attributes.bootstrap.run import (
+        bootstrap as run,  # heavy, so it comes when the input is known to be good
+    )
     from midcourse.attributes.bootstrap.run import sentence
     from midcourse.attributes.predictors.load import load
 
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
+    loaded = loader(recipe, quantize=recipe.quantize)
 
     def rater(spec: str) -> Predictor:
-        return load(spec, asked=told.attributes, device=recipe.device, judge=asking, key=secret())
+        return load(spec, asked=known, device=recipe.device, judge=asking, key=secret())
 
-    predictor = rater(recipe.predictor)
+    predictor = rater(spec)
     judge = rater(recipe.judge) if recipe.judge else None
-    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
-
-    def loaded(adapter: str | None) -> models.Loaded:
-        return models.load(recipe.model, adapter=adapter, dtype=dtype, device=recipe.device, quantize=recipe.quantize)
-
-    try:
-        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):
-            done = run(loaded, predictor, found, held, recipe, output, report, judge=judge, stop=stop)
-    except Stopped as stopped:
-        say(f"{stopped}; the same command again goes on from there")
-        raise KeyboardInterrupt from None
+    with going_on() as (stop, report):
+        done = run(loaded, predictor, found, held, recipe, output, report, judge=judge, stop=stop)
     said = [sentence(one) for one in done["rounds"]]
     said.append(
         f"the adapter of round {done['best']} is in {output}"

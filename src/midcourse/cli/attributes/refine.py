@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from midcourse import config as configuration
-from midcourse.atomic import possible
-from midcourse.attributes.manifest import Manifest
 from midcourse.attributes.steerlm2.recipe import TOPICS, RefineRecipe
 from midcourse.attributes.train.recipe import ABSENT
-from midcourse.cli.adapters import based
 from midcourse.cli.attributes.annotate import secret
+from midcourse.cli.attributes.loop import going_on, loader, needed, told
 from midcourse.cli.console import result, say
-from midcourse.cli.progress import line
-from midcourse.cli.signals import stopping
 from midcourse.cli.topics import flags
-from midcourse.errors import Stopped, UserError
+from midcourse.errors import UserError
 
 Flag = Annotated[bool, Parameter(negative="")]
 if TYPE_CHECKING:
@@ -50,46 +44,24 @@ def refine(
         Print what came of each iteration as JSON.
     """
     recipe = configuration.resolve(RefineRecipe, settings, config)
-    missing = [name for name in ("data", "predictor") if getattr(recipe, name) is None]
-    if missing:
-        raise UserError(f"{' and '.join(f'--{name}' for name in missing)}: not given, and needed")
-    assert recipe.data is not None
-    assert recipe.predictor is not None
-    if recipe.predictor.startswith("judge:"):
+    data, rater = needed(recipe)
+    if rater.startswith("judge:"):
         raise UserError(
             "SteerLM 2.0 reckons with the noise of ratings, which a judge does not know: annotate rows with it, and "
             "give what `attributes fit` makes of them"
         )
-    possible(output)
-    Manifest.spare(output)
-    from midcourse.attributes.asking import learned
-    from midcourse.exchange import reader
+    known = told(recipe, output).attributes
 
-    based(recipe.adapter, recipe.model)
-    told = learned(reader(recipe.model, recipe.adapter).conditioning, recipe.adapter or recipe.model)
-    import torch  # what is heavy comes when the input is known to be good
-
-    from midcourse import models
-    from midcourse.attributes.data import Reading, rows
+    from midcourse.attributes.data import Reading, rows  # what is heavy comes when the input is known to be good
     from midcourse.attributes.predictors.load import load
     from midcourse.attributes.steerlm2.refine import refine as run
     from midcourse.attributes.steerlm2.refine import sentence
 
-    if recipe.threads:
-        torch.set_num_threads(recipe.threads)
-    predictor = load(recipe.predictor, asked=told.attributes, device=recipe.device, key=secret())
-    found = rows(recipe.data, predictor.attributes, Reading(format=recipe.format, only=True, unanswered=True), tell=say)
-    dtype: models.DType = "float32" if recipe.dtype == "float32" else "auto"
-
-    def loaded(adapter: str | None) -> models.Loaded:
-        return models.load(recipe.model, adapter=adapter, dtype=dtype, device=recipe.device)
-
-    try:
-        with stopping() as stop, line() as report, redirect_stdout(sys.stderr):
-            done = run(loaded, predictor, found, recipe, output, report, stop=stop)
-    except Stopped as stopped:
-        say(f"{stopped}; the same command again goes on from there")
-        raise KeyboardInterrupt from None
+    loaded = loader(recipe)
+    predictor = load(rater, asked=known, device=recipe.device, key=secret())
+    found = rows(data, predictor.attributes, Reading(format=recipe.format, only=True, unanswered=True), tell=say)
+    with going_on() as (stop, report):
+        done = run(loaded, predictor, found, recipe, output, report, stop=stop)
     said = [f"iteration {one['iteration']}: {sentence(one)}" for one in done["iterations"]]
     result(done, "\n".join([*said, f"the adapter is in {output}"]), as_json=json)
     return 0
