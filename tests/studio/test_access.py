@@ -64,8 +64,8 @@ def test_localhost_is_this_machine() -> None:
 
 
 @pytest.mark.parametrize("host", ["no.such.host.invalid", "192.0.2.1", "a" * 70, "x y", "\x00"])
-def test_a_host_that_is_not_here_is_one_clear_error(mc: Callable[..., Ran], host: str) -> None:
-    ran = mc("studio", "--no-browser", "--port", "0", f"--host={host}", "--store", "none.db")
+def test_a_host_that_is_not_here_is_one_clear_error(mc: Callable[..., Ran], tmp_path: Path, host: str) -> None:
+    ran = mc("studio", "--no-browser", "--port", "0", f"--host={host}", "--store", tmp_path / "none.db")
     assert ran.code == 2
     assert len(ran.err.strip().splitlines()) == 1
 
