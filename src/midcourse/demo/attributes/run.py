@@ -229,7 +229,6 @@ class _Demo:
             ending=settings.ending,
             max_length=settings.max_prompt + settings.max_answer + 128,
             seed=settings.seed,
-            dtype="float32",
             checkpoint_every=10,
             keep_checkpoints=1,
         )
@@ -302,7 +301,6 @@ class _Demo:
             normalise="answer",
             max_length=settings.max_prompt + settings.max_tokens + 128,
             seed=settings.seed,
-            dtype="float32",
             checkpoint_every=10,
         )
         held = data.first_of_each(self._part("held-out"), settings.prompts, settings.seed)
@@ -328,7 +326,6 @@ class _Demo:
             max_tokens_drawn=settings.max_tokens,
             epochs=1,
             seed=settings.seed,
-            dtype="float32",
         )
         done = refine(
             self._load, self._judge("teacher"), self._part("rated"), recipe, self.output / "refine",
