@@ -23,7 +23,7 @@ from midcourse.engine.choice import Sampling
 from midcourse.engine.llamacpp.embedded import Embedded, ServerSettings
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.measure.drift import prompts
-from midcourse.models import adapters
+from midcourse.models import adapter_files
 from midcourse.release import merging
 from midcourse.release.gguf import adapter, model
 from midcourse.remote import Remote
@@ -52,7 +52,7 @@ def main() -> None:
             plain, lora = Path(folder) / "model.gguf", Path(folder) / "lora.gguf"
             base = models.load(options.model, dtype="float32")
             model.write(plain, base, "f32", name="benchmark", progress=lambda *_: None)
-            where, config = adapters.folder(options.adapter), base.model.config
+            where, config = adapter_files.folder(options.adapter), base.model.config
             adapter.write(lora, where, config, "f32", name="benchmark", progress=lambda *_: None)
             found = {"type": "lora", "megabytes": round(lora.stat().st_size / 1e6)}
             print(json.dumps(found | compare(plain, lora, loaded, asked, answers)), flush=True)

@@ -13,6 +13,7 @@ from midcourse.engine import together
 from midcourse.engine.context import Context, Kind
 from midcourse.engine.turns import joined, within_all
 from midcourse.errors import ModelError
+from midcourse.models.adapter_layers import NotTheRowError
 from midcourse.switch import Switch
 from tests import tiny
 from tests.studio.running import make_model
@@ -134,7 +135,7 @@ def test_a_model_whose_layers_do_not_get_the_row_is_mixed_no_more(base: Path, fo
     switch.add("left", str(folders["left"]))
     left, none = switch.around("left"), switch.around(None)
     assert joined(left, none)
-    with pytest.raises(AssertionError), switch.mixing([("left", 2), (None, 1)]):
+    with pytest.raises(NotTheRowError), switch.mixing([("left", 2), (None, 1)]):
         loaded.model(input_ids=IDS)
     assert not joined(left, none)
     assert torch.equal(logits(loaded), wanted)

@@ -21,10 +21,17 @@ RECURRENT = ("mamba", "jamba")  # a mask cannot
 MODELS = (*ATTENTION, *RECURRENT)  # the few that everything is tested with
 
 
-def model(name: str, *, seed: int = 0, dtype: torch.dtype = torch.float32, attention: str = "sdpa") -> PreTrainedModel:
+def model(
+    name: str,
+    *,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    attention: str = "sdpa",
+    vocabulary: int = VOCAB,
+) -> PreTrainedModel:
     """A model of the architecture `name` in eval mode; the same seed gives the same weights."""
     kind = architectures.ALL[name]
-    config: Any = getattr(transformers, kind.config)(**kind.options)
+    config: Any = getattr(transformers, kind.config)(**(kind.options | {"vocab_size": vocabulary}))
     if dtype == torch.float64 and hasattr(config, "_experts_implementation"):
         config._experts_implementation = "eager"  # grouped products know no float64
     with torch.random.fork_rng(devices=[]):

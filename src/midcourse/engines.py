@@ -207,7 +207,7 @@ def _lora(adapter: str, model: str, place: Path) -> Path:
     from transformers import AutoConfig
 
     from midcourse.models import resolve
-    from midcourse.models.adapters import folder
+    from midcourse.models.adapter_files import folder
     from midcourse.release.gguf import adapter as writer
 
     found = folder(adapter)

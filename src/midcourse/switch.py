@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 from midcourse.attributes.conditioning import Conditioning
 from midcourse.attributes.manifest import Manifest
 from midcourse.engine.turns import Around, Mixed
-from midcourse.models.adapter_layers import lora_by_part, plain, put_tokens
-from midcourse.models.adapters import attach, folder, manifest, special
+from midcourse.errors import ModelError
+from midcourse.models import adapter_fit
+from midcourse.models.adapter_files import folder, manifest, special
+from midcourse.models.adapter_layers import NotTheRowError, lora_by_part, plain, put_tokens
+from midcourse.models.adapters import attach, detach
 from midcourse.models.loaded import Loaded
 from midcourse.models.own_tokens import OwnTokens
 
@@ -30,7 +33,10 @@ Reads = Callable[[str], "tuple[str | None, HFTokenizer] | None"]
 
 
 class Switch:
-    """The adapters of `loaded`; the one that it has been loaded with, if any, is called `name`."""
+    """The adapters of `loaded`; the one that it has been loaded with, if any, is called `name`.
+
+    Raises `ModelError` where that one cannot be switched off.
+    """
 
     def __init__(self, loaded: Loaded, name: str | None = None) -> None:
         self._loaded = loaded
@@ -41,8 +47,10 @@ class Switch:
         self._tokenizers: dict[str | None, HFTokenizer] = {None: loaded.tokenizer.plain}
         self._tokens = OwnTokens(loaded)
         self._arounds: dict[str | None, _Around] = {}
+        self._count = 0  # of the keys that were ever given to an adapter: PEFT remembers what it was told of each
         self.on: str | None = None
         if loaded.has_adapter:
+            loaded.check_switchable()
             key = str(loaded.model.active_adapter)
             self._tokens.take(key, loaded.tokenizer, str(loaded.adapter))
             self._tokens.put(key)
@@ -83,30 +91,46 @@ class Switch:
         """How many tokens the model has with an adapter that was added, or without any."""
         return self._tokens.size(None if name is None else self._keys[name])
 
+    def why_not(self, adapter: str) -> str | None:
+        """Why a saved adapter cannot be added, known from its kind, names and shapes alone; None where it may.
+
+        Raises `ModelError` if it is no adapter.
+        """
+        return adapter_fit.why_not(self._loaded, adapter) or adapter_fit.biased(adapter)
+
     def add(self, name: str, adapter: str) -> None:
-        """Load an adapter, which changes nothing yet. Raises `ModelError` where it does not fit."""
+        """Load an adapter, which changes nothing yet, also where it does not fit.
+
+        Raises `ModelError` where it does not, or cannot be switched off.
+        """
         if name in self._keys:
             return
         loaded, tokenizer = self._loaded, self.wider(adapter)
         version, was, told, before = loaded.version, loaded.adapter, loaded.manifest, loaded.tokenizer
-        key = f"adapter_{len(self._keys)}"
+        key = f"adapter_{self._count}"
+        self._count += 1
+        if (why := adapter_fit.biased(adapter)) is not None:
+            raise ModelError(why)
         self._tokens.check(adapter)
         loaded.tokenizer = tokenizer
         try:
             if tokenizer is not tokenizer.plain:
                 self._tokens.make_room(tokenizer, adapter)
             attach(loaded, adapter, key)
-            self._tokens.take(key, tokenizer, adapter)
+            try:
+                self._tokens.take(key, tokenizer, adapter)
+                self._manifests[name] = manifest(folder(adapter), tokenizer, adapter) or loaded.own
+            except ModelError:
+                detach(loaded, key)
+                raise
+            self._keys[name], self._places[name], self._tokenizers[name] = key, adapter, tokenizer
         finally:
-            loaded.tokenizer = before
+            loaded.tokenizer, loaded.version, loaded.adapter = before, version, was
+            loaded.tell(told)
+            self._find_layers()
+            loaded.model.requires_grad_(False)
             self._tokens.put(None if self.on is None else self._keys[self.on])
-        self._keys[name], self._places[name], self._tokenizers[name] = key, adapter, tokenizer
-        self._manifests[name] = manifest(folder(adapter), tokenizer, adapter) or loaded.own
-        loaded.version, loaded.adapter = version, was
-        loaded.tell(told)
-        self._find_layers()
-        self._loaded.model.requires_grad_(False)
-        self._set(self.on)
+            self._set(self.on)
 
     def use(self, name: str | None) -> None:
         """Switch to an adapter that was added, or to none; what other weights have computed is stale from here on."""
@@ -148,13 +172,13 @@ class Switch:
             by_key = [(None if name is None else self._keys[name], width) for name, width in parts]
             with self.using(None), lora_by_part(self._layers, by_key):
                 yield
-        except AssertionError:  # a layer gets something else than the row, as experts do
+        except NotTheRowError:
             self._mixes = False
             raise
 
     def _find_layers(self) -> None:
         self._layers = _layers(self._loaded.model) if self._loaded.has_adapter else None
-        self._mixes = self._layers is not None and all(map(plain, self._layers))
+        self._mixes = bool(self._layers) and all(map(plain, self._layers or ()))
 
     def _set(self, name: str | None) -> None:
         if not self._loaded.has_adapter:

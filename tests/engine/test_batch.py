@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import functools
+import gc
 import threading
+import weakref
+from typing import Any
 
 import pytest
 import torch
@@ -127,6 +130,24 @@ def test_more_rows_than_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_module, "ROWS", 3)
     monkeypatch.setattr(batch_module, "TOKENS", 16)
     same(engine("gemma3"), contexts(9, 4, 12, 2, 7, 7, 20))
+
+
+def test_no_more_than_two_groups_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each may take its share of the memory, and there is room for these and the next."""
+    alive: weakref.WeakSet[Rows] = weakref.WeakSet()
+    most, init = 0, Rows.__init__
+
+    def counted(rows: Rows, *given: Any) -> None:
+        nonlocal most
+        init(rows, *given)
+        alive.add(rows)
+        gc.collect()
+        most = max(most, sum(len(one) > 1 for one in alive))
+
+    monkeypatch.setattr(Rows, "__init__", counted)
+    monkeypatch.setattr(batch_module, "ROWS", 3)
+    engine("llama").batch([[*tiny.ids(4), 5 + row] for row in range(24)], max_tokens=3)
+    assert most <= 3
 
 
 def test_ends_and_edges() -> None:

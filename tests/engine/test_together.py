@@ -121,3 +121,12 @@ def test_what_is_borrowed_is_as_if_it_was_read(name: str) -> None:
     fresh = Context(held, kind)
     fresh.begin(ids)
     assert fresh.borrow(lender, ids) == 0  # other weights have computed that
+
+
+def test_a_context_keeps_its_own_distribution_only() -> None:
+    held = loaded("llama")
+    contexts = read(held, Kind.of(held), [tiny.ids(5, seed=seed) for seed in range(4)], 1)
+    together.read(contexts, [[7]] * 4)
+    for context in contexts:
+        assert context.logits_V is not None
+        assert context.logits_V.untyped_storage().nbytes() == context.logits_V.nbytes

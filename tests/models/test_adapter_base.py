@@ -65,6 +65,18 @@ def test_the_same_model_is_quiet_whatever_it_is_called(
     assert other("some.gguf", str(base)) is None
 
 
+def test_a_configuration_without_weights_says_nothing(
+    base: Path, lora: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the cache, where somebody has only looked at a model."""
+    shutil.copytree(base, tmp_path / "looked", ignore=shutil.ignore_patterns("*.safetensors"))
+    found = str(tmp_path / "looked" / "config.json")
+    monkeypatch.setattr("huggingface_hub.try_to_load_from_cache", lambda *_: found)
+    assert other(named(lora, tmp_path / "hub", f"somebody/{base.name}"), str(base)) is None
+    hub = named(lora, tmp_path / "other", "somebody/else")
+    assert "was made on somebody/else" in str(other(hub, str(base)))
+
+
 def test_another_model_is_told_of(base: Path, tuned: Path, lora: Path, tmp_path: Path) -> None:
     said = "the adapter {} was made on {} and is used with {}: on another model it does something else"
     assert other(str(lora), str(tuned)) == said.format(lora, base, tuned)

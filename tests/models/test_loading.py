@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from midcourse import models
 from midcourse.engine.hf import TransformersEngine
 from midcourse.errors import DiskError, ModelError
+from midcourse.models import device
 from tests import tiny
 from tokenizers import Tokenizer
 from tokenizers import models as pieces
@@ -98,6 +99,21 @@ def test_damaged_files_are_said(copy: Path) -> None:
 def test_devices_that_are_not_there(folder: Path) -> None:
     with pytest.raises(ModelError, match="'nonsense' cannot be used"):
         models.load(str(folder), device="nonsense")
+
+
+def test_no_device_for_one_of_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    assert device._of_process(torch.device("cuda")) == torch.device("cuda")  # whoever uses it says that it is not there
+
+
+def test_too_little_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(ModelError, match=r"does not fit into the memory of cpu: Tried to allocate 2\.00 GiB"):
+        models.load(str(folder))
 
 
 # ---- loading -----------------------------------------------------------------------------------------------------

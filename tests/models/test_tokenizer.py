@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -98,6 +99,22 @@ def test_fingerprints_tell_tokenizers_and_templates_apart(tmp_path):
     assert len(prints) == len(tokenizers.KINDS) + 1
     tokenizers.build("digits").save_pretrained(tmp_path)
     assert HFTokenizer(AutoTokenizer.from_pretrained(tmp_path)).fingerprint == tokenizers.get("digits").fingerprint
+
+
+def test_limits_of_whoever_saved_it_last_are_not_obeyed(tmp_path):
+    """transformers writes the truncation and the padding of its last call into `tokenizer.json`."""
+    built = tokenizers.build("byte-level")
+    wanted = HFTokenizer(tokenizers.build("byte-level"))
+    built.backend_tokenizer.enable_truncation(8)
+    built.backend_tokenizer.enable_padding(length=64)
+    built.save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "tokenizer.json").read_text())["truncation"]
+    found = HFTokenizer(AutoTokenizer.from_pretrained(tmp_path))
+    text, messages = "hello there " * 10, [{"role": "user", "content": "hello there " * 10}]
+    for one in (found, found.extended(["<more>"])):
+        assert one.prompt(messages) == wanted.prompt(messages)
+        assert one.encode(text) == wanted.encode(text)
+        assert one.whole(text) == wanted.whole(text)
 
 
 def test_what_the_vocabulary_lacks_is_named():

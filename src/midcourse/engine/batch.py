@@ -127,9 +127,9 @@ class Batches:
             rows, group, took, read = self._prefill(group, held, cancel)
             if not (cancel is not None and cancel.is_set()):
                 _decode(rows, group, self._loaded.tokenizer.end_ids, stop, cancel, top)
-            kept.append(rows)
+            kept = [*kept, rows][-2:]
             reused, fed = reused + took, fed + read
-        self._held = kept[-2:]
+        self._held = kept
         return Reuse(reused, fed)
 
     def _prefill(

@@ -113,7 +113,7 @@ def read(contexts: Sequence[Context], tails: Sequence[Sequence[int]]) -> None:
             together=_Pass(contexts, widths),
         )
     for context, tail, logits_V in zip(contexts, tails, out.logits[0], strict=True):
-        context.add(tail, logits_V)
+        context.add(tail, logits_V.clone() if len(contexts) > 1 else logits_V)  # a view would keep those of all
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from midcourse.models import bundled
-from midcourse.models.adapters import ADAPTER_CONFIG, folder
+from midcourse.models.adapter_files import ADAPTER_CONFIG, folder
 
 SAMPLES, SAMPLE = 64, 4096  # of each file of weights, so many places with so many bytes
 
@@ -46,7 +46,7 @@ def _same(base: str, model: str) -> bool:
 
 
 def _place(name: str) -> Path | None:
-    """The folder of a model, if it is on this machine. The bundled one was made by us: no copy of it is like it."""
+    """The folder of a model, if its weights are here. The bundled one was made by us: no copy of it is like it."""
     if name == "bundled":
         return None
     if (path := Path(name).expanduser()).is_dir():
@@ -58,7 +58,8 @@ def _place(name: str) -> Path | None:
         found = try_to_load_from_cache(name, "config.json")
     except HFValidationError:  # a folder that has gone
         return None
-    return Path(found).parent if isinstance(found, str) else None
+    place = Path(found).parent if isinstance(found, str) else None
+    return place if place and any(place.glob("*.safetensors")) else None  # or no more than its configuration is here
 
 
 def _weights(place: Path) -> str:

@@ -11,6 +11,10 @@ from itertools import accumulate, groupby
 from typing import Any
 
 
+class NotTheRowError(RuntimeError):
+    """A layer was given something else than a row of tokens, as experts are."""
+
+
 @contextmanager
 def switched_off(model: Any) -> Iterator[None]:
     """PEFT switches gradients on when it switches an adapter on again; here they stay as they were."""
@@ -24,13 +28,17 @@ def switched_off(model: Any) -> Iterator[None]:
 
 
 def lora_layers(model: Any) -> list[Any]:
-    """The layers whose LoRA can be folded; none if any of the active ones cannot."""
+    """The layers whose LoRA can be folded into their weights; none if any of the active ones cannot."""
     from peft.tuners.trainable_tokens import TrainableTokensLayer
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     found = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     layers = [layer for layer in found if type(layer) is not TrainableTokensLayer or not layer.merged]
-    return layers if all(plain(layer) and not layer.disable_adapters for layer in layers) else []
+    return layers if all(_folds(layer) and not layer.disable_adapters for layer in layers) else []
+
+
+def _folds(layer: Any) -> bool:
+    return plain(layer) and not any(getattr(layer, "lora_bias", {}).values())
 
 
 def plain(layer: Any) -> bool:
@@ -58,16 +66,15 @@ def lora_by_part(layers: Sequence[Any], parts: Sequence[tuple[str | None, int]])
 
     The `layers` are `plain` and switched off: what their LoRA adds is added here, to each part its own, so that one
     product with the model's weights does for all adapters (arXiv 2311.03285). A layer may be given the last token of
-    each part alone, as the head is. Raises `AssertionError` in a layer that is given anything else.
+    each part alone, as the head is. Raises `NotTheRowError` in a layer that is given anything else.
     """
     widths = [width for _, width in parts]
     spans = {sum(ends): _spans(parts, ends) for ends in ([1] * len(parts), widths)}
 
     def add(layer: Any, inputs: tuple[Any, ...], output_1NE: Any) -> None:
         input_1ND = inputs[0]
-        assert input_1ND.dim() == 3, "not a row of tokens"
-        assert input_1ND.shape[0] == 1, "several rows"
-        assert input_1ND.shape[1] in spans, "other tokens than those of the parts"
+        if input_1ND.dim() != 3 or input_1ND.shape[0] != 1 or input_1ND.shape[1] not in spans:
+            raise NotTheRowError(f"a layer is given {tuple(input_1ND.shape)}, and the row has {sum(widths)} tokens")
         for key, span in spans[input_1ND.shape[1]]:
             if key in layer.lora_A:
                 down, up = layer.lora_A[key], layer.lora_B[key]
@@ -110,3 +117,13 @@ def token_layers(model: Any) -> list[Any]:
     from peft.tuners.trainable_tokens import TrainableTokensLayer
 
     return [layer for layer in model.modules() if type(layer) is TrainableTokensLayer]
+
+
+def own_layer(module: Any) -> Any:
+    """The model's own layer inside whatever PEFT has put around it; `module` itself where that is nothing."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper
+
+    while isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper):
+        module = module.get_base_layer() if isinstance(module, BaseTunerLayer) else module.original_module
+    return module

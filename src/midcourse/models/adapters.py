@@ -5,7 +5,6 @@ Invariant: an adapter is attached only if each of its tensors has a place in the
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import warnings
@@ -16,18 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import saving
 from midcourse.attributes.manifest import FILE as MANIFEST
-from midcourse.attributes.manifest import Manifest
 from midcourse.errors import ModelError
-from midcourse.models.adapter_layers import put_tokens, token_layers
-from midcourse.models.hub import first_line, hub_file
+from midcourse.models.adapter_files import folder, manifest, shapes
+from midcourse.models.adapter_fit import biased, repeated, why_not
+from midcourse.models.adapter_layers import own_layer, put_tokens, token_layers
+from midcourse.models.hub import first_line
 
 if TYPE_CHECKING:
-    from midcourse.attributes.conditioning import Conditioning
     from midcourse.models.loaded import Loaded
     from midcourse.models.tokenizer import HFTokenizer
 
 
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ALL_LINEAR = "all-linear"  # PEFT's name for every linear layer but the head
 
 
@@ -40,11 +38,15 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
     from safetensors import SafetensorError
 
     where = folder(adapter)
+    refused = f"the adapter {adapter} does not fit the model {loaded.name}: "
     if (why := why_not(loaded, adapter)) is not None:
-        raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {why}")
+        raise ModelError(refused + why)
     first = not loaded.has_adapter
+    if not first and (why := biased(adapter)) is not None:
+        raise ModelError(why)
     assert first or not token_layers(loaded.model), "a switch takes an adapter's tokens out of PEFT's layers first"
     told = manifest(where, loaded.tokenizer, adapter)
+    given = set(shapes(where)) - set(repeated(loaded, where))
     try:
         with _peft_quiet():
             if first:
@@ -53,53 +55,25 @@ def attach(loaded: Loaded, adapter: str, key: str = "default") -> None:
                 model = loaded.model
                 model.load_adapter(str(where), adapter_name=key)
     except (RuntimeError, ValueError, KeyError, TypeError, OSError, SafetensorError) as error:
-        if first:
-            _take_off(loaded.model)
-        elif key in loaded.model.peft_config:
-            loaded.model.delete_adapter(key)
-        raise ModelError(f"the adapter {adapter} does not fit the model {loaded.name}: {first_line(error)}") from error
-    given, wanted = set(shapes(where)), _adapter_names(model, key)
+        detach(loaded, key)
+        raise ModelError(refused + first_line(error)) from error
+    loaded.model = model
+    wanted = _adapter_names(model, key)
     if given != wanted:
-        if first:
-            loaded.model = model.unload()
-        else:
-            model.delete_adapter(key)
+        detach(loaded, key)
         raise ModelError(
-            f"the adapter {adapter} does not fit the model {loaded.name}: {len(given - wanted)} of its {len(given)} "
-            f"tensors have no place there and {len(wanted - given)} are missing, such as {min(given ^ wanted)}"
+            f"{refused}{len(given - wanted)} of its {len(given)} tensors have no place there and "
+            f"{len(wanted - given)} are missing, such as {min(given ^ wanted)}"
         )
-    loaded.model = model.eval()
+    if _head_alone(loaded):
+        detach(loaded, key)
+        raise ModelError(f"{refused}it has tokens of its own in the head alone, which is the embeddings here")
+    model.eval()
     if first:
         put_tokens(model)
         loaded.adapter = adapter
         loaded.tell(told or loaded.own)
         loaded.changed()
-
-
-def manifest(where: Path, tokenizer: HFTokenizer, name: str) -> Manifest | None:
-    """What the model or adapter in the folder `where` says of being told attributes; None if it has not learned to be.
-
-    Raises `ModelError` where it was made with another tokenizer, `ConfigError` where its `attributes.json` is damaged.
-    """
-    found = Manifest.read(where)
-    if found is None or found.conditioning is None:
-        return None
-    if tokenizer.extended(found.conditioning.special) is not tokenizer:
-        raise ModelError(
-            f"{name} is told attributes by special tokens, which a model has only where it is loaded with it: "
-            "start with it (--adapter)"
-        )
-    found.check(tokenizer.fingerprint, name)
-    return found
-
-
-def special(where: Path) -> tuple[str, ...]:
-    """The special tokens by which the adapter in the folder `where` is told attributes; none if it is told otherwise.
-
-    Raises `ConfigError` where its `attributes.json` is damaged.
-    """
-    found = Manifest.read(where)
-    return () if found is None or found.conditioning is None else found.conditioning.special
 
 
 def extend(loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mapping[str, float]] | None = None) -> None:
@@ -131,61 +105,45 @@ def extend(loaded: Loaded, tokenizer: HFTokenizer, meanings: Mapping[str, Mappin
     loaded.changed()
 
 
-def conditioning(where: Path, tokenizer: HFTokenizer, name: str) -> Conditioning | None:
-    """How the model or adapter in the folder `where` is told attributes; see `manifest`."""
-    found = manifest(where, tokenizer, name)
-    return None if found is None else found.conditioning
+def detach(loaded: Loaded, key: str) -> None:
+    """Take an adapter off the model, which another one that it has is still on; also one that was put on by half.
 
-
-def _take_off(base: Any) -> None:
-    """Give a model its own layers back after an adapter was put on it by half."""
-    from peft.tuners.tuners_utils import BaseTunerLayer
-
-    for name, module in list(base.named_modules()):
-        if isinstance(module, BaseTunerLayer):
-            parent, _, child = name.rpartition(".")
-            setattr(base.get_submodule(parent), child, module.get_base_layer())
-    for attribute in ("peft_config", "_hf_peft_config_loaded"):
-        base.__dict__.pop(attribute, None)
-
-
-def why_not(loaded: Loaded, adapter: str) -> str | None:
-    """Why a saved LoRA adapter does not fit the model, known from names and shapes alone; None where it may.
-
-    Raises `ModelError` if it is no adapter.
+    The model is as it was, but for biases that the adapter has brought (`adapter_fit.biased`).
     """
-    base = loaded.base
-    modules = dict(base.named_modules())
-    for name, shape in shapes(folder(adapter)).items():
-        if (found := _LORA.fullmatch(name)) is None:
-            continue
-        if (module := modules.get(found[1])) is None:
-            return f"it is for another model: there is no {found[1]} here"
-        layer = module.get_base_layer() if hasattr(module, "get_base_layer") else module
-        weight = getattr(layer, "weight", None)
-        if weight is None or weight.dim() != 2 or not weight.is_floating_point():
-            continue  # held in few bits: its shape says nothing
-        outer = shape[1] if found[2] == "A" else shape[0]
-        sizes = tuple(weight.shape) if type(layer).__name__ != "Conv1D" else tuple(weight.shape)[::-1]
-        inner = sizes[1] if found[2] == "A" else sizes[0]
-        if outer != inner:
-            return f"it is for a model of another size: {found[1]} has {inner:,} here and {outer:,} there"
-    return None
+    put_tokens(loaded.model, back=True)
+    if others := set(getattr(loaded.model, "peft_config", ())) - {key}:
+        configs = loaded.model.peft_config
+        configs.setdefault(key, configs[min(others)])  # PEFT forgets one that it could not put on, not its layers
+        loaded.model.delete_adapter(key)
+        _unwrap(loaded.base, tokens_only=True)  # a switch has taken those of others out already
+        return
+    from peft import PeftModel
+
+    loaded.model = loaded.base if isinstance(loaded.model, PeftModel) else loaded.model
+    _unwrap(loaded.model)
+    for attribute in ("peft_config", "_hf_peft_config_loaded"):
+        loaded.model.__dict__.pop(attribute, None)
 
 
-_LORA = re.compile(r"base_model\.model\.(.+)\.lora_(A|B)\.weight")
+def _unwrap(base: Any, *, tokens_only: bool = False) -> None:
+    """Give a model its own layers back, in place of those that PEFT has put around them."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+    from peft.utils.other import AuxiliaryTrainingWrapper, TrainableTokensWrapper
+
+    kinds = (TrainableTokensWrapper,) if tokens_only else (BaseTunerLayer, AuxiliaryTrainingWrapper)
+    done = "."  # no module is called so
+    for name, module in list(base.named_modules()):
+        if isinstance(module, kinds) and not name.startswith(done):
+            done = f"{name}."
+            parent, _, child = name.rpartition(".")
+            setattr(base.get_submodule(parent), child, own_layer(module))
 
 
-def shapes(where: Path) -> dict[str, tuple[int, ...]]:
-    """The tensors of a saved adapter, from the beginning of its file. Raises `ModelError` where it is damaged."""
-    from safetensors import SafetensorError, safe_open
-
-    path = where / "adapter_model.safetensors"
-    try:
-        with safe_open(str(path), "pt") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} is damaged: {first_line(error)}") from error
+def _head_alone(loaded: Loaded) -> bool:
+    """Whether an adapter has tokens of its own in the head of a model whose head is its input embeddings."""
+    own = [own_layer(layer) for layer in token_layers(loaded.model) if not layer.tied_adapter]
+    embedding, head = own_layer(loaded.base.get_input_embeddings()), own_layer(loaded.base.get_output_embeddings())
+    return head is not None and head.weight is embedding.weight and any(layer is not embedding for layer in own)
 
 
 @contextmanager
@@ -194,6 +152,8 @@ def _peft_quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*", category=FutureWarning)
         warnings.filterwarnings("ignore", message="Found missing adapter keys", category=UserWarning)
+        # patterns that it has itself made, for experts that are one parameter
+        warnings.filterwarnings("ignore", message="The following (rank|alpha)_pattern keys", category=RuntimeWarning)
         yield
 
 
@@ -201,22 +161,6 @@ def _adapter_names(model: Any, key: str) -> set[str]:
     from peft import get_peft_model_state_dict
 
     return set(get_peft_model_state_dict(model, adapter_name=key, save_embedding_layers=False))
-
-
-def folder(adapter: str) -> Path:
-    """The folder of a saved adapter: the one that is named, or that of a Hugging Face id. Raises `ModelError`."""
-    found = Path(adapter).expanduser()
-    if not found.exists():
-        config = hub_file(adapter, "adapter_config.json", "adapter")
-        hub_file(adapter, "adapter_model.safetensors", "adapter")
-        return config.parent
-    if not (found / "adapter_config.json").is_file():
-        raise ModelError(f"{adapter} is no adapter: there is no adapter_config.json in it")
-    if not (found / "adapter_model.safetensors").is_file():
-        pickled = (found / "adapter_model.bin").is_file()
-        why = "its weights are a pickle file, which can run code when read" if pickled else "its weights are missing"
-        raise ModelError(f"the adapter {adapter} has no adapter_model.safetensors: {why}")
-    return found
 
 
 def add_lora(

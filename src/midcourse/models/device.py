@@ -46,7 +46,8 @@ def _of_process(device: torch.device) -> torch.device:
     local = os.environ.get("LOCAL_RANK")
     if local is None or str(device) not in ("cuda", "xpu"):
         return device
-    return torch.device(device.type, int(local) % getattr(torch, device.type).device_count())
+    count = getattr(torch, device.type).device_count()
+    return torch.device(device.type, int(local) % count) if count else device
 
 
 def chosen_dtype(name: DType, device: torch.device) -> torch.dtype:

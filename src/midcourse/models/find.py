@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from midcourse.errors import ModelError
 from midcourse.models import bundled
-from midcourse.models.adapters import folder, manifest, special
+from midcourse.models.adapter_files import folder, manifest, special
 from midcourse.models.hub import first_line, hub_file
 
 if TYPE_CHECKING:

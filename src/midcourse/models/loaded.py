@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from midcourse.errors import ModelError
+from midcourse.models.adapter_fit import unswitchable
 from midcourse.models.adapter_layers import lora_layers, put_tokens, switched_off, without_lora
 
 if TYPE_CHECKING:
@@ -68,12 +69,22 @@ class Loaded:
         self.manifest = manifest
         self.tokenizer.conditioning = None if manifest is None else manifest.conditioning
 
+    def check_switchable(self) -> None:
+        """Raises `ModelError` where the adapter, if there is one, cannot be switched off."""
+        for config in self.model.peft_config.values() if self.has_adapter else ():
+            if (bias := getattr(config, "bias", "none")) != "none":
+                raise ModelError(unswitchable(str(self.adapter), bias))
+
     @contextmanager
     def without_adapter(self) -> Iterator[None]:
-        """The base model as it was, for as long as this lasts; nothing happens if there is no adapter."""
+        """The base model as it was, for as long as this lasts; nothing happens if there is no adapter.
+
+        Raises `ModelError` where the adapter cannot be switched off.
+        """
         if not self.has_adapter:
             yield
             return
+        self.check_switchable()
         self.changed()
         try:
             with switched_off(self.model):
@@ -93,16 +104,20 @@ class Loaded:
         if not layers or str(self.dtype) != "torch.float32":
             yield
             return
-        kept = [layer.get_base_layer().weight.data for layer in layers]
+        from torch.nn import Parameter
+
+        kept = [layer.get_base_layer().weight for layer in layers]
         try:
             for layer, weight in zip(layers, kept, strict=True):
-                added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in layer.active_adapters)
-                layer.get_base_layer().weight.data = weight + added
+                names = [name for name in layer.active_adapters if name in layer.lora_A]
+                added = sum(layer.get_delta_weight(name).to(weight.dtype) for name in names)
+                # another parameter, not other data in it: a head may share its own with the embeddings
+                layer.get_base_layer().weight = Parameter(weight.data + added, requires_grad=False)
             with without_lora(layers):
                 yield
         finally:
             for layer, weight in zip(layers, kept, strict=True):
-                layer.get_base_layer().weight.data = weight
+                layer.get_base_layer().weight = weight
 
     @contextmanager
     def owner(self, who: str) -> Iterator[Loaded]:

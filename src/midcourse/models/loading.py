@@ -12,6 +12,7 @@ from midcourse.models import quantized
 from midcourse.models.adapters import attach, extend
 from midcourse.models.device import DType, chosen_device, chosen_dtype
 from midcourse.models.find import quick_imports, resolve, told, why_not, window
+from midcourse.models.hub import first_line
 from midcourse.models.loaded import Loaded
 
 
@@ -66,7 +67,10 @@ def load(
             logging.enable_progress_bar()
     model.requires_grad_(False)
     if quantize is None:
-        model = model.to(device_)
+        try:
+            model = model.to(device_)
+        except torch.OutOfMemoryError as error:
+            raise ModelError(f"{name} does not fit into the memory of {device_}: {first_line(error)}") from error
     else:
         quantized.keep_gradients(model)
     loaded = Loaded(

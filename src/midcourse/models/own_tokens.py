@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from midcourse.errors import ModelError
+from midcourse.models.adapter_files import folder, shapes
 from midcourse.models.adapter_layers import put_tokens
-from midcourse.models.adapters import folder, shapes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -83,7 +83,7 @@ class OwnTokens:
     def take(self, key: str, tokenizer: HFTokenizer, adapter: str) -> None:
         """Take the tokens of an adapter out of PEFT's layers, if it has any; they are not on then.
 
-        Raises `ModelError` where the model's embeddings are not plain.
+        Raises `ModelError` where the model's embeddings are not plain, or the adapter has other tokens in its head.
         """
         from peft.utils.other import TrainableTokensWrapper
 
@@ -93,11 +93,14 @@ class OwnTokens:
         ]
         if not wrapped:
             return
+        embedding, _ = self._modules(adapter)
+        [*others, layer] = [module.token_adapter for _, module in wrapped if not module.token_adapter.tied_adapter]
+        if others or layer.get_base_layer() is not embedding:
+            raise self._refusal(adapter)
         put_tokens(self._loaded.model, back=True)
         for name, module in wrapped:
             parent, _, child = name.rpartition(".")
             setattr(base.get_submodule(parent), child, module.original_module)
-        layer = next(module.token_adapter for _, module in wrapped if not module.token_adapter.tied_adapter)
         self._loaded.model.peft_config[key].trainable_token_indices = None
         self.make_room(tokenizer, adapter)
         ids = torch.tensor(layer.token_indices[key], device=self._input.device)
@@ -136,9 +139,9 @@ class OwnTokens:
             head.bias = _parameter(self._bias[:size])
 
     def _modules(self, adapter: str) -> tuple[Any, Any]:
-        """The input embeddings and the head."""
+        """The input embeddings and the head, which may be inside of PEFT's layers for tokens, and in no others."""
         model = self._loaded.model
-        embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
+        embedding, head = map(_inside, (model.get_input_embeddings(), model.get_output_embeddings()))
         plain = isinstance(embedding, torch.nn.Embedding) and type(head) is torch.nn.Linear
         if not plain or not head.weight.is_floating_point():
             raise self._refusal(adapter)
@@ -146,9 +149,16 @@ class OwnTokens:
 
     def _refusal(self, adapter: str) -> ModelError:
         return ModelError(
-            f"{adapter} cannot be beside the others: one of these adapters is told attributes by special tokens, and "
-            f"one changes the embeddings of {self._loaded.name}; start with it alone (--adapter)"
+            f"{adapter} cannot be switched on and off here: one adapter has special tokens of its own, and it or "
+            f"another one changes the embeddings or the head of {self._loaded.name} otherwise; merge one of them into "
+            "the model first (midcourse export-model --to merged)"
         )
+
+
+def _inside(module: Any) -> Any:
+    from peft.utils.other import TrainableTokensWrapper
+
+    return module.original_module if isinstance(module, TrainableTokensWrapper) else module
 
 
 def _higher(matrix: Tensor, size: int, own: int) -> Tensor:

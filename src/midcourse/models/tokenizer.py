@@ -38,6 +38,9 @@ class HFTokenizer:
         self, tokenizer: PreTrainedTokenizerBase, ends: GenerationConfig | Iterable[int] | int | None = None
     ) -> None:
         self.tokenizer = tokenizer
+        if (backend := getattr(tokenizer, "backend_tokenizer", None)) is not None:
+            backend.no_truncation()  # a tokenizer.json may hold those of whoever saved it last
+            backend.no_padding()
         self._ends = ends
         self.plain: HFTokenizer = self  # the one that this one extends, if it does
         self.added: tuple[str, ...] = ()  # and by which special tokens

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from midcourse.attributes.manifest import FILE, Manifest
-from midcourse.models.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS
+from midcourse.models.adapter_files import ADAPTER_CONFIG, ADAPTER_WEIGHTS
 from midcourse.release.facts import Facts, public
 
 TOKENIZER = re.compile(

@@ -16,7 +16,7 @@ from midcourse import models
 from midcourse.atomic import new_folder
 from midcourse.attributes.manifest import FILE as MANIFEST
 from midcourse.errors import UserError
-from midcourse.models import adapter_base, adapters
+from midcourse.models import adapter_base, adapter_files
 from midcourse.models.loaded import Loaded
 from midcourse.release import facts, merging, peft, vllm
 from midcourse.release.card import Form, card
@@ -54,7 +54,7 @@ class Released(NamedTuple):
 
 def release(request: Request, progress: Progress) -> Released:
     """Write what was asked for. Raises `ModelError`, `UserError`, `DiskError`; then there is nothing."""
-    folder = None if request.adapter is None else adapters.folder(request.adapter)
+    folder = None if request.adapter is None else adapter_files.folder(request.adapter)
     _sensible(request)
     _replaceable(request, folder)
     name = request.name or (folder or request.out).resolve().name

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midcourse.errors import ConfigError, Problem, UserError
-from midcourse.models.adapters import folder
+from midcourse.models.adapter_files import folder
 from midcourse.serve.errors import RequestError, UnknownModelError
 from midcourse.serve.schemas.replies import ModelList, ModelView
 from midcourse.switch import Switch

@@ -17,7 +17,8 @@ from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.desk import Desk
 from midcourse.engine.turns import Around
 from midcourse.errors import ConfigError, MidcourseError, ModelError
-from midcourse.models import adapters
+from midcourse.models.adapter_files import conditioning
+from midcourse.models.adapter_files import folder as adapter_folder
 from midcourse.models.tokenizer import HFTokenizer
 from midcourse.store import Store
 from midcourse.studio.errors import MissingError
@@ -47,7 +48,7 @@ class Adapters(Switching):
         self._store = store
         self._desk = desk
         super().__init__(live, jobs, predictor)
-        self._given = None if given is None else (name_of(given), adapters.folder(given))
+        self._given = None if given is None else (name_of(given), adapter_folder(given))
         self._switch = Switch(desk.loaded, None if self._given is None else self._given[0])
         self._why: dict[Path, str | None] = {}
         self._told: dict[Path, Conditioning | None] = {}
@@ -157,9 +158,9 @@ class Adapters(Switching):
     def _why_not(self, folder: Path) -> str | None:
         if folder not in self._why:
             try:  # on the desk's thread: another adapter may be put on the model meanwhile
-                self._why[folder] = self._desk.exclusive(lambda loaded: adapters.why_not(loaded, str(folder)))
+                self._why[folder] = self._desk.exclusive(lambda _: self._switch.why_not(str(folder)))
                 if self._why[folder] is None:
-                    self._told[folder] = adapters.conditioning(folder, self._switch.wider(str(folder)), folder.name)
+                    self._told[folder] = conditioning(folder, self._switch.wider(str(folder)), folder.name)
             except (ModelError, ConfigError) as error:
                 self._why[folder] = str(error)
         return self._why[folder]

@@ -13,7 +13,7 @@ from midcourse.attributes.conditioning import Conditioning
 from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.engine.served import Served
 from midcourse.errors import ModelError
-from midcourse.models import adapters
+from midcourse.models import adapter_files
 from midcourse.store.jobs import Job
 from midcourse.studio.errors import MissingError
 from midcourse.studio.jobs.jobs import Jobs
@@ -40,7 +40,7 @@ class GivenAdapters(Switching):
         self._served = served
         self._folders: dict[str, Path] = {}  # of the one that was given, which may be a file
         if (given := settings.adapter) is not None:
-            self._folders[name_of(given)] = Path(given) if given.endswith(".gguf") else adapters.folder(given)
+            self._folders[name_of(given)] = Path(given) if given.endswith(".gguf") else adapter_files.folder(given)
         self._given = next(iter(self._folders), None)
         self._active = self._given
         self._told: dict[str | None, Conditioning | None] = {self._given: told(served.tokenizer)}

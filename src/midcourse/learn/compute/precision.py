@@ -31,8 +31,8 @@ def fast_bfloat16(device: str) -> bool:
 
 def _of_amd() -> bool:
     """Whether the processor says that it is one of AMD's."""
-    told = getattr(torch.cpu, "get_capabilities", dict)()  # PyTorch before 2.11 has none
-    return str(told.get("cpu_name", "")).startswith("AMD")
+    tell = getattr(torch.cpu, "get_capabilities", None)  # older versions of PyTorch have none
+    return tell is not None and str(tell().get("cpu_name", "")).startswith("AMD")
 
 
 def resolve(dtype: str, device: torch.device) -> torch.dtype:
