@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from midcourse import models
 from midcourse.engine import batch as batch_module
-from midcourse.engine.cache import token_bytes
+from midcourse.engine.cache import memory, token_bytes
 from midcourse.engine.hf import Reuse, TransformersEngine
 from midcourse.engine.rows import Rows
 from midcourse.engine.sampling import Sampling
@@ -239,3 +239,10 @@ def test_long_contexts_share_the_memory_that_there_is(monkeypatch: pytest.Monkey
     monkeypatch.setattr(Rows, "__init__", counted)
     same(made, contexts(40, 41, 42, 200, 39))
     assert counts == [2, 2, 1]
+
+
+def test_of_a_gpu_there_is_what_nobody_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (3, 24))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 10)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 8)
+    assert memory(torch.device("cuda")) == 5

@@ -164,9 +164,10 @@ def token_bytes(loaded: Loaded) -> int:
 
 
 def memory(device: torch.device) -> int:
-    """The bytes of memory that there are on `device`."""
+    """The bytes of memory on `device`: of a GPU those that nobody has taken yet, of a computer all."""
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[1])
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + unused)
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # not told on every system

@@ -193,6 +193,7 @@ def add_lora(
         lora_alpha=alpha,
         lora_dropout=dropout,
         target_modules=ALL_LINEAR if everything else list(targets),
+        exclude_modules=(_routers(loaded) or None) if everything else None,
         trainable_token_indices=_own_tokens(loaded) or None,
         task_type="CAUSAL_LM",
         fan_in_fan_out=any(isinstance(module, Conv1D) for module in loaded.model.modules()),  # GPT-2's layers
@@ -205,6 +206,19 @@ def add_lora(
     loaded.model, loaded.adapter = model.eval(), "new"
     loaded.changed()
     return loaded
+
+
+def _routers(loaded: Loaded) -> list[str]:
+    """Layers that are linear by descent only: what they give is more than a product, as with Llama 4's routers."""
+    from torch.nn import Linear
+
+    return [
+        name
+        for name, module in loaded.model.named_modules()
+        if isinstance(module, Linear)
+        and type(module).forward is not Linear.forward
+        and type(module).__module__.startswith("transformers.models.")
+    ]
 
 
 def _own_tokens(loaded: Loaded) -> list[int]:
