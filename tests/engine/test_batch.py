@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from midcourse import models
 from midcourse.engine import batch as batch_module
+from midcourse.engine import rows as rows_module
 from midcourse.engine.cache import memory, token_bytes
 from midcourse.engine.hf import Reuse, TransformersEngine
 from midcourse.engine.rows import Rows
@@ -130,6 +131,21 @@ def test_more_rows_than_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_module, "ROWS", 3)
     monkeypatch.setattr(batch_module, "TOKENS", 16)
     same(engine("gemma3"), contexts(9, 4, 12, 2, 7, 7, 20))
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3"])
+def test_long_prompts_are_read_in_parts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(rows_module, "CHUNK", 4)
+    widths: list[int] = []
+    forward = Rows._forward
+
+    def counted(rows: Rows, input_RT: torch.Tensor, position_RT: torch.Tensor) -> torch.Tensor:
+        widths.append(input_RT.shape[1])
+        return forward(rows, input_RT, position_RT)
+
+    monkeypatch.setattr(Rows, "_forward", counted)
+    same(engine(name), contexts(9, 4, 12, 2, 7, 7, 20))
+    assert max(widths) == 4
 
 
 def test_no_more_than_two_groups_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:

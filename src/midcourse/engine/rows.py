@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import torch
 
 from midcourse.engine.cache import SlotCache
+from midcourse.engine.context import CHUNK
 from midcourse.models.loaded import Loaded
 
 
@@ -101,7 +102,11 @@ class Rows:
             self.ids[start + i] = [*self.ids[start + i], *tail]
         position_RT = position_RT.to(self.loaded.device)
         self.position_RC[start : slots.stop, slots.at : slots.at + width] = position_RT
-        self._forward(input_RT, position_RT)
+        before = slots.at
+        for begin in range(0, width, CHUNK):
+            slots.at = before + begin
+            self._forward(input_RT[:, begin : begin + CHUNK], position_RT[:, begin : begin + CHUNK])
+        slots.at = before
 
     def seal(self, width: int) -> None:
         """The groups of `prefill` are done; the widest was `width` tokens wide."""
