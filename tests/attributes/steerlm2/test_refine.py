@@ -30,7 +30,14 @@ ROWS = [
     for count, word in enumerate(("a bird", "a crow", "the sea", "a fjord", "the end", "a boat"))
 ]
 RECIPE = RefineRecipe(
-    samples=4, epochs=4, batch=2, max_tokens_drawn=6, learning_rate=3e-3, checkpoint_every=2, tempering=0.3
+    samples=4,
+    epochs=4,
+    batch=2,
+    max_tokens_drawn=6,
+    learning_rate=3e-3,
+    checkpoint_every=2,
+    tempering=0.3,
+    dtype="float32",
 )
 
 

@@ -268,7 +268,7 @@ def test_an_adapter_on_the_embeddings_is_not_put_beside_one_with_tokens(
         ids = loaded.tokenizer.prompt(SAID, ASKED)
         switch = Switch(loaded, "first")
         wanted = logits(loaded, ids)
-        with pytest.raises(ModelError, match="cannot be beside the others"):
+        with pytest.raises(ModelError, match="cannot be switched on and off here"):
             switch.add("second", str(second))
         assert not switch.has("second")
         assert torch.equal(logits(loaded, ids), wanted)
