@@ -46,6 +46,13 @@ def test_import_is_idempotent_and_export_reads_back(mc: Callable[..., Ran], card
     assert [steer["reason"] for steer in listed["steers"]] == [None, None, "stop after the card", None]
 
 
+def test_examples_show_characters_whole(mc: Callable[..., Ran], tmp_path: Path) -> None:
+    """Also where the answers part inside of one: these two differ in their last byte."""
+    pair = tmp_path / "pairs.jsonl"
+    pair.write_text(json.dumps({"prompt": "hi", "original": "to 🌍 now", "corrected": "to 🌎 now"}) + "\n")
+    assert "to  [-🌍-] [+🌎+]" in mc("import", pair, "--dry-run").out
+
+
 def test_dry_run_stores_nothing(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:
     ran = mc("import", cards, "--store", tmp_path / "s.db", "--dry-run", "--json")
     assert ran.json == {"traces": 2, "steers": 4, "skipped": 0, "formats": {str(cards): "native"}}

@@ -540,3 +540,27 @@ def test_a_slow_tab_gets_a_snapshot(studio: Running) -> None:
         trace.unlisten(slow)
         assert not asleep.is_set()
         check(studio, one)
+
+
+def test_characters_that_tokens_share_are_shown_whole(studio: Running) -> None:
+    """Two emoji differ in their last byte alone, and so in one token; so do many Chinese characters."""
+    other = studio.services.desk.tokenizer.encode("🌎")[-1]
+    id = begin(studio.client, max_tokens=3)
+    with tab(studio, id) as one:
+        one.wait_idle()
+        one.post("steer", action="correct", depth=1, text="🌍", go_on=False)
+        last = len(one.ids) - 1
+        assert last > 1
+        params = {"depth": last, "version": one.version}
+        found = studio.client.get(f"/api/traces/{id}/alternatives", params=params).json()["alternatives"]
+        tokens = studio.services.desk.tokenizer
+        for option in found:
+            byte = tokens.token_bytes(option["id"])
+            if len(byte) == 1 and 0x80 <= byte[0] < 0xC0:
+                assert option["text"] == (b"\xf0\x9f\x8c" + byte).decode()
+        one.post("steer", action="pick", depth=last, token=other, go_on=False)
+        assert [(steer["chosen"], steer["rejected"]) for steer in one.trace["steers"][1:]] == [("🌎", ["🌍"])]
+        assert [branch["text"] for fork in one.trace["forks"] for branch in fork["branches"]][-2:] == ["🌍", "🌎"]
+        assert one.trace["tokens"][-1]["text"] == "🌎"
+        stored = {row["chosen"] for row in studio.client.get("/api/steers").json()["rows"]}
+        assert stored == {"🌍", "🌎"}

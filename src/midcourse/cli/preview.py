@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from midcourse.formats.known import FORMATS
 from midcourse.incoming import Incoming
+from midcourse.trace.display import behind
 from midcourse.trace.text import Tokenizer, to_text
 from midcourse.trace.tree import Run, Steer, Trace
 from midcourse.words import counted
@@ -46,19 +49,22 @@ def _shown(trace: Trace, tok: Tokenizer, number: int) -> list[Text]:
 def _steer(trace: Trace, steer: Steer, tok: Tokenizer) -> Text:
     """`…what stood before [- rejected -] [+ chosen +]`, in colours where there are any."""
     run = steer.chosen or steer.rejected[0]
-    before = to_text(tok, trace.answer(trace.end_of(run.span))[: run.start])
-    line = Text.assemble("   ", (_tail(before, BEFORE), "dim"))
+    before = trace.answer(trace.end_of(run.span))[: run.start]
+
+    def said(run: Run) -> str:
+        ids = trace.run_ids(run)
+        end = "⏹" if ids and ids[-1] in trace.end_ids else ""
+        return _line(behind(decode, before, ids)[1], BEFORE) + end
+
+    def decode(ids: Sequence[int]) -> str:
+        return to_text(tok, ids)
+
+    line = Text.assemble("   ", (_tail(behind(decode, before, ())[0], BEFORE), "dim"))
     for bad in steer.rejected:
-        line.append(" [-" + _said(trace, bad, tok) + "-]", "red")
+        line.append(" [-" + said(bad) + "-]", "red")
     if steer.chosen is not None:
-        line.append(" [+" + _said(trace, steer.chosen, tok) + "+]", "green")
+        line.append(" [+" + said(steer.chosen) + "+]", "green")
     return line
-
-
-def _said(trace: Trace, run: Run, tok: Tokenizer) -> str:
-    ids = trace.run_ids(run)
-    end = "⏹" if ids and ids[-1] in trace.end_ids else ""
-    return _line(to_text(tok, ids), BEFORE) + end
 
 
 def _line(text: str, room: int) -> str:

@@ -7,7 +7,7 @@ Messages are a role and a text there; a content that is no text is written as JS
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,11 +15,13 @@ from typing import Any
 from midcourse.errors import UserError
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.tally import Tally
+from midcourse.trace.display import behind
 from midcourse.trace.export import dump
 from midcourse.trace.text import to_text
 from midcourse.trace.tree import Message, Trace
 
 BATCH = 500
+NEAR = 4  # tokens before a side: a character has no more bytes
 
 _IDS, _TEXTS = ["token"], ["text"]  # lists of these
 _FROM = {"trace": "text", "steer": "token", "conversation": "messages", "before": "text"}
@@ -110,14 +112,16 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
         context, run = trace.context(steer), steer.chosen or steer.rejected[0]
         chosen = trace.run_ids(steer.chosen) if steer.chosen else None
         rejected = [trace.run_ids(one) for one in steer.rejected]
+
+        near = context[len(trace.prompt) :][-NEAR:]
         yield {
             "trace": trace.id,
             "steer": steer.id,
             "kind": steer.kind,
             "prompt": prompt,
-            "before": spell.text(context[len(trace.prompt) :]),
-            "chosen": None if chosen is None else to_text(spell.tok, chosen),
-            "rejected": [to_text(spell.tok, ids) for ids in rejected],
+            "before": spell.text(context[len(trace.prompt) :]).rstrip("\ufffd"),
+            "chosen": None if chosen is None else _behind(spell, near, chosen),
+            "rejected": [_behind(spell, near, ids) for ids in rejected],
             "end": steer.ends,
             "rejected_ends": [ids[-1] in trace.end_ids for ids in rejected],
             "reason": steer.reason,
@@ -136,6 +140,10 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "chosen_ids": chosen,
             "rejected_ids": rejected,
         }
+
+
+def _behind(spell: Spelling, before: Sequence[int], ids: Sequence[int]) -> str:
+    return behind(lambda some: to_text(spell.tok, some), before, ids)[1]
 
 
 def trace_row(trace: Trace, spell: Spelling) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from midcourse.trace.display import behind
 from midcourse.trace.tree import Message, Run, Steer, Trace
 
 Decode = Callable[[Sequence[int]], str]  # ids of one trace's tokenizer to text; damaged characters become U+FFFD
@@ -33,10 +34,14 @@ def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
         return Texts()
     run = steer.chosen or steer.rejected[0]
     context = trace.run_ids(Run(run.span, max(run.start - CONTEXT_TOKENS, 0), run.start))
+
+    def side(run: Run) -> str:
+        return behind(decode, context, trace.run_ids(run)[:SIDE_TOKENS])[1].rstrip("\ufffd")[:CHARACTERS]
+
     return Texts(
         _decoded(decode, context)[-CHARACTERS:],
-        None if steer.chosen is None else _decoded(decode, trace.run_ids(steer.chosen)[:SIDE_TOKENS])[:CHARACTERS],
-        tuple(_decoded(decode, trace.run_ids(run)[:SIDE_TOKENS])[:CHARACTERS] for run in steer.rejected),
+        None if steer.chosen is None else side(steer.chosen),
+        tuple(map(side, steer.rejected)),
     )
 
 

@@ -7,10 +7,21 @@ what precedes it alone. Tokens without text are named: an end of answer is ⟨en
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable, Sequence
 
 from midcourse.trace.text import Tokenizer
 
 END = "⟨end⟩"
+
+
+def behind(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: Sequence[int]) -> tuple[str, str]:
+    """How `before` and, behind it, `ids` read, where `decode` shows what is no text as U+FFFD.
+
+    A character that begins in one and ends in the other is in the second, whole: a correction of an emoji or of a
+    Chinese character is often one of its last bytes alone.
+    """
+    known = decode(before).rstrip("\ufffd")
+    return known, decode([*before, *ids])[len(known) :]
 
 
 class Display:

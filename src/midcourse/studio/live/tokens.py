@@ -70,21 +70,31 @@ class Tokens:
         """Forget the likeliest tokens everywhere."""
         self.tops = [None] * len(self.views)
 
-    def alternatives(self, top: Sequence[Alternative]) -> list[AlternativeView]:
-        """The likeliest tokens as they are shown."""
+    def pending(self, depth: int) -> bytes:
+        """The beginning of a character that the token at a depth may complete."""
+        return self._pending[depth - 1] if depth else b""
+
+    def alternatives(self, top: Sequence[Alternative], pending: bytes) -> list[AlternativeView]:
+        """The likeliest tokens behind `pending` as they are shown, with the character that they complete."""
         ends = self._tok.end_ids
         return [
-            AlternativeView(id=one.id, text=Display(self._tok).next(one.id), logprob=one.logprob, ends=one.id in ends)
+            AlternativeView(id=one.id, text=self._option(one.id, pending), logprob=one.logprob, ends=one.id in ends)
             for one in top
         ]
 
-    def text(self, ids: Sequence[int]) -> str:
-        """How some ids read."""
+    def _option(self, id: int, pending: bytes) -> str:
+        whole = Display(self._tok, pending).next(id)
+        return Display(self._tok).next(id) if "\ufffd" in whole else whole
+
+    def text(self, before: Sequence[int], ids: Sequence[int]) -> str:
+        """How some ids read behind others; the first character may begin in those."""
         display = Display(self._tok)
+        for token in before:
+            display.next(token)
         return "".join([display.next(token) for token in ids]) + display.rest()
 
     def _display(self, depth: int) -> Display:
-        return Display(self._tok, self._pending[depth - 1] if depth else b"")
+        return Display(self._tok, self.pending(depth))
 
     def _add(self, display: Display, id: int, source: str, span: int, logprob: float | None, top: Top | None) -> None:
         text = display.next(id)

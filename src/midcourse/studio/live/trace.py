@@ -135,7 +135,7 @@ class LiveTrace:
             if depth > len(self.tokens):
                 raise StaleError(f"the answer has {len(self.tokens)} tokens by now; look again")
             known = self.tokens.tops[depth] if depth < len(self.tokens) else None
-            ids = [*self.trace.prompt, *self.tokens.ids(depth)]
+            ids, pending = [*self.trace.prompt, *self.tokens.ids(depth)], self.tokens.pending(depth)
         most = TOP if self.seat.top is None else min(TOP, self.seat.top)
         if known is None or len(known) < most:
             self._steerable()
@@ -143,7 +143,7 @@ class LiveTrace:
             with self.lock:
                 if version == self.version:
                     self.tokens.note(depth, known)
-        return self.tokens.alternatives(known)
+        return self.tokens.alternatives(known, pending)
 
     # ---- commands ------------------------------------------------------------------------------------------------
 
@@ -280,9 +280,10 @@ class LiveTrace:
     def wrote(self, step: Step) -> None:
         """The model has written another token; within the lock."""
         depth = len(self.tokens)
+        pending = self.tokens.pending(depth)
         token = self.tokens.write(step)
         if self.listeners:
-            options = self.tokens.alternatives(step.top)
+            options = self.tokens.alternatives(step.top, pending)
             self._tell(
                 "token",
                 TokenEvent(trace=self.id, version=self.version, depth=depth, token=token, alternatives=options),

@@ -17,7 +17,8 @@ from midcourse.studio.schemas.traces import BranchView, ForkView, PointView, Ste
 from midcourse.trace import Point, Run, Steer, Trace
 
 SHOWN = 24  # tokens of a branch that are shown
-Text = Callable[[tuple[int, ...]], str]
+NEAR = 3  # tokens before a text that may begin its first character
+Text = Callable[[tuple[int, ...], tuple[int, ...]], str]  # how ids read behind others
 
 
 class _Texts(NamedTuple):
@@ -39,8 +40,8 @@ class Tree:
         for span in self.trace.spans[len(self._starts) :]:
             self._starts.append(0 if span.parent is None else self._starts[span.parent] + span.fork)
         for steer in self.trace.steers[len(self._texts) :]:
-            chosen = None if steer.chosen is None else self.text(self._ids(steer.chosen))
-            self._texts.append(_Texts(chosen, [self.text(self._ids(run)) for run in steer.rejected]))
+            chosen = None if steer.chosen is None else self._text(steer.chosen)
+            self._texts.append(_Texts(chosen, list(map(self._text, steer.rejected))))
 
     def look(self, at: Point) -> tuple[list[ForkView], list[SteerView]]:
         """The forks of the path to `at`, which was there before this call, and all steers.
@@ -50,6 +51,14 @@ class Tree:
         self.grow()
         seen = _Seen(self.trace, self._starts, at)
         return seen.forks(self.text), [self._steer(steer, seen) for steer in self.trace.steers[: len(self._texts)]]
+
+    def _text(self, run: Run) -> str:
+        span = run.span
+        while run.start < self._starts[span]:
+            above = self.trace.spans[span].parent
+            assert above is not None
+            span = above
+        return self.text(_before(self.trace, Point(span, run.start - self._starts[span])), self._ids(run))
 
     def _ids(self, run: Run) -> tuple[int, ...]:
         start = self._starts[run.span]
@@ -172,7 +181,7 @@ class _Seen:
                 mine = BranchView(
                     goto=_point(self.at),
                     source=trace.spans[id].source,
-                    text=text(self._first(Point(id, depth - self.starts[id]))),
+                    text=self._reads(Point(id, depth - self.starts[id]), text),
                     tokens=self.depth - depth,
                     steers=beyond,
                 )
@@ -202,10 +211,13 @@ class _Seen:
         return BranchView(
             goto=_point(tip),
             source=self.trace.spans[branch.span].source,
-            text=text(self._first(Point(branch.span, branch.fork))),
+            text=self._reads(Point(branch.span, branch.fork), text),
             tokens=self.starts[tip.span] + tip.length - branch.depth,
             steers=steers,
         )
+
+    def _reads(self, place: Point, text: Text) -> str:
+        return text(_before(self.trace, place), self._first(place))
 
     def _first(self, place: Point) -> tuple[int, ...]:
         """The first tokens from a place on, straight on."""
@@ -215,6 +227,16 @@ class _Seen:
             ids += self.trace.spans[span].ids[skip:]
             span, skip = self.next.get(self.trace.end_of(span)), 0
         return tuple(ids[:SHOWN])
+
+
+def _before(trace: Trace, place: Point) -> tuple[int, ...]:
+    """The few tokens before a place."""
+    ids: list[int] = []
+    while place.span is not None and len(ids) < NEAR:
+        span = trace.spans[place.span]
+        ids[:0] = span.ids[max(place.length - NEAR + len(ids), 0) : place.length]
+        place = Point(span.parent, span.fork)
+    return tuple(ids)
 
 
 def _point(place: Point) -> PointView:
