@@ -24,3 +24,11 @@ def test_broken_bytes_are_shown_as_such() -> None:
     assert tokens(tok, [*"😊".encode()[:2]]).text == "\ufffd"
     assert tokens(tok, ["😊".encode()[0], tok.end_id]).text == "\ufffd⟨end⟩"
     assert tokens(tok, []).pieces == []
+
+
+def test_a_character_that_begins_before_is_shown_whole() -> None:
+    tok, bytes_ = Bytes(), [*"a😊".encode()]
+    for cut in range(2, 5):
+        assert tokens(tok, bytes_[cut:], bytes_[:cut]).text == "😊"
+        assert tokens(tok, bytes_[:cut], goes_on=True).text == "a"
+    assert tokens(tok, [ord("b")], bytes_[:3]).text == "\ufffdb"

@@ -182,21 +182,20 @@ def _cases(
     for number, fork in enumerate(forks):
         trace = traces[fork.trace]
         steer = trace.steers[fork.steer]
-        taken = []
+        answer, taken = fork.context[len(trace.prompt) :], []
         for found, side in zip(scores, wrote, strict=True):
             one = margins.taken(found.get((fork.trace, fork.steer)))
-            one.way, one.wrote = replay.way(tok, fork, side[number]), display.tokens(tok, side[number])
+            one.way, one.wrote = replay.way(tok, fork, side[number]), display.tokens(tok, side[number], answer)
             taken.append(one)
-        answer = fork.context[len(trace.prompt) :]
         cases.append(
             Case(
                 trace=fork.trace,
                 steer=fork.steer,
                 prompt=_prompt(trace),
-                context=display.tokens(tok, answer[-CONTEXT:]),
+                context=display.tokens(tok, answer[-CONTEXT:], answer[:-CONTEXT], goes_on=True),
                 context_cut=max(0, len(answer) - CONTEXT),
-                chosen=display.tokens(tok, fork.chosen) if fork.chosen else None,
-                rejected=[display.tokens(tok, side) for side in fork.rejected],
+                chosen=display.tokens(tok, fork.chosen, answer) if fork.chosen else None,
+                rejected=[display.tokens(tok, side, answer) for side in fork.rejected],
                 ends=steer.ends,
                 reason=steer.reason,
                 tags=list(steer.tags),
