@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from cyclopts import App, CycloptsError
-from cyclopts.exceptions import UnusedCliTokensError
+from cyclopts.exceptions import MissingArgumentError, UnusedCliTokensError
 from pydantic import ValidationError
 from rich.panel import Panel
 from rich.text import Text
@@ -197,6 +197,11 @@ def _usage(error: CycloptsError) -> str:
     if isinstance(error, UnusedCliTokensError):
         given = ", ".join(map(repr, error.unused_tokens or ()))
         return f"nothing is expected where {given} stands: a value needs the name of its setting; --help lists them"
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        name, unused = error.argument.name, error.unused_tokens or ()
+        loose = [one for one in unused if not one.startswith("-")]
+        hint = " with a value" if name in unused else f" (did you mean {name} {loose[0]}?)" if loose else ""
+        return f"`{' '.join(error.command_chain or ())}` needs {name}{hint}; --help lists its settings"
     cause = error.__cause__ or error.__context__
     if not isinstance(cause, ValidationError):
         return str(error)
