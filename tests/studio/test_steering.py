@@ -13,6 +13,7 @@ import torch
 from midcourse.errors import StoreError
 from midcourse.learn.items import steered
 from midcourse.models import Loaded
+from midcourse.studio.live.tokens import Tokens
 from midcourse.trace import problems
 from midcourse.trace.export import dump
 from midcourse.trace.files import from_dict
@@ -564,3 +565,10 @@ def test_characters_that_tokens_share_are_shown_whole(studio: Running) -> None:
         assert one.trace["tokens"][-1]["text"] == "🌎"
         stored = {row["chosen"] for row in studio.client.get("/api/steers").json()["rows"]}
         assert stored == {"🌍", "🌎"}
+
+
+def test_a_character_that_the_model_left_unfinished_is_not_in_the_correction(studio: Running) -> None:
+    tok = studio.services.desk.tokenizer
+    *begun, last = tok.encode("🌎")
+    assert Tokens(tok).text(begun, [last]) == "🌎"
+    assert Tokens(tok).text(begun, tok.encode("words")) == "words"

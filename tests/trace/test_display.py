@@ -26,7 +26,13 @@ def test_a_character_that_two_texts_share_is_in_the_second() -> None:
     assert behind(decode, (), first) == ("", "to 🌍")
 
 
-@given(st.text(max_size=12), st.integers(0, 60))
+def test_a_character_that_is_never_completed_stays_where_it_began() -> None:
+    begun = TOK.encode("🌍")[:-1]
+    assert behind(decode, begun, TOK.encode("correction")) == ("\ufffd", "correction")
+    assert behind(decode, begun, ()) == ("\ufffd", "")
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\ufffd"), max_size=12), st.integers(0, 60))
 def test_both_together_are_the_text(text: str, cut: int) -> None:
     ids = TOK.encode(text)
     assert "".join(behind(decode, ids[:cut], ids[cut:])) == text

@@ -59,7 +59,7 @@ def _steer(trace: Trace, steer: Steer, tok: Tokenizer) -> Text:
     def decode(ids: Sequence[int]) -> str:
         return to_text(tok, ids)
 
-    line = Text.assemble("   ", (_tail(behind(decode, before, ())[0], BEFORE), "dim"))
+    line = Text.assemble("   ", (_tail(behind(decode, before, trace.run_ids(run))[0], BEFORE), "dim"))
     for bad in steer.rejected:
         line.append(" [-" + said(bad) + "-]", "red")
     if steer.chosen is not None:

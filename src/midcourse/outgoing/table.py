@@ -113,15 +113,18 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
         chosen = trace.run_ids(steer.chosen) if steer.chosen else None
         rejected = [trace.run_ids(one) for one in steer.rejected]
 
-        near = context[len(trace.prompt) :][-NEAR:]
+        answer = context[len(trace.prompt) :]
+        before, near = spell.text(answer), answer[-NEAR:]
+        if not _behind(spell, near, trace.run_ids(run))[0].endswith("\ufffd"):
+            before = before.rstrip("\ufffd")  # of a character that the sides have whole
         yield {
             "trace": trace.id,
             "steer": steer.id,
             "kind": steer.kind,
             "prompt": prompt,
-            "before": spell.text(context[len(trace.prompt) :]).rstrip("\ufffd"),
-            "chosen": None if chosen is None else _behind(spell, near, chosen),
-            "rejected": [_behind(spell, near, ids) for ids in rejected],
+            "before": before,
+            "chosen": None if chosen is None else _behind(spell, near, chosen)[1],
+            "rejected": [_behind(spell, near, ids)[1] for ids in rejected],
             "end": steer.ends,
             "rejected_ends": [ids[-1] in trace.end_ids for ids in rejected],
             "reason": steer.reason,
@@ -142,8 +145,8 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
         }
 
 
-def _behind(spell: Spelling, before: Sequence[int], ids: Sequence[int]) -> str:
-    return behind(lambda some: to_text(spell.tok, some), before, ids)[1]
+def _behind(spell: Spelling, before: Sequence[int], ids: Sequence[int]) -> tuple[str, str]:
+    return behind(lambda some: to_text(spell.tok, some), before, ids)
 
 
 def trace_row(trace: Trace, spell: Spelling) -> dict[str, Any]:

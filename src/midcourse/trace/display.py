@@ -18,10 +18,11 @@ def behind(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: S
     """How `before` and, behind it, `ids` read, where `decode` shows what is no text as U+FFFD.
 
     A character that begins in one and ends in the other is in the second, whole: a correction of an emoji or of a
-    Chinese character is often one of its last bytes alone.
+    Chinese character is often one of its last bytes alone. What `ids` do not complete stays with `before`.
     """
     known = decode(before).rstrip("\ufffd")
-    return known, decode([*before, *ids])[len(known) :]
+    text = decode([*before, *ids])[len(known) :]
+    return (decode(before), decode(ids)) if text.startswith("\ufffd") else (known, text)
 
 
 class Display:

@@ -91,7 +91,8 @@ class Tokens:
         display = Display(self._tok)
         for token in before:
             display.next(token)
-        return "".join([display.next(token) for token in ids]) + display.rest()
+        shown = _read(display, ids)
+        return _read(Display(self._tok), ids) if shown.startswith("\ufffd") else shown
 
     def _display(self, depth: int) -> Display:
         return Display(self._tok, self.pending(depth))
@@ -104,6 +105,10 @@ class Tokens:
         )
         self.tops.append(top)
         self._pending.append(display.pending)
+
+
+def _read(display: Display, ids: Sequence[int]) -> str:
+    return "".join([display.next(token) for token in ids]) + display.rest()
 
 
 def _common(old: Sequence[tuple[int, int]], new: Sequence[tuple[int, int]]) -> int:
