@@ -70,3 +70,14 @@ def test_a_system_prompt_goes_before_those_that_have_none(tmp_path: Path) -> Non
     path = write(tmp_path / "p.jsonl", {"prompt": "hi"}, {"messages": [own, HI]})
     found = list(with_system(read(path, TOLD, {}), "be kind"))
     assert [one.request.messages[0]["content"] for one in found] == ["be kind", "be brief"]
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl"])
+def test_a_mark_of_order_is_no_text_and_another_encoding_is_said(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"p{suffix}"
+    text = "caf\u00e9" if suffix == ".txt" else json.dumps({"prompt": "caf\u00e9"}, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8-sig")
+    assert [one.request.messages[0]["content"] for one in read(path, TOLD, {})] == ["caf\u00e9"]
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(InputErrors, match="is not UTF-8"):
+        read(path, TOLD, {})

@@ -31,6 +31,23 @@ def test_snapping_gives_the_nearest_level(value):
     assert abs(found - value) == min(abs(level - value) for level in scale.levels)
 
 
+@pytest.mark.parametrize(("maximum", "step"), [(1, 0.2), (0.3, 0.1), (0.6, 0.2), (0.7, 0.1), (1, 0.001)])
+def test_levels_are_the_numbers_that_people_write(maximum, step):
+    scale = Attribute(name="x", minimum=0, maximum=maximum, step=step)
+    assert scale.levels[-1] == maximum
+    assert all(len(str(level)) <= 5 for level in scale.levels)
+    assert [scale.snap(level) for level in scale.levels] == list(scale.levels)
+
+
+def test_a_schema_in_another_encoding_is_said_and_a_mark_of_order_is_none(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_bytes("name: caf\u00e9\nattributes: []\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match="is not UTF-8"):
+        Schema.load(str(path))
+    path.write_bytes(b"\xef\xbb\xbf" + b"name: own\nattributes: [{name: x, minimum: 0, maximum: 1, step: 0.5}]\n")
+    assert Schema.load(str(path)).names == ("x",)
+
+
 def test_a_schema_from_a_file(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("name: mine\nattributes:\n  - {name: warmth, minimum: -2, maximum: 2, better: higher}\n")

@@ -65,7 +65,11 @@ def read(path: Path, told: Conditioning | None, values: Values) -> list[Prompt]:
 
     Raises `InputErrors` with every problem, `OSError`.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")  # other line breaks may stand within a prompt
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputErrors([Problem(str(path), f"is not UTF-8: {error.reason} at byte {error.start}")]) from None
+    lines = text.split("\n")  # other line breaks may stand within a prompt
     if path.suffix not in (".jsonl", ".json"):
         return [Prompt(asking(line, values)) for line in lines if line.strip()]
     found: list[Prompt] = []

@@ -63,12 +63,16 @@ class Attribute(BaseModel):
     def levels(self) -> tuple[float, ...]:
         """All values on the scale, lowest first."""
         count = round((self.maximum - self.minimum) / self.step)
-        return tuple(self.minimum + number * self.step for number in range(count + 1))
+        return tuple(map(self._level, range(count + 1)))
 
     def snap(self, value: float) -> float:
         """The nearest value on the scale, the higher one of two as near; what lies outside becomes the nearest end."""
         number = math.floor((value - self.minimum) / self.step + 0.5)
-        return min(max(self.minimum + number * self.step, self.minimum), self.maximum)
+        return min(max(self._level(number), self.minimum), self.maximum)
+
+    def _level(self, number: int) -> float:
+        """As people write it: 0.6, where 3 × 0.2 is 0.6000000000000001."""
+        return float(f"{self.minimum + number * self.step:.12g}")
 
     @property
     def best(self) -> float | None:
@@ -101,7 +105,7 @@ class Schema(BaseModel):
             path = Path(name).expanduser()
             if not path.is_file():
                 raise UserError(f"there is no schema {name!r}: give {' or '.join(READY)}, or a YAML file")
-            text = path.read_text(encoding="utf-8")
+            text = _text(path)
         try:
             return cls.model_validate(yaml.safe_load(text))
         except yaml.YAMLError as error:
@@ -178,3 +182,10 @@ def parse(settings: Sequence[str] | Iterable[str], where: str = "--attribute") -
 def written(value: float) -> str:
     """A value as text: as short as it is exact, `4` and `2.5`."""
     return repr(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([Problem(str(path), f"is not UTF-8: {error.reason} at byte {error.start}")]) from None

@@ -23,6 +23,14 @@ def test_what_else_stands_in_a_row_stays(tmp_path):
     assert line["messages"][1]["attributes"] == {"verbosity": 1}
 
 
+def test_keys_of_others_that_mean_something_here_are_kept_under_other_names(tmp_path):
+    """An `id` is often the prompt's there, and stands twice."""
+    path = written(tmp_path / "a.jsonl", flat(verbosity=1, id=7), flat(response="b", verbosity=2, id=7))
+    convert(path, HELPSTEER, Reading(), tmp_path / "plain.jsonl")
+    assert [row.last.values for row in rows(tmp_path / "plain.jsonl")] == [{"verbosity": 1}, {"verbosity": 2}]
+    assert [json.loads(line)["given_id"] for line in (tmp_path / "plain.jsonl").read_text().splitlines()] == [7, 7]
+
+
 def test_a_share_of_the_prompts_goes_to_a_file_of_its_own(tmp_path):
     train, held = tmp_path / "train.jsonl", tmp_path / "held.jsonl"
     found = convert(sample(), HELPSTEER, Reading(), train, held_out=held, share=0.2)

@@ -49,6 +49,28 @@ def test_a_file_of_prompts_is_read_where_answers_are_still_to_be_written(tmp_pat
         rows(written(tmp_path / "c.jsonl", lines[0], {"prompt": 3}), unanswered=True)
 
 
+def test_what_is_asked_of_an_answer_is_written_as_it_is_read(tmp_path):
+    path = written(tmp_path / "a.jsonl", {"prompt": "?", "attributes": {"verbosity": 1}})
+    (row,) = rows(path, unanswered=True)
+    (again,) = rows(written(tmp_path / "b.jsonl", plain.dump(row)), unanswered=True)
+    assert again.turns == row.turns
+
+
+def test_a_column_that_is_empty_is_not_there(tmp_path):
+    line = {"messages": [ASKED], "predicted": None, "predicted_by": None, "predicted_deviation": None}
+    assert rows(written(tmp_path / "a.jsonl", line), unanswered=True)[0].last.ratings == {}
+
+
+def test_each_of_several_values_is_on_the_scale(tmp_path):
+    for value, why in (
+        ([-40, 44], "-40 is not between 0 and 4"),
+        ({"value": 3, "deviation": -2}, "-2 is below 0"),
+        (10**400, "should be a finite number"),
+    ):
+        with pytest.raises(InputErrors, match=why):
+            rows(written(tmp_path / "a.jsonl", {"messages": [ASKED, _answer(attributes={"verbosity": value})]}))
+
+
 def test_values_say_who_gave_them_and_how_sure_they_are(tmp_path):
     given = {"verbosity": {"value": 1.5, "by": "judge", "deviation": 0.4}, "helpfulness": 4}
     (row,) = rows(written(tmp_path / "a.jsonl", {"messages": [ASKED, _answer(attributes=given)]}))

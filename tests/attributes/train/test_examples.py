@@ -103,6 +103,15 @@ def test_noise_moves_values_along_the_scale(tok: HFTokenizer) -> None:
     assert {2, 3, 4} <= seen <= set(SCHEMA["verbosity"].levels)
 
 
+def test_a_tenth_beyond_an_end_of_the_scale_is_that_end(tok: HFTokenizer) -> None:
+    verbosity = {"name": "verbosity", "minimum": 0.25, "maximum": 1.75, "step": 0.5}
+    scale = Schema.model_validate({"name": "s", "attributes": [verbosity]})
+    row = Row((Turn("user", "Hello."), Turn("assistant", "Hi.", _rated(verbosity=0.25))))
+    recipe = STILL.model_copy(update={"rounded": False})
+    found, _ = items([row], tok, SCHEMA, recipe)
+    assert asked(found[0], scale, recipe, 0) == {"verbosity": 0.25}
+
+
 def test_values_between_steps_are_rounded_or_kept_to_a_tenth(tok: HFTokenizer) -> None:
     row = Row((Turn("user", "Hello."), Turn("assistant", "Hi.", _rated(verbosity=2.88))))
     found, _ = items([row], tok, SCHEMA, STILL)

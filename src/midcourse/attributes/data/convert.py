@@ -69,7 +69,8 @@ def convert(
 def _dumped(entry: Entry, schema: Schema, to: To, lost: Counter[str]) -> dict[str, Any]:
     row = entry.row
     if to == "plain":
-        return {**plain.dump(row), **entry.more}
+        more = {f"given_{key}" if key in plain.KEYS else key: value for key, value in entry.more.items()}
+        return {**plain.dump(row), **more}
     lost["rows lose what else stands in them"] += bool(entry.more)
     for turn in row.turns:
         lost["values were not on a step of their scale, and are written as the nearest"] += sum(

@@ -117,11 +117,18 @@ class Line:
             self.known(given, ("value", "by", "deviation"), place)
             value, by = given.get("value"), given.get("by") or HUMAN
             deviation = self._number(given.get("deviation"), _at(place, "deviation"))
+            if deviation is not None and deviation < 0:
+                self.flaw(_at(place, "deviation"), f"{deviation:g} is below 0")
+                deviation = None
             if not isinstance(by, str):
                 self.flaw(_at(place, "by"), f"should be who gave the value, not {_kind(by)}")
                 by = HUMAN
         elif isinstance(given, list):  # one from each of several people
             numbers = [one for each in given if (one := self._number(each, place)) is not None]
+            low, high = scale or (attribute.minimum, attribute.maximum)
+            if beyond := [one for one in numbers if not low <= one <= high]:
+                self.flaw(place, f"{beyond[0]:g} is not between {low:g} and {high:g}")
+                return None
             value = fmean(numbers) if numbers else None
             deviation = stdev(numbers) / math.sqrt(len(numbers)) if len(numbers) > 1 else None
         number = self._number(value, place)
@@ -158,10 +165,17 @@ class Line:
     def _number(self, value: object, place: str) -> float | None:
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float):
             self.flaw(place, f"should be a number, or null where there is none, not {_kind(value)}")
             return None
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:  # an integer of hundreds of digits
+            number = math.inf
+        if not math.isfinite(number):
+            self.flaw(place, "should be a finite number, or null where there is none")
+            return None
+        return number
 
     def weight(self, holder: Mapping[str, Any]) -> float:
         """How much the row counts: 1 where it does not say."""

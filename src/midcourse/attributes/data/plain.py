@@ -73,7 +73,10 @@ def _turn(line: Line, message: object, place: str) -> Turn:
 
 def _last(line: Line, message: object) -> object:
     """The last message with what stands beside `messages`, which is about it."""
-    beside, predicted = line.raw.get("attributes"), {key: line.raw[key] for key in PREDICTED if key in line.raw}
+    beside, predicted = (
+        line.raw.get("attributes"),
+        {key: line.raw[key] for key in PREDICTED if line.raw.get(key) is not None},
+    )
     if not isinstance(message, dict) or not (beside or predicted):
         return message
     if line.reading.unanswered and message.get("role") == "user" and not predicted:
@@ -101,6 +104,8 @@ def dump(row: Row) -> dict[str, Any]:
     if row.weight != 1:
         found["weight"] = row.weight
     found["messages"] = [_dumped(turn) for turn in row.turns]
+    if row.last.role != "assistant" and row.last.ratings:  # what is asked of the answer
+        found["attributes"] = found["messages"][-1].pop("attributes")
     return found
 
 

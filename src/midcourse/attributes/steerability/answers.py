@@ -39,7 +39,7 @@ def held_out(loaded: Loaded, rows: Sequence[Row], settings: SteerabilitySettings
     groups: dict[str, list[Message]] = {}
     for row in rows:
         answer = next(row.answers, None)
-        before = answer.before if answer else row.messages
+        before = answer.before if answer and row.last.role == "assistant" else row.messages
         if before and before[-1]["role"] == "user":
             groups.setdefault(row.group, before)
     chosen = sorted(groups, key=lambda group: digest(settings.seed, group))[: settings.prompts]

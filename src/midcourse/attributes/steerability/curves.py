@@ -12,6 +12,7 @@ from midcourse.attributes.steerability import geometry
 from midcourse.attributes.steerability.answers import Judged
 from midcourse.attributes.steerability.grid import Sweep
 from midcourse.attributes.steerability.result import Curve, Level, Mean, Shown
+from midcourse.errors import UserError
 from midcourse.trace.tree import Message
 
 
@@ -23,18 +24,23 @@ def curve(schema: Schema, sweep: Sweep, neutral: Sequence[Judged], answers: Sequ
     effects: dict[str, list[float]] = {}
     for place, start in enumerate(neutral):
         mine = [got[place] for got in answers]
-        got = [one.values[name] for one in mine]
-        taus.append(geometry.tau(levels, got))
-        slopes.append(geometry.slope(levels, got))
-        for other in start.values:
-            length = schema[other].maximum - schema[other].minimum
-            rise = geometry.slope(levels, [one.values[other] for one in mine]) * scale / length
-            effects.setdefault(other, []).append(rise)
+        for other in schema.names:
+            there = [(asked, one.values[other]) for asked, one in zip(levels, mine, strict=True) if other in one.values]
+            if len(there) < 2:
+                continue  # the judge has left it out
+            asked_L, got_L = zip(*there, strict=True)
+            slope, length = geometry.slope(asked_L, got_L), schema[other].maximum - schema[other].minimum
+            effects.setdefault(other, []).append(slope * scale / length)
+            if other == name:
+                taus.append(geometry.tau(asked_L, got_L))
+                slopes.append(slope)
         moves += [
             geometry.move(schema, start.values, {**sweep.held, name: asked}, one.values)
             for asked, one in zip(levels, mine, strict=True)
         ]
     found = [level(schema, name, asked, got, neutral) for asked, got in zip(levels, answers, strict=True)]
+    if not slopes or any(name not in one.obtained for one in found):
+        raise UserError(f"the judge has left out {name} in all answers to a request: nothing can be said of that dial")
     obtained = [one.obtained[name].value for one in found]
     tokens = [one.tokens.value for one in found]
     return Curve(
@@ -62,13 +68,17 @@ def level(
     """One request's answers to all prompts. Quality leaves out `name`, which was asked to change."""
     quality = []
     for one, start in zip(got, neutral, strict=True):
-        change = {other: one.values[other] - start.values[other] for other in one.values if other != name}
+        change = {
+            other: one.values[other] - start.values[other]
+            for other in one.values
+            if other in start.values and other != name
+        }
         if better := geometry.scaled(schema, change):
             quality.append(math.fsum(better.values()) / len(better))
-    judged = [other for other in schema.names if got and other in got[0].values]
+    values = {other: [one.values[other] for one in got if other in one.values] for other in schema.names}
     return Level(
         asked=asked,
-        obtained={other: _sure([one.values[other] for one in got]) for other in judged},
+        obtained={other: _sure(some) for other, some in values.items() if some},
         tokens=_sure([float(len(one.sample.ids)) for one in got]),
         tokens_median=float(median(len(one.sample.ids) for one in got)),
         unended=sum(not one.sample.ended for one in got) / len(got),

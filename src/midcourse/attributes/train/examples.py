@@ -144,8 +144,9 @@ def asked(item: Item, schema: Schema, recipe: ConditionedRecipe, epoch: int) -> 
         left_out, noise = chance.random() < recipe.drop_each, chance.gauss(0, recipe.jitter * schema[name].step)
         if not nothing and not left_out:
             scale = schema[name]
-            moved = min(max(value + noise, scale.minimum), scale.maximum)
-            found[name] = scale.snap(moved) if recipe.rounded else round(moved, 1)
+            moved = value + noise if recipe.rounded else round(value + noise, 1)
+            moved = min(max(moved, scale.minimum), scale.maximum)
+            found[name] = scale.snap(moved) if recipe.rounded else moved
     return found
 
 

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +168,8 @@ class _Run:
         settings, loaded = self.settings, self.loaded
         if settings.full:
             decoder = backbone.decoder(loaded)
-            for module in [*decoder.layers[at:], decoder.norm] if at else [decoder]:
+            after = [*dropwhile(lambda module: module is not decoder.layers, decoder.children())][1:] if at else []
+            for module in [*decoder.layers[at:], *after] if at else [decoder]:
                 module.requires_grad_(True)
             return
         count = backbone.layers(loaded)
