@@ -7,6 +7,7 @@ import math
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,11 @@ import torch
 
 from midcourse import models
 from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.predictors.fit import samples
 from midcourse.attributes.predictors.fit.run import FitResult, fit
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.load import load
+from midcourse.attributes.predictors.predictor import rates
 from midcourse.attributes.predictors.regression import RegressionPredictor
 from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema
@@ -339,3 +342,29 @@ def test_another_tokenizer_is_refused(fitted: FitResult, tmp_path: Path) -> None
     manifest.model_copy(update={"tokenizer": "0" * 16}).write(copy)
     with pytest.raises(ModelError, match="another tokenizer"):
         RegressionPredictor.load(copy)
+
+
+@pytest.mark.parametrize("epochs", [0, 1])
+def test_of_what_nobody_has_rated_it_says_nothing(base: Path, tmp_path: Path, epochs: int) -> None:
+    rated = [
+        replace(row, turns=(row.turns[0], replace(row.last, ratings={"length": row.last.ratings["length"]})))
+        for row in sample.rows(24)
+    ]
+    settings = FitSettings(**QUICK | {"epochs": epochs})
+    done = fit(models.load(str(base)), rated, sample.SCHEMA, settings, tmp_path)
+    assert done.metrics["notices"] == ["nobody has rated cheer: it says nothing of that"]
+    again = RegressionPredictor.load(tmp_path, dtype="float32")
+    assert again.attributes == sample.SCHEMA  # rows that are rated for it as well can be read
+    assert rates(again) == ("length",)
+    assert set(again.predict(CONVERSATIONS[:1])[0].values) == {"length"}
+    assert set(again.dense(CONVERSATIONS[0]).values) == {"length"}
+
+
+def test_answers_to_other_turns_are_no_pair(base: Path, tmp_path: Path) -> None:
+    """Nor those in other places of a tree, which stands on one side of a split."""
+    said = sample.rows(2, each=1)
+    row = replace(said[0], turns=(*said[0].turns, *said[1].turns))
+    tokenizer = models.load_tokenizer(str(base))
+    table = samples.table(samples.samples([row], sample.SCHEMA), sample.SCHEMA, tokenizer, 400)
+    assert len(set(table.groups)) == 1
+    assert len(set(table.prompts)) == 2

@@ -76,7 +76,8 @@ def test_baselines_know_only_what_was_trained_on() -> None:
     def table(lengths: list[int]) -> Table:
         encoded = [Encoded((1,) * (length + 1), 1, length) for length in lengths]
         labels = torch.tensor([[1 + math.log(length), NAN] for length in lengths])
-        return Table(encoded, labels, torch.ones(len(lengths)), [str(length) for length in lengths])
+        names = [str(length) for length in lengths]
+        return Table(encoded, labels, torch.ones(len(lengths)), names, names)
 
     trained, judged = table([2, 4, 8]), table([16, 32])
     found = compared(torch.zeros(2, 2), judged, trained, SCHEMA)["attributes"]

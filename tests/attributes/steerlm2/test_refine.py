@@ -19,7 +19,7 @@ from midcourse.attributes.schema import Schema
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.refine import refine
 from midcourse.attributes.steerlm2.requests import requests
-from midcourse.errors import ModelError, UserError
+from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run.progress import Progress, silent
 from tests.studio.running import make_model
 from tests.trained import adapter, with_dials
@@ -93,6 +93,19 @@ def test_weights_are_those_of_the_three_log_probabilities(whole: Path) -> None:
             dtype=torch.float64,
         )
         assert [one["weight"] for one in some] == pytest.approx(score_I.softmax(0).tolist())
+
+
+@pytest.mark.parametrize("other", [{"tempering": 0.5}, {"epochs": 5}, {"ask": "best"}], ids=str)
+def test_what_came_of_something_else_is_not_gone_on_with(
+    base: Path, dials: Path, whole: Path, other: dict[str, Any]
+) -> None:
+    before = (whole / "refine.json").read_bytes()
+    with pytest.raises(ConfigError, match=f"{next(iter(other))}: what is there was made with"):
+        _refine(base, dials, whole, RECIPE.model_copy(update=other))
+    recipe = RECIPE.model_copy(update={"adapter": str(dials)})
+    with pytest.raises(ConfigError, match="rows: what is there was made with"):
+        refine(lambda _: pytest.fail("loaded"), Counting(), ROWS[1:], recipe, whole)
+    assert (whole / "refine.json").read_bytes() == before
 
 
 class _Broken(Exception):

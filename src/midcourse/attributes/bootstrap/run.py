@@ -26,6 +26,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import folder, writing
+from midcourse.attributes import plan
 from midcourse.attributes.asking import learned
 from midcourse.attributes.bootstrap import asking, choosing, gain
 from midcourse.attributes.bootstrap.rating import rate
@@ -34,20 +35,19 @@ from midcourse.attributes.data import plain
 from midcourse.attributes.data.read import rows as read_rows
 from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.drawing import Request, Sample, draw
-from midcourse.attributes.predictors.predictor import Predictor
+from midcourse.attributes.predictors.predictor import Predictor, rates
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.train.run import train
 from midcourse.engine.choice import Sampling
-from midcourse.errors import ConfigError, Problem, UserError
+from midcourse.errors import UserError
 from midcourse.learn.run.progress import Progress, Report, silent
-from midcourse.learn.settings import OUTSIDE
 from midcourse.words import counted
 
 if TYPE_CHECKING:
     from midcourse.learn.run.stop import Stop
     from midcourse.models.loaded import Loaded
 
-PLAN, ROUND, ROWS, TRAINED, RESULT = "plan.json", "round.json", "train.jsonl", "trained.json", "bootstrap.json"
+ROUND, ROWS, TRAINED, RESULT = "round.json", "train.jsonl", "trained.json", "bootstrap.json"
 
 Load = Callable[[str | None], "Loaded"]
 
@@ -133,7 +133,7 @@ class _Run:
             "rounds": history,
             "settings": self.recipe.model_dump(mode="json"),
         }
-        _write(self.output / RESULT, result)
+        plan.write(self.output / RESULT, result)
         return result
 
     # ---- before the first round ------------------------------------------------------------------------------------
@@ -141,9 +141,7 @@ class _Run:
     def _ready(self, loaded: Loaded) -> None:
         """Find out what is asked for and of what, before anything is written."""
         self.schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
-        self.goal = asking.goal_of(
-            self.recipe, self.schema, {*self.predictor.attributes.names} & {*self.judge.attributes.names}
-        )
+        self.goal = asking.goal_of(self.recipe, self.schema, {*rates(self.predictor)} & {*rates(self.judge)})
         room = loaded.context_length - self.recipe.answer_tokens
         everything = {one.name: one.maximum for one in self.schema.attributes}  # the longest that can be asked
         for name in ("prompts", "looks"):
@@ -170,40 +168,29 @@ class _Run:
         """Say in the folder what is done there. Raises `ConfigError` where that is something else already."""
         from midcourse.learn.run.record import fingerprint
 
-        outside = {*OUTSIDE, "rounds"}  # more of them go on from where it was
-        settings = {key: value for key, value in self.recipe.model_dump(mode="json").items() if key not in outside}
-        plan = {
-            **settings,
-            "predictor": self.predictor.name,
-            "judge": self.judge.name,
-            "rows": digest([plain.dump(row) for row in self.rows]),
-            "held-out prompts": digest(self.looks),
-            "weights": fingerprint(loaded.model),
-            "tokenizer": loaded.tokenizer.fingerprint,
-        }
-        path = self.output / PLAN
-        if not path.is_file():
-            _write(path, plan)
-            return
-        there = _read(path)
-        if wrong := [
-            Problem(str(path), f"what is there was made with {there.get(key)!r}, this is {value!r}", field=key)
-            for key, value in plan.items()
-            if there.get(key) != value
-        ]:
-            raise ConfigError(wrong)
+        plan.hold(
+            self.output,
+            self.recipe,
+            "rounds",
+            predictor=self.predictor.name,
+            judge=self.judge.name,
+            rows=digest([plain.dump(row) for row in self.rows]),
+            held_out_prompts=digest(self.looks),
+            weights=fingerprint(loaded.model),
+            tokenizer=loaded.tokenizer.fingerprint,
+        )
 
     # ---- rounds ----------------------------------------------------------------------------------------------------
 
     def _kept(self, number: int) -> dict[str, Any] | None:
         """The round `number`, if it is done."""
         path = self._place(number) / ROUND
-        return _read(path) if path.is_file() else None
+        return plan.read(path) if path.is_file() else None
 
     def _first(self, loaded: Loaded) -> dict[str, Any]:
         found = {"round": 0, "held_out": self._look(loaded, 0), "taken": True}
         self._note(sentence(found))
-        _write(self._place(0) / ROUND, found)
+        plan.write(self._place(0) / ROUND, found)
         return found
 
     def _round(self, number: int, adapter: str | None, best: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +209,7 @@ class _Run:
                 update={"data": str(place / ROWS), "held_out": None, "share": 0.0, "adapter": adapter}
             )
             train(loaded, material, self.schema, recipe, place / "adapter", self.progress, resume=True, stop=self.stop)
-            _write(place / TRAINED, {"rows": len(material)})
+            plan.write(place / TRAINED, {"rows": len(material)})
         del loaded
         held = self._look(self.load(str(place / "adapter")), number)
         found = gain.gain(best["held_out"]["scores"], held["scores"])
@@ -244,7 +231,7 @@ class _Run:
             "taken": found.real(self.recipe.least),
         }
         self._note(sentence(value))
-        _write(place / ROUND, value)
+        plan.write(place / ROUND, value)
         return value
 
     def _drawn(self, loaded: Loaded, number: int) -> list[choosing.Rated]:
@@ -336,17 +323,3 @@ def _copy(adapter: Path, output: Path) -> None:
     for file in sorted(adapter.iterdir(), key=lambda file: file.name.endswith("config.json")):
         if file.is_file():
             shutil.copy2(file, output / file.name)
-
-
-def _write(path: Path, value: Mapping[str, Any]) -> None:
-    with writing(path) as file:
-        file.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError([Problem(str(path), f"is damaged ({error}); remove it to make it again")]) from None
-    assert isinstance(found, dict)
-    return found

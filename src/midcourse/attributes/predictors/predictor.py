@@ -36,7 +36,10 @@ class Dense:
 
 
 class Predictor(Protocol):
-    """Rates answers. `name` tells it from others wherever its labels go."""
+    """Rates answers. `name` tells it from others wherever its labels go.
+
+    One that was fitted where nobody had rated some of its `attributes` names these in `unrated`; see `rates`.
+    """
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -47,6 +50,12 @@ class Predictor(Protocol):
     def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
         """One prediction for each conversation's last turn, in order. It batches as it likes."""
         ...
+
+
+def rates(predictor: Predictor) -> tuple[str, ...]:
+    """The attributes of which a predictor says something, in its schema's order."""
+    unrated = getattr(predictor, "unrated", ())
+    return tuple(name for name in predictor.attributes.names if name not in unrated)
 
 
 class DensePredictor(Predictor, Protocol):

@@ -20,7 +20,7 @@ from midcourse.attributes.manifest import FILE, Manifest
 from midcourse.attributes.predictors import along, backbone
 from midcourse.attributes.predictors.encoding import Encoded, encode, tokens_along, without_middle
 from midcourse.attributes.predictors.head import Head
-from midcourse.attributes.predictors.predictor import Conversation, Dense, Prediction
+from midcourse.attributes.predictors.predictor import Conversation, Dense, Prediction, rates
 from midcourse.attributes.schema import Schema
 from midcourse.config import problems
 from midcourse.errors import ConfigError, ModelError
@@ -44,6 +44,7 @@ class About(BaseModel):
     prompt: bool = False  # whether it sees that of the prompt's beside it, and their product
     dense: bool  # whether it was trained at every token
     deviation: dict[str, float]  # of what a person gives from what it says, on held-out answers
+    unrated: tuple[str, ...] = ()  # attributes that nobody had rated where it was fitted: it says nothing of them
 
 
 class RegressionPredictor:
@@ -55,6 +56,11 @@ class RegressionPredictor:
         self.attributes = schema
         self.about = about
         self._network: Network | None = None  # how this backbone runs trees
+
+    @property
+    def unrated(self) -> tuple[str, ...]:
+        """The attributes of which it says nothing, for nobody had rated them."""
+        return self.about.unrated
 
     @property
     def name(self) -> str:
@@ -104,7 +110,8 @@ class RegressionPredictor:
         return found_NA
 
     def _prediction(self, values: Sequence[float]) -> Prediction:
-        return Prediction(dict(zip(self.attributes.names, values, strict=True)), dict(self.about.deviation))
+        found = dict(zip(self.attributes.names, values, strict=True))
+        return Prediction({name: found[name] for name in rates(self)}, dict(self.about.deviation))
 
     @torch.inference_mode()
     def dense(self, conversation: Conversation) -> Dense:
@@ -119,7 +126,8 @@ class RegressionPredictor:
         values_LA = self.head(hidden_LD, tokens_L2).cpu()
         ends = self._ends(conversation, one)
         columns: Any = values_LA.T.tolist()
-        return Dense(ends, dict(zip(self.attributes.names, columns, strict=True)))
+        found = dict(zip(self.attributes.names, columns, strict=True))
+        return Dense(ends, {name: found[name] for name in rates(self)})
 
     def _along(self, one: Encoded) -> Tensor:
         """Hidden states (L, D) for the L tokens of an answer that are there."""

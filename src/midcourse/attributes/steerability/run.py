@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midcourse.attributes.drawing import Request, draw
+from midcourse.attributes.predictors.predictor import Predictor, rates
 from midcourse.attributes.rows import Row
 from midcourse.attributes.schema import written
 from midcourse.attributes.steerability import answers as answered
@@ -27,7 +28,6 @@ from midcourse.engine.choice import Sampling
 from midcourse.errors import UserError
 
 if TYPE_CHECKING:
-    from midcourse.attributes.predictors.predictor import Predictor
     from midcourse.models.loaded import Loaded
 
 
@@ -62,7 +62,7 @@ def measure(
             f"{judge.name} made labels that the model was trained on, so it would judge its own work: give another "
             "predictor, or say --same-judge, and the report will say so"
         )
-    if missing := [one.attribute for one in plan if one.attribute not in judge.attributes]:
+    if missing := [one.attribute for one in plan if one.attribute not in rates(judge)]:
         raise UserError(f"{judge.name} does not judge {', '.join(dict.fromkeys(missing))}")
     prompts, shortened = held_out(loaded, rows, settings)
     clock: dict[str, float] = {}

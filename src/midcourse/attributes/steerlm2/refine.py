@@ -1,8 +1,9 @@
 """Refine a model with dials: draw answers, weigh them by what they should be, train, and draw again.
 
-Representation: a folder for each iteration, `iteration-1` and so on, with `samples.jsonl` (drawing.py), `weighed.jsonl`
-(each sample with its rating, the three log-probabilities and its weight) and the adapter that came of it. What is there
-whole is not made again, so a run that was killed goes on where it was. The last adapter is copied to the top.
+Representation: `plan.json` says what is done with what. A folder for each iteration, `iteration-1` and so on, has
+`samples.jsonl` (drawing.py), `weighed.jsonl` (each sample with its rating, the three log-probabilities and its weight)
+and the adapter that came of it. What is there whole is not made again, so a run that was killed goes on where it was.
+The last adapter is copied to the top.
 
 Invariant: an iteration depends on the recipe and on the adapter before it, which is always read from disk.
 """
@@ -17,10 +18,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from midcourse.atomic import writing
+from midcourse.attributes import plan
 from midcourse.attributes.asking import learned
+from midcourse.attributes.data import plain
 from midcourse.attributes.drawing import draw
 from midcourse.attributes.manifest import FILE
-from midcourse.attributes.predictors.predictor import Predictor
+from midcourse.attributes.predictors.predictor import Predictor, rates
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.requests import requests
@@ -51,8 +54,11 @@ def refine(
     """Every iteration of `recipe`, as far as it is not done in `output`; what is in `refine.json`.
 
     `load` gives the model with the adapter in a folder (None: the recipe's own). Raises `ModelError` for a model
-    without dials, `UserError` where the predictor rates none of them or does not know its noise.
+    without dials, `UserError` where the predictor rates none of them or does not know its noise, `ConfigError` where
+    `output` has what came of other settings, rows or another predictor.
     """
+    facts = {"predictor": predictor.name, "rows": digest([plain.dump(row) for row in rows])}
+    plan.hold(output, recipe, "iterations", **facts)
     adapter = recipe.adapter
     found: list[dict[str, Any]] = []
     for number in range(1, recipe.iterations + 1):
@@ -105,7 +111,7 @@ def _iteration(
 
     tok = loaded.tokenizer
     schema = learned(tok.conditioning, loaded.name).attributes
-    rated = [name for name in schema.names if name in predictor.attributes]
+    rated = [name for name in schema.names if name in rates(predictor)]
     if not rated:
         raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
     asked = requests(rows, schema, rated, recipe)

@@ -41,15 +41,15 @@ def compared(values_NA: Tensor, judged: Table, trained: Table, schema: Schema) -
         if not there_N.any() or not known_N.any():
             continue
         labels = judged.labels_NA[there_N, place].double()
-        groups = [group for group, there in zip(judged.groups, there_N.tolist(), strict=True) if there]
+        prompts = [prompt for prompt, there in zip(judged.prompts, there_N.tolist(), strict=True) if there]
         known = trained.labels_NA[known_N, place].double()
         line = straight(trained.length_N[known_N].double().log(), known)
         guessed = line[0] + line[1] * judged.length_N[there_N].double().log()
         attributes[name] = {
-            **measured(values_NA[there_N, place].double(), labels, groups),
+            **measured(values_NA[there_N, place].double(), labels, prompts),
             "baselines": {
-                "mean": measured(torch.full_like(labels, float(known.mean())), labels, groups),
-                "length": measured(guessed, labels, groups),
+                "mean": measured(torch.full_like(labels, float(known.mean())), labels, prompts),
+                "length": measured(guessed, labels, prompts),
             },
         }
     return {"attributes": attributes}

@@ -192,6 +192,7 @@ class _Run:
             prompt=head.prompt,
             dense=settings.dense,
             deviation={},
+            unrated=self._unrated(),
         )
         predictor = RegressionPredictor(loaded, head, self.schema, about)
         judged = self.held if self.held.encoded else self.table
@@ -202,6 +203,8 @@ class _Run:
         deviation = {one: found["attributes"][one]["rmse"] for one in self.schema.names if one in found["attributes"]}
         predictor.about = about.model_copy(update={"deviation": deviation})
         self.seconds["measuring"] = time.perf_counter() - started
+        if about.unrated:
+            self.notices.append(f"nobody has rated {', '.join(about.unrated)}: it says nothing of that")
         metrics = self._metrics(found, loop)
         (self.output / FILE).unlink(missing_ok=True)  # until all of it is there, the folder is no predictor
         if loop is not None:
@@ -216,6 +219,11 @@ class _Run:
             tokenizer=loaded.tokenizer.fingerprint,
         ).write(self.output)
         return FitResult(self.output, metrics, predictor)
+
+    def _unrated(self) -> tuple[str, ...]:
+        counts_N = self.table.weight_N > 0
+        known_A = (~self.table.labels_NA[counts_N].isnan()).any(0).tolist()
+        return tuple(name for name, known in zip(self.schema.names, known_A, strict=True) if not known)
 
     def _metrics(self, found: dict[str, Any], loop: Loop | None) -> dict[str, Any]:
         epochs = loop.epochs if loop else []

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from midcourse.attributes.predictors.encoding import Encoded, encode
 from midcourse.attributes.predictors.predictor import Conversation
-from midcourse.attributes.rows import Row
+from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.schema import Schema, Values
 from midcourse.errors import InputErrors, Problem, UserError
 from midcourse.trace.text import Tokenizer
@@ -55,7 +55,8 @@ class Table:
     encoded: Sequence[Encoded]
     labels_NA: Tensor
     weight_N: Tensor
-    groups: Sequence[str]
+    groups: Sequence[str]  # what belongs on one side of a split
+    prompts: Sequence[str]  # what is answered
 
     @property
     def length_N(self) -> Tensor:
@@ -88,4 +89,5 @@ def table(some: Sequence[Sample], schema: Schema, tokenizer: Tokenizer, max_toke
         ),
         torch.tensor([one.weight for one in some]),
         [one.group for one in some],
+        [digest(one.conversation[:-1]) for one in some],
     )
