@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 import resource
 import signal
+import stat
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from midcourse.atomic import append, new_folder, possible, writing
+from midcourse.atomic import append, making, new_folder, ordinary, possible, replacing, writing
 from midcourse.errors import DiskError, UserError
 
 
@@ -59,6 +64,100 @@ def test_a_full_disk_is_one_clear_error(tmp_path: Path) -> None:
 def test_a_folder_in_its_place_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(DiskError, match="folder"), writing(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_is_written_into_and_stays(tmp_path: Path, linked: bool) -> None:
+    pipe, path = tmp_path / "pipe", tmp_path / "out" if linked else tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if linked:
+        path.symlink_to(pipe)
+    before, got = sorted(tmp_path.iterdir()), list[str]()
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    with writing(path) as file:
+        file.write("a line\n")
+    reader.join(20)
+    assert got == ["a line\n"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert sorted(tmp_path.iterdir()) == before
+    assert path.is_symlink() == linked
+    with pytest.raises(UserError, match="is no ordinary file"):
+        ordinary(path)
+    for folder in (making(path), new_folder(path), new_folder(path, replace=True)):
+        with pytest.raises(UserError, match="is there already"), folder:
+            pass
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_pipe_whose_reader_has_gone_is_one_clear_error(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+
+    def leaves() -> None:
+        with replacing(pipe) as part:
+            part.write_bytes(bytes(10_000_000))
+            goes.start()
+
+    goes = threading.Timer(0.5, os.close, [reader])
+    with pytest.raises(DiskError, match=r"pipe cannot be written: Broken pipe"):
+        leaves()
+    goes.join()
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_what_this_process_prints_to_is_added_to(tmp_path: Path) -> None:
+    """As with `command --out /dev/stdout >> log`: what stands in the log stays, in order."""
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    code = """
+import sys
+from pathlib import Path
+from midcourse.atomic import writing
+print("begins", flush=True)
+with writing(Path(sys.argv[1])) as file:
+    file.write("a line\\n")
+print("ends")
+"""
+    with log.open("a") as file:
+        subprocess.run([sys.executable, "-c", code, log], stdout=file, check=True)
+    assert log.read_text() == "before\nbegins\na line\nends\n"
+
+
+def test_a_link_stays_and_the_file_keeps_who_may_read_it(tmp_path: Path) -> None:
+    real, link, new = tmp_path / "there" / "real", tmp_path / "link", tmp_path / "new"
+    real.parent.mkdir()
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    new.symlink_to(tmp_path / "there" / "none-yet")
+    for path in (link, new):
+        with writing(path) as file:
+            file.write("new")
+        assert path.is_symlink()
+        assert path.read_text() == "new"
+    assert stat.S_IMODE(real.stat().st_mode) == 0o600
+    assert sorted(path.name for path in real.parent.iterdir()) == ["none-yet", "real"]
+
+
+def test_a_folder_that_is_a_link_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, link = tmp_path / "there", tmp_path / "link"
+    real.mkdir()
+    link.symlink_to(real)
+    for number, folder in enumerate((making(link), new_folder(link, replace=True))):
+        with folder as part:
+            (part / f"{number}.txt").touch()
+        assert link.is_symlink()
+        assert [path.name for path in real.iterdir()] == [f"{number}.txt"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    for folder in (making(Path()), new_folder(Path(), replace=True)):
+        with pytest.raises(UserError, match="name a new folder in it"), folder:
+            pass
+    assert Path.cwd() == empty
+    assert list(empty.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_is_known_without_making_it(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import glob
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,26 +23,35 @@ OLD = "old"  # what was at the place before
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place beside `path` for a file that takes the place of `path` when the block ends, and is on disk then.
+    """A place for a file that takes the place of `path` when the block ends, and is on disk then.
 
-    If the block raises, `path` is as it was. Missing parent folders are made. Raises `DiskError` where the disk is full
-    or the place cannot be written.
+    If the block raises, `path` is as it was. Missing parent folders are made; where `path` is a link, it stays one, and
+    the file that it leads to is replaced. Nothing takes the place of a pipe, of a device, or of what this process
+    prints to: the file is written into those when the block ends. Raises `DiskError` where the disk is full or the
+    place cannot be written.
     """
-    part = ""
+    part, target = "", Path(os.path.realpath(path))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = _is_stream(path)
         if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder, and should be a file")
-        handle, part = _beside(path)
+            raise IsADirectoryError(errno.EISDIR, "it is a folder, and should be a file")
+        if not stream:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        handle, part = _new_file(path, None if stream else target.parent)
         os.close(handle)
         yield Path(part)
-        with open(part, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(part, 0o666 & ~_umask())
-        os.replace(part, path)
-        part = ""
+        if stream:
+            with open(part, "rb") as file, _stream(path) as into:
+                shutil.copyfileobj(file, into)
+        else:
+            with open(part, "rb+") as file:
+                os.fsync(file.fileno())
+            os.chmod(part, stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask())
+            os.replace(part, target)
+            part = ""
     except OSError as error:
-        if error.filename is not None and str(error.filename) not in (part, str(path), str(path.parent)):
+        ours = (part, str(path), str(path.parent), str(target), str(target.parent))
+        if error.filename is not None and str(error.filename) not in ours:
             raise  # not about this file
         raise DiskError(f"{path} cannot be written: {_why(error)}; nothing was changed") from error
     finally:
@@ -62,16 +72,16 @@ def making(path: Path) -> Iterator[Path]:
 
     Raises `DiskError` where something is there already that is no empty folder, and where nothing can be written.
     """
-    part = None
+    part, target = None, _replaceable(path)
     try:
-        if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise DiskError(f"{path} is there already; nothing of it was changed: give the name of a new folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
         with saving(path):
             yield part
             part.chmod(0o777 & ~_umask())
-            os.replace(part, path)
+            os.replace(part, target)
         part = None
     except OSError as error:
         raise DiskError(f"{path} cannot be written: {_why(error)}; nothing was changed") from error
@@ -99,6 +109,12 @@ def possible(path: Path) -> None:
         raise DiskError(f"{path} cannot be written: nothing may be written to {there}")
 
 
+def ordinary(path: Path) -> None:
+    """Raises `UserError` where `path` is a pipe or a device: a run that can go on keeps a file beside it."""
+    if _is_stream(path):
+        raise UserError(f"{path} is no ordinary file, and what was done is kept beside one: name a file to write")
+
+
 def elsewhere(path: Path, *read: Path | str | None) -> None:
     """Raises `UserError` where a file that is to be written is one of those that are read, whatever it is called."""
     for source in [Path(one) for one in read if one]:
@@ -115,17 +131,18 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     one begins, and what it was about to replace is put back then. Raises `UserError` where `path` is there already and
     is not to be replaced, `DiskError` where nothing can be written.
     """
+    target = _replaceable(path)
     with saving(path):
-        _sweep(path)
-    if path.exists() and not replace and (path.is_file() or any(path.iterdir())):
+        _sweep(target)
+    if target.exists() and (not target.is_dir() or (not replace and any(target.iterdir()))):
         raise UserError(f"{path} is there already; give another place, or --overwrite")
     with saving(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.part-"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}.part-"))
     try:
         with (part / HELD).open("wb") as held:
             lock(held)
-            made = part / path.name
+            made = part / target.name
             made.mkdir()
             with saving(path):
                 yield made
@@ -134,12 +151,20 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
                         file.chmod(0o666 & ~_umask())
                         with file.open("rb") as stream:
                             os.fsync(stream.fileno())
-                if path.exists():
-                    path.replace(part / OLD)
-                made.replace(path)
+                if target.exists():
+                    target.replace(part / OLD)
+                made.replace(target)
     finally:
-        _put_back(part, path)
+        _put_back(part, target)
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _replaceable(path: Path) -> Path:
+    """The folder that `path` leads to, which another may take the place of. Raises `UserError` where none can."""
+    target = Path(os.path.realpath(path))
+    if target == Path.cwd() or os.path.ismount(target):
+        raise UserError(f"{path} is where you are, or a disk of its own: name a new folder in it")
+    return target
 
 
 def _put_back(part: Path, path: Path) -> None:
@@ -195,13 +220,37 @@ def _why(error: Exception) -> str | None:
     return "the disk is full, or takes no more of it" if "inline_container" in str(error) else None
 
 
-def _beside(path: Path) -> tuple[int, str]:
-    """A new file in the folder of `path`; what is wrong there is said of `path`."""
+def _new_file(path: Path, folder: Path | None) -> tuple[int, str]:
+    """A new file in `folder`, None for where temporary files go; what is wrong there is said of `path`."""
     try:
-        return tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        return tempfile.mkstemp(dir=folder, prefix=f".{path.name}.")
     except OSError as error:
         error.filename = str(path)
         raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether what is at `path` can only be written into: neither a file that may be replaced nor a folder."""
+    try:
+        there = path.stat()
+    except OSError:  # nothing is there, or nothing that can be written to: that is found when it is
+        return False
+    return not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)) or _printed(there) is not None
+
+
+def _printed(there: os.stat_result) -> int | None:
+    """The descriptor by which this process prints to a file, if it does."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(there, os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _stream(path: Path) -> IO[bytes]:
+    """`path` to write into: where this process prints to it, behind what was printed."""
+    descriptor = _printed(path.stat())
+    return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 
 def _umask() -> int:

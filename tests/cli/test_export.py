@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,3 +66,28 @@ def test_what_cannot_be_exported_changes_nothing(mc: Callable[..., Ran], cards: 
     ran = mc("export", "--store", store, "--format", "kto", "--out", out, "--model", "bundled")
     assert ran.code == 0, ran.err
     assert {json.loads(line)["label"] for line in out.read_text(encoding="utf-8").splitlines()} == {True, False}
+
+
+def test_a_pipe_is_written_into(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:
+    store, pipe, file = tmp_path / "s.db", tmp_path / "pipe", tmp_path / "file"
+    mc("import", cards, "--store", store)
+    os.mkfifo(pipe)
+    for format in ("native", "kto", "parquet"):
+        got = list[bytes]()
+        reader = threading.Thread(target=lambda got=got: got.append(pipe.read_bytes()))
+        reader.start()
+        for out in (pipe, file):
+            ran = mc("export", "--store", store, "--format", format, "--out", out)
+            assert ran.code == 0, ran.err
+        reader.join(20)
+        assert got == [file.read_bytes()]
+        assert pipe.is_fifo()
+    ran = mc("export", "--store", store, "--format", "datasets", "--out", pipe)
+    assert (ran.code, "is there already" in ran.err) == (2, True)
+    for command in ("annotate", "generate"):
+        given = (
+            ("--data", cards, "--predictor", "judge:http://127.0.0.1:1") if command == "annotate" else ("--prompt", "a")
+        )
+        ran = mc("attributes", command, *given, "--out", pipe)
+        assert (ran.code, "is no ordinary file" in ran.err) == (2, True), ran.err
+    assert pipe.is_fifo()

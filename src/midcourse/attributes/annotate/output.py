@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from midcourse.atomic import saving, writing
+from midcourse.atomic import ordinary, replacing, saving, writing
 from midcourse.attributes.data import Entry
 from midcourse.attributes.predictors.predictor import Prediction
 from midcourse.attributes.rows import HUMAN, Turn
@@ -69,27 +69,27 @@ def _short(value: float) -> float:
 
 def check(path: Path) -> None:
     """Raises `UserError` where `path` is no name of a file that can be written."""
+    ordinary(path)
     if path.suffix in (".gz", ".zst", ".zip"):
         raise UserError(f"{path}: JSON lines or Parquet ({PARQUET}) can be written, and not {path.suffix}")
     if path.suffix == PARQUET:
         _pyarrow(path)
 
 
-def write(path: Path, rows: Rows, part: Path) -> None:
+def write(path: Path, rows: Rows) -> None:
     """Write what `rows()` gives to `path`, whole or not at all, a few rows at a time.
 
-    `rows` is called twice for Parquet, which says first of what kind its columns are. `part` is a name on the same
-    disk. Raises `DiskError`, `UserError`.
+    `rows` is called twice for Parquet, which says first of what kind its columns are. Raises `DiskError`, `UserError`.
     """
     if path.suffix == PARQUET:
-        _parquet(path, rows, part)
+        _parquet(path, rows)
         return
     with writing(path) as file:
         for row in rows():
             file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
 
 
-def _parquet(path: Path, rows: Rows, part: Path) -> None:
+def _parquet(path: Path, rows: Rows) -> None:
     pyarrow = _pyarrow(path)
     try:
         schemas = (table.schema for table in _tables(pyarrow, rows()))
@@ -101,11 +101,9 @@ def _parquet(path: Path, rows: Rows, part: Path) -> None:
             f"{path}: Parquet wants one kind of value in a column, and the rows have several ({error}); "
             "name a .jsonl file instead"
         ) from None
-    with saving(path):
-        with pyarrow.parquet.ParquetWriter(part, whole) as file:
-            for table in _tables(pyarrow, rows(), whole):
-                file.write_table(table)
-        part.replace(path)
+    with replacing(path) as part, saving(path), pyarrow.parquet.ParquetWriter(part, whole) as file:
+        for table in _tables(pyarrow, rows(), whole):
+            file.write_table(table)
 
 
 def _tables(pyarrow: Any, rows: Iterable[dict[str, Any]], schema: Any = None) -> Iterator[Any]:

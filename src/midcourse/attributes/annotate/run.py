@@ -129,7 +129,7 @@ class _Work:
     def write(self, out: Path, report: Report, total: int) -> None:
         """The output, and the end of the journal."""
         self.journal.look()
-        output.write(out, lambda: self._rows(report, total), self.journal.folder / "part")
+        output.write(out, lambda: self._rows(report, total))
         self.journal.end()
 
     def _rows(self, report: Report, total: int) -> Iterator[dict[str, Any]]:

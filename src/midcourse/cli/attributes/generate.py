@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from midcourse.atomic import elsewhere, possible, writing
+from midcourse.atomic import elsewhere, ordinary, possible, writing
 from midcourse.cli.choosing import Choosing, ChoosingSettings
 from midcourse.cli.console import bars, result, say
 from midcourse.cli.engines import Engines, checked, opened
@@ -72,6 +72,7 @@ def generate(
     choosing = choosing or ChoosingSettings()
     engines = checked(engine, adapter)
     if out is not None:
+        ordinary(out)
         elsewhere(out, prompts)
     tokenizer = reader(model, adapter)
     told = tokenizer.conditioning
