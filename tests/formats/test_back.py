@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,11 @@ from midcourse.outgoing.supervised import paths, sides
 from midcourse.outgoing.tally import Tally
 from midcourse.outgoing.write import write
 from midcourse.trace import Trace
+from midcourse.trace.prefix import shared
+from midcourse.trace.text import to_text
+from midcourse.trace.tree import Run
 from tests.outgoing import samples
+from tests.traces import a_trace
 
 TOK = samples.tok()
 
@@ -23,6 +28,18 @@ def back(format: str, out: Path) -> list[Trace]:
     found = list(read(inputs([file]), TOK, Reading(), model="any"))
     assert [str(problem) for one in found for problem in one.problems] == []
     return [trace for one in found for trace in one.traces]
+
+
+def completed() -> Trace:
+    """A correction of the last bytes of a character: the model had begun it, and went on to another."""
+    trace = a_trace(TOK)
+    right, wrong = TOK.encode("🦜"), TOK.encode("🙃")
+    same = shared(right, wrong)
+    assert 0 < same < len(right)
+    said = trace.grow([*TOK.encode("oh"), *wrong], "model")
+    at = len(TOK.encode("oh")) + same
+    trace.steer(trace.at(trace.end_of(said.id), at), right[same:], [Run(said.id, at, len(said.ids))])
+    return trace
 
 
 def spelt(ids: list[int], trained: list[bool]) -> tuple[str, str]:
@@ -55,6 +72,48 @@ def test_pairs_come_back_as_text(format: str, tmp_path: Path) -> None:
         return [tuple(spelt(*side) for side in pair) for pair in samples.both(found)]
 
     assert texts(back(format, tmp_path / "a")) == texts(samples.traces(TOK))
+
+
+@pytest.mark.parametrize(
+    "format", ["trl-preference", "ms-swift-preference", "llama-factory", "axolotl", "ms-swift", "parquet"]
+)
+def test_half_a_character_comes_back_exactly_or_is_counted(format: str, tmp_path: Path) -> None:
+    """Never as U+FFFD, which would be trained."""
+    sample, out = completed(), tmp_path / "a"
+    tally = write(format, out, [samples.abandoned(TOK), sample], samples.by(TOK))
+    found = list(read(inputs([out / "midcourse.jsonl" if out.is_dir() else out]), TOK, Reading(), model="any"))
+    traces = [trace for one in found for trace in one.traces]
+    halves = [
+        trace for trace in traces if "\ufffd" in to_text(TOK, [token for span in trace.spans for token in span.ids])
+    ]
+    if format in ("trl-preference", "parquet"):
+        assert samples.both(halves) == samples.both([sample])
+    else:
+        assert halves == []
+        assert sum(count for why, count in tally.left.items() if "half a character" in why) == 1
+    assert len(traces) > len(halves)
+
+
+def test_texts_of_ours_that_were_edited_count_and_half_a_character_is_left_out(tmp_path: Path) -> None:
+    def come(out: Path) -> tuple[list[Trace], str]:
+        found = list(read(inputs([out]), TOK, Reading(), model="any"))
+        assert [problem for one in found for problem in one.problems] == []
+        return [trace for one in found for trace in one.traces], " ".join(found[-1].notices)
+
+    out = tmp_path / "a"
+    write("trl-preference", out, samples.traces(TOK)[:1], samples.by(TOK))
+    row, *_ = map(json.loads, out.read_text(encoding="utf-8").splitlines())
+    for name in ("chosen", "rejected", "before"):
+        out.write_text(json.dumps({**row, name: "anew" + row[name]}), encoding="utf-8")
+        (trace,), said = come(out)
+        assert "anew" in to_text(TOK, [token for span in trace.spans for token in span.ids])
+        assert "come in through their texts" in said
+    write("trl-preference", out, [samples.unfinished(TOK)], samples.by(TOK))
+    row = json.loads(out.read_text(encoding="utf-8"))
+    out.write_text(json.dumps({key: row[key] for key in row if not key.endswith("_ids")}), encoding="utf-8")
+    traces, said = come(out)
+    assert traces == []
+    assert "only half of a character" in said
 
 
 @pytest.mark.parametrize("format", ["axolotl", "ms-swift"])

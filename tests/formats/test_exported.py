@@ -7,6 +7,7 @@ from pathlib import Path
 
 from midcourse.outgoing.write import write
 from midcourse.records import records
+from midcourse.trace.lines import from_dict
 from tests.formats.plain import came, problems, taken, written
 from tests.outgoing import samples
 from tests.tokenizers import get
@@ -42,6 +43,18 @@ def test_a_table_gives_every_steer_with_what_is_known_of_it(tmp_path: Path) -> N
     for one, other in zip(first, again, strict=True):
         for name in ("kind", "before", "chosen", "rejected", "end", "rejected_ends", "weight", "conversation"):
             assert one[name] == other[name]
+
+
+def test_who_wrote_a_correction_comes_back(tmp_path: Path) -> None:
+    asked = {"messages": [{"role": "user", "content": "?"}]}
+    output = ["a ", {"rejected": "b", "chosen": {"text": "c", "source": "import"}}, {"rejected": "d", "chosen": "e"}]
+    (trace,) = from_dict({**asked, "output": output}, TOK, model="any").traces
+    write("parquet", tmp_path / "s.parquet", [trace], samples.by(TOK))
+    back = [trace for one in came(tmp_path / "s.parquet", TOK) for trace in one.traces]
+    assert [one.spans[one.steers[-1].chosen.span].source for one in back if one.steers[-1].chosen] == [
+        "import",
+        "human",
+    ]
 
 
 def test_rows_that_are_broken_say_so(tmp_path: Path) -> None:

@@ -141,8 +141,8 @@ def test_pairs_part_at_the_first_answer_that_differs(tmp_path: Path) -> None:
     ("chosen", "rejected", "expected"),
     [
         (" b", " c", ["a", {"rejected": " c", "chosen": " b"}]),
-        (" b", " b c", ["a b", {"rejected": " c", "chosen": "", "end": True}]),
-        (" b c", " b", ["a b", {"rejected": {"text": "", "end": True}, "chosen": " c"}]),
+        (" help", " helper", ["a", {"rejected": " helper", "chosen": " help"}]),
+        (" b<|im_end|>", " b c", ["a b", {"rejected": " c", "chosen": "", "end": True}]),
         (" b<|im_end|>", " c", ["a", {"rejected": " c", "chosen": " b", "end": True}]),
         (" b<|im_end|>\n", " c</s>", ["a", {"rejected": {"text": " c", "end": True}, "chosen": " b", "end": True}]),
     ],
@@ -150,6 +150,40 @@ def test_pairs_part_at_the_first_answer_that_differs(tmp_path: Path) -> None:
 def test_where_a_side_ends(tmp_path: Path, chosen: str, rejected: str, expected: Any) -> None:
     raw = {"prompt": "?", "initial_reason_steps": "a", "chosen": chosen, "rejected": rejected}
     assert output(tmp_path, raw) == expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "rejected", "expected"),
+    [
+        (" b", " b c", ["a b", {"rejected": " c", "chosen": "", "end": True}]),
+        (" b c", " b", ["a b", {"rejected": {"text": "", "end": True}, "chosen": " c"}]),
+    ],
+)
+def test_a_side_that_only_begins_the_other_ends_where_sides_are_whole_answers(
+    tmp_path: Path, chosen: str, rejected: str, expected: Any
+) -> None:
+    sides = {"chosen": chosen, "rejected": rejected}
+    assert output(tmp_path, {"prompt": BEGUN, **sides}) == expected
+    swift = [[*BEGUN[:1], {**BEGUN[1], "loss": False}, {"role": "assistant", "content": one}] for one in sides.values()]
+    for raw in (
+        {"prompt": "?", "initial_reason_steps": "a", **sides},
+        {"prompt": "?", **sides, "metadata": {"original_query": "?"}},
+        {"prompt": "x", "conversation": ASKED, "before": "a", **sides},  # of our own export: sides of a steer
+        {"messages": swift[0], "rejected_messages": swift[1]},
+    ):
+        assert taken(written(tmp_path / "a.jsonl", raw)) == []
+        assert "only the beginning of the other" in notices(tmp_path, raw)
+    for raw, said in (
+        ({"completion": " b", "label": True}, {"chosen": " b"}),
+        ({"completion": " b</s>", "label": False}, {"rejected": {"text": " b", "end": True}}),
+    ):
+        assert output(tmp_path, {"prompt": "x", "conversation": ASKED, "before": "a", **raw}) == ["a", said]
+
+
+def test_a_pivotal_token_that_is_the_same_on_both_sides_says_nothing(tmp_path: Path) -> None:
+    raw = {"query": "?", "pivot_context": "a", "pivot_token": " b", "rejected_token": " b", "is_positive": True}
+    assert taken(written(tmp_path / "a.jsonl", raw)) == []
+    assert "the same on both sides" in notices(tmp_path, raw)
 
 
 def test_the_same_on_both_sides_says_nothing(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from midcourse.errors import ConfigError
@@ -39,10 +39,12 @@ def test_both_versions_are_there(kind: str, original: str, corrected: str, outpu
     assert output is None or plain(trace, tok)["output"] == output
 
 
-TEXT = st.text(st.sampled_from("ab é🙂中\n."), max_size=30)
+TEXT = st.text(st.sampled_from("ab é🙂🙃中안녕국\n."), max_size=30)
 
 
 @settings(max_examples=300)
+@example("안", "녕국", 3, "byte-level")
+@example("🙃🙂🙃🙃😀", "🙃😀🙃🙂😀🙃", 1, "byte-level")
 @given(TEXT, TEXT.filter(bool), st.integers(1, 4), st.sampled_from(EXACT))
 def test_any_pair_comes_in(original: str, corrected: str, gap: int, kind: str) -> None:
     """And what each steer rejects is what the original says there, up to what follows it."""

@@ -84,10 +84,11 @@ def _two_sided(tok: Tokenizer, found: list[Change], old: list[int], new: list[in
     put there, also where other changes are near.
     """
     apart: list[Change] = []
-    for start, stop, new_start, new_stop in found:
+    limits = [*[one.start for one in found[1:]], len(old)]  # tokens are kept in pairs up to the next change only
+    for limit, (start, stop, new_start, new_stop) in zip(limits, found, strict=False):
         while start and new_start and not (_begins(tok, old, start) and _begins(tok, new, new_start)):
             start, new_start = start - 1, new_start - 1
-        while not (_begins(tok, old, stop) and _begins(tok, new, new_stop)):
+        while stop < limit and not (_begins(tok, old, stop) and _begins(tok, new, new_stop)):
             stop, new_stop = stop + 1, new_stop + 1
         if apart and (start < apart[-1].stop or new_start < apart[-1].new_stop):
             start, _, new_start, _ = apart.pop()
@@ -100,6 +101,10 @@ def _two_sided(tok: Tokenizer, found: list[Change], old: list[int], new: list[in
             stop = _whole(tok, old, stop + 1)
         elif new_start == new_stop or (cut and new_stop == len(new) - 1):
             new_stop = _whole(tok, new, new_stop + 1)
+        if made and (start < made[-1].stop or new_start < made[-1].new_stop):  # the one before needed this much
+            before = made.pop()
+            start, stop = before.start, max(stop, before.stop)
+            new_start, new_stop = before.new_start, max(new_stop, before.new_stop)
         made.append(Change(start, stop, new_start, new_stop))
     return made
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from midcourse.formats import local, markup, masked
 from midcourse.formats.item import ABOUT, Item, Native, kind
+from midcourse.formats.local import Side
 from midcourse.formats.masked import Part
 from midcourse.formats.messages import conversation, said
 from midcourse.formats.preference import REQUESTS, prompted, with_system
@@ -60,11 +61,14 @@ def judged(
 ) -> list[Native]:
     """The line of an answer, beginning with `before`, whose rest was called good or bad."""
     with_system(item, messages)
-    text = markup.unended(item.tok, answer)
-    if not text and not item.flaws:
+    text, marked = markup.ended(item.tok, answer)
+    own = local.ours(item.raw)  # a side of a steer, which ends only where a mark says so
+    if not text and not item.flaws and not (own and marked):
         item.flaw(place, "is empty")
-    if item.flaws:
+    if item.flaws or local.halved(item, before, text):
         return []
-    whole = masked.output(item.tok, [Part(before, 0), *masked.trained(text)])
-    output = whole if good else local.mark(before, text)
+    if good:
+        output: list[Any] = masked.output(item.tok, [Part(before, 0), *masked.trained(text, marked or not own)])
+    else:
+        output = local.mark(before, Side(text, own and marked))
     return [Native({**item.about(), "messages": messages, "output": output}, {"output": place, "messages": "prompt"})]

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from midcourse.errors import SteerError
 from midcourse.formats import local, markup, masked
 from midcourse.formats.item import ABOUT, Item, Native, kind
+from midcourse.formats.local import Side
 from midcourse.formats.masked import Part
 from midcourse.formats.preference import with_system
 
@@ -58,13 +60,20 @@ def natives(item: Item) -> list[Native]:
     messages, before = _begun(item, query, context)
     with_system(item, messages)
     if chosen and rejected:
-        output = local.steer(item, before, local.side(item, str(chosen)), [local.side(item, str(rejected))])
+        sides = local.side(item, str(chosen)), local.side(item, str(rejected))
+        try:
+            output = local.steer(item, before, sides[0], [sides[1]], whole=False)
+        except SteerError as error:
+            item.flaw(place, str(error))
+            return []
     elif chosen:
         output = masked.output(item.tok, [Part(before, 0), Part(str(chosen), 1)])
     elif rejected:
-        output = local.mark(before, str(rejected))
+        output = local.mark(before, Side(str(rejected)))
     else:
         item.flaw(place, "is empty")
+        return []
+    if not output:
         return []
     return [Native({**item.about(), "messages": messages, "output": output}, {"output": place, "messages": "query"})]
 

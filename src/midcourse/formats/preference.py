@@ -59,7 +59,7 @@ def paired(
     if item.flaws:
         return []
     try:
-        output = local.steer(item, before, chosen, [rejected])
+        output = local.steer(item, before, chosen, [rejected], whole=not local.ours(item.raw))
     except SteerError as error:
         item.flaw("chosen", str(error))
         return []

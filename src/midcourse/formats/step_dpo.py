@@ -38,7 +38,8 @@ def natives(item: Item) -> list[Native]:
     if item.flaws:
         return []
     try:
-        output = local.steer(item, begun + before, local.side(item, chosen), [local.side(item, rejected)])
+        sides = local.side(item, chosen), local.side(item, rejected)
+        output = local.steer(item, begun + before, sides[0], [sides[1]], whole=False)
     except SteerError as error:
         item.flaw("chosen", str(error))
         return []

@@ -64,6 +64,8 @@ def natives(item: Item) -> list[Native]:
         return judged(item, messages, "", _text(chosen[-1]), raw["label"], "messages")
     if item.flaws:
         return []
+    if local.halved(item, *map(_text, chosen)):
+        return []
     messages, before = _asked(item, chosen)
     answers = [Answer(one) for one in messages] + chosen[len(_before(chosen)) :] if before is not None else chosen
     if before:
@@ -138,7 +140,10 @@ def _pair(item: Item, chosen: list[Answer], others: list[list[Answer]]) -> list[
     if any(before != so_far for before, _ in sides):
         so_far, sides = "", [("", side._replace(text=before + side.text)) for before, side in sides]
     try:
-        output = local.steer(item, (begun or "") + so_far, sides[0][1], [side for _, side in sides[1:]])
+        bad = [side for _, side in sides[1:]]
+        output = local.steer(
+            item, (begun or "") + so_far, sides[0][1], bad, whole=not so_far and not local.ours(item.raw)
+        )
     except SteerError as error:
         item.flaw(place, str(error))
         return []

@@ -10,12 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from midcourse.outgoing.origin import of_path
-from midcourse.outgoing.spelling import Spelling
+from midcourse.outgoing.spelling import UNSAYABLE, Spelling
 from midcourse.outgoing.supervised import paths
 from midcourse.outgoing.tally import Tally
 from midcourse.trace.tree import Trace
-
-BYTES = "an answer with tokens that no text gives (half a character, say)"
 
 
 def segments(trace: Trace, spell: Spelling, tally: Tally, *, accepted: bool = False) -> Iterator[dict[str, Any]]:
@@ -29,7 +27,7 @@ def segments(trace: Trace, spell: Spelling, tally: Tally, *, accepted: bool = Fa
                 break
             found += [{"label": trained, "text": text} for text in pieces]
         if found is None:
-            tally.left[BYTES] += 1
+            tally.left[f"an answer {UNSAYABLE}"] += 1
             tally.steers -= len(path.steers)
             continue
         yield {"segments": found, **of_path(path)}

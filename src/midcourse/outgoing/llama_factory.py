@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from midcourse.outgoing.origin import of_pair
-from midcourse.outgoing.spelling import Spelling
+from midcourse.outgoing.spelling import UNSAYABLE, Spelling
 from midcourse.outgoing.supervised import pairs
 from midcourse.outgoing.tally import Tally
 from midcourse.trace.tree import Trace
@@ -24,7 +24,6 @@ INFO = {
         "columns": {"messages": "conversations", "chosen": "chosen", "rejected": "rejected"},
     }
 }
-UNSAYABLE = "a pair with tokens that no text gives (half a character, say)"
 
 
 def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str, Any]]:
@@ -32,7 +31,7 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
     for pair in pairs(trace, tally):
         context, chosen, rejected = spell.pieces(pair.context), spell.exact(pair.chosen), spell.exact(pair.rejected)
         if context is None or chosen is None or rejected is None:
-            tally.left[UNSAYABLE] += 1
+            tally.left[f"a pair {UNSAYABLE}"] += 1
             continue
         turns = [{"from": "human", "value": context[0]}]
         for piece in context[1:]:

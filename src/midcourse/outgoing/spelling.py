@@ -15,6 +15,7 @@ from functools import cached_property, lru_cache
 from midcourse.models.tokenizer import HFTokenizer
 from midcourse.trace.text import to_bytes, unfinished
 
+UNSAYABLE = "with tokens that no text gives (half a character, say)"
 RECENT = 512  # texts whose ids are kept: several rows are about the same steer
 
 
@@ -37,6 +38,14 @@ class Spelling:
     def text(self, ids: Sequence[int]) -> str:
         """The text of `ids` with special tokens written out; U+FFFD for bytes that are no text."""
         return self.tok.spelled(ids)
+
+    def is_text(self, ids: Sequence[int]) -> bool:
+        """Whether `ids` are whole characters."""
+        try:
+            self.tok.written(ids).encode()
+        except UnicodeEncodeError:
+            return False
+        return True
 
     def exact(self, ids: Sequence[int]) -> str | None:
         """A text of which `alone` makes `ids`, if there is one."""

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any
 
 from midcourse.outgoing.origin import of_pair, of_path
-from midcourse.outgoing.spelling import Spelling
+from midcourse.outgoing.spelling import UNSAYABLE, Spelling
 from midcourse.outgoing.supervised import pairs, paths
 from midcourse.outgoing.tally import Tally
 from midcourse.trace.tree import Trace
@@ -27,6 +27,10 @@ def sft(trace: Trace, spell: Spelling, tally: Tally, *, accepted: bool = False) 
     """`messages`: a row for each answer, and for each branch that has steers."""
     for path in paths(trace, tally, accepted=accepted):
         messages = _messages(list(path.runs()), bool(trace.prompt), spell, tally)
+        if messages is None:
+            tally.left[f"an answer {UNSAYABLE}"] += 1
+            tally.steers -= len(path.steers)
+            continue
         yield {"messages": messages, "add_eos": False, **of_path(path)}
 
 
@@ -36,6 +40,9 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
         prompt = len(trace.prompt)
         before = [(False, part) for part in (pair.context[:prompt], pair.context[prompt:]) if part]
         both = [_messages([*before, (True, ids)], bool(prompt), spell, tally) for ids in (pair.chosen, pair.rejected)]
+        if both[0] is None or both[1] is None:
+            tally.left[f"a pair {UNSAYABLE}"] += 1
+            continue
         yield {
             "messages": both[0],
             "rejected_messages": both[1],
@@ -45,8 +52,13 @@ def preference(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
         }
 
 
-def _messages(runs: Sequence[Run], prompted: bool, spell: Spelling, tally: Tally) -> list[dict[str, Any]]:
-    """A message for each run, the prompt (the first, if there is one) from the user, without what is put before it."""
+def _messages(runs: Sequence[Run], prompted: bool, spell: Spelling, tally: Tally) -> list[dict[str, Any]] | None:
+    """A message for each run, the prompt (the first, if there is one) from the user, without what is put before it.
+
+    None where a run begins or ends inside of a character: half of one would be trained as another.
+    """
+    if not all(spell.is_text(ids) for _, ids in runs):
+        return None
     first, added = runs[0][1], len(spell.added)
     begun = first[:added] == spell.added
     if begun:

@@ -7,7 +7,7 @@ Messages are a role and a text there; a content that is no text is written as JS
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,13 +15,12 @@ from typing import Any
 from midcourse.errors import UserError
 from midcourse.outgoing.spelling import Spelling
 from midcourse.outgoing.tally import Tally
-from midcourse.trace.display import behind
+from midcourse.trace.display import NEAR, behind, side
 from midcourse.trace.export import dump
 from midcourse.trace.text import to_text
 from midcourse.trace.tree import Message, Trace
 
 BATCH = 500
-NEAR = 4  # tokens before a side: a character has no more bytes
 
 _IDS, _TEXTS = ["token"], ["text"]  # lists of these
 _FROM = {"trace": "text", "steer": "token", "conversation": "messages", "before": "text"}
@@ -114,8 +113,8 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
         rejected = [trace.run_ids(one) for one in steer.rejected]
 
         answer = context[len(trace.prompt) :]
-        before, near = spell.text(answer), answer[-NEAR:]
-        if not _behind(spell, near, trace.run_ids(run))[0].endswith("\ufffd"):
+        before = spell.text(answer)
+        if not behind(lambda some: to_text(spell.tok, some), answer[-NEAR:], trace.run_ids(run))[0].endswith("\ufffd"):
             before = before.rstrip("\ufffd")  # of a character that the sides have whole
         yield {
             "trace": trace.id,
@@ -123,8 +122,8 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "kind": steer.kind,
             "prompt": prompt,
             "before": before,
-            "chosen": None if chosen is None else _behind(spell, near, chosen)[1],
-            "rejected": [_behind(spell, near, ids)[1] for ids in rejected],
+            "chosen": None if chosen is None else side(spell.tok, answer, chosen),
+            "rejected": [side(spell.tok, answer, ids) for ids in rejected],
             "end": steer.ends,
             "rejected_ends": [ids[-1] in trace.end_ids for ids in rejected],
             "reason": steer.reason,
@@ -143,10 +142,6 @@ def steer_rows(trace: Trace, spell: Spelling, tally: Tally) -> Iterator[dict[str
             "chosen_ids": chosen,
             "rejected_ids": rejected,
         }
-
-
-def _behind(spell: Spelling, before: Sequence[int], ids: Sequence[int]) -> tuple[str, str]:
-    return behind(lambda some: to_text(spell.tok, some), before, ids)
 
 
 def trace_row(trace: Trace, spell: Spelling) -> dict[str, Any]:

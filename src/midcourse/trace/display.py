@@ -9,9 +9,10 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Sequence
 
-from midcourse.trace.text import Tokenizer
+from midcourse.trace.text import Tokenizer, to_text
 
 END = "⟨end⟩"
+NEAR = 4  # tokens before a side: a character has no more bytes
 
 
 def behind(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: Sequence[int]) -> tuple[str, str]:
@@ -23,6 +24,11 @@ def behind(decode: Callable[[Sequence[int]], str], before: Sequence[int], ids: S
     known = decode(before).rstrip("\ufffd")
     text = decode([*before, *ids])[len(known) :]
     return (decode(before), decode(ids)) if text.startswith("\ufffd") else (known, text)
+
+
+def side(tok: Tokenizer, before: Sequence[int], ids: Sequence[int]) -> str:
+    """How `ids` read behind `before`; see `behind`."""
+    return behind(lambda some: to_text(tok, some), before[-NEAR:], ids)[1]
 
 
 class Display:
