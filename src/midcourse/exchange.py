@@ -18,6 +18,7 @@ from midcourse.models.tokenizer import HFTokenizer
 from midcourse.store import SteersWhere, Store, Taken, TracesWhere
 from midcourse.trace import Trace
 from midcourse.trace.text import to_text
+from midcourse.words import counted
 
 Format = Literal["native"]
 _MODELS = "models/"  # keys of the drawer
@@ -91,6 +92,13 @@ class Came(NamedTuple):
     taken: Taken
     problems: list[Problem]
 
+    @property
+    def notices(self) -> list[str]:
+        """What is worth saying of what was known already."""
+        noted = len(self.taken.noted)
+        said = f"{counted(noted, 'trace')} known already with other tags, weights or notes than here: the store's stay"
+        return [said] if noted else []
+
 
 def take(
     store: Store,
@@ -106,15 +114,15 @@ def take(
     hears how many traces are on their way to the store; they are in it when this returns.
     """
 
-    def counted() -> Iterator[Trace]:
+    def each() -> Iterator[Trace]:
         for number, trace in enumerate(incoming):
             tell(number)
             yield trace
 
-    taken = store.take(counted(), lambda ids: to_text(tokenizer, ids), skip_clashing=skip_invalid)
+    taken = store.take(each(), lambda ids: to_text(tokenizer, ids), skip_clashing=skip_invalid)
     clashing = set(taken.clashing)
     problems = [
-        Problem(laid.where, f"the id {laid.id!r} is that of another trace in the store", laid.line, "id")
+        Problem(laid.where, f"the id {laid.id!r} is that of a trace in the store that says otherwise", laid.line, "id")
         for laid in (incoming.laid() if clashing else ())
         if laid.id in clashing
     ]

@@ -49,6 +49,12 @@ def test_open_webui_knows_what_stood_there_before_an_edit(tmp_path: Path) -> Non
     ]
 
 
+def test_open_webui_an_empty_chat_is_left_out(tmp_path: Path) -> None:
+    empty = {"id": "b", "chat": {"history": {"messages": {}, "currentId": None}}}
+    path = written(tmp_path / "a.jsonl", empty)
+    assert (taken(path), "nothing was said" in " ".join(notices(path))) == ([], True)
+
+
 def test_open_webui_siblings_that_are_edits_and_that_are_not(tmp_path: Path) -> None:
     chat = webui(
         a=ASK,
@@ -146,6 +152,9 @@ def test_sillytavern(tmp_path: Path) -> None:
         {"role": "system", "content": "You are Eve."}, {"role": "assistant", "content": "Hello!"}, *ASKED
     ]  # fmt: skip
     assert "".join(item if isinstance(item, str) else item["rejected"] for item in line["output"]) == "The other"
+    other = {**EVE, "mes": "The other", "swipe_id": None}  # what is shown is what was kept
+    (line,) = taken(written(tmp_path / "b.jsonl", HEAD, ADA, other))
+    assert "".join(item if isinstance(item, str) else item["rejected"] for item in line["output"]) == "The one"
     assert notices(path) == ["1 × conversations have no answer with another version: nothing of them comes in"]
 
 

@@ -53,6 +53,12 @@ def test_what_is_no_written_conversation(text: str) -> None:
     assert markup.turns(text) == []
 
 
+def test_a_run_of_blanks_is_looked_through_once() -> None:
+    """Looked through from each of its places, this would take an hour."""
+    for text in (" " * 400_000, "<|user|>\nu</s>" + " " * 400_000 + "x", "[INST] u [/INST]" + "\n" * 400_000):
+        assert len(markup.turns(text)) < 3
+
+
 @settings(max_examples=200)
 @given(
     st.lists(st.text(alphabet="ab \n<|_>", max_size=8), max_size=4),

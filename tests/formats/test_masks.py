@@ -110,6 +110,20 @@ def test_ids_stay_as_they_are(tmp_path: Path, mask: str) -> None:
     assert "not what this model's chat template writes" in notices(tmp_path, otherwise)
 
 
+def test_labels_outside_of_answers_are_counted(tmp_path: Path) -> None:
+    prompt, said = TOK.prompt(ASKED), [*TOK.encode("a b"), TOK.end_id]
+    newline = TOK.encode("\n")
+    masked = [-100] * len(prompt) + said
+    for ids, labels, told in (
+        ([*prompt, *said, *newline], [*masked, *newline], False),
+        ([*prompt, *said, *newline], [*prompt, *said, *newline], True),
+        ([*prompt, *said, *prompt], [*masked, *prompt], True),
+    ):
+        raw = {"input_ids": ids, "labels": labels}
+        assert output(tmp_path, raw) == [{"chosen": "a b", "end": True}]
+        assert ("only answers come in" in notices(tmp_path, raw)) == told
+
+
 def test_half_characters_stay_as_they_are(tmp_path: Path) -> None:
     prompt, bird = TOK.prompt(ASKED), TOK.encode("🦜")
     assert len(bird) > 1

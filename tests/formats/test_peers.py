@@ -131,6 +131,83 @@ def test_earlier_turns_and_a_system_prompt(tmp_path: Path) -> None:
     assert line["output"] == ["so", {"rejected": " d", "chosen": " c"}]
 
 
+LONG = "What is the capital of France?"
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"prompt": LONG, "chosen": f"{LONG} It is Paris.", "rejected": f"{LONG} It was Rome."},
+        {"prompt": f"\n\nHuman: {LONG}\n\nAssistant:", "chosen": f"\n\nHuman: {LONG}\n\nAssistant: It is Paris.",
+         "rejected": f"\n\nHuman: {LONG}\n\nAssistant: It was Rome."},
+        {"prompt": LONG, "chosen": f"\n\nHuman: {LONG}\n\nAssistant: It is Paris.",
+         "rejected": f"\n\nHuman: {LONG}\n\nAssistant: It was Rome."},
+    ],
+)  # fmt: skip
+def test_a_prompt_that_answers_repeat_is_no_part_of_them(tmp_path: Path, raw: dict[str, Any]) -> None:
+    line = _one(tmp_path, raw)
+    assert line["messages"] == [{"role": "user", "content": LONG}]
+    assert "".join(one if isinstance(one, str) else one["chosen"] for one in line["output"]).strip() == "It is Paris."
+
+
+def test_a_short_prompt_may_be_how_answers_begin(tmp_path: Path) -> None:
+    line = _one(tmp_path, {"prompt": "Yes", "chosen": "Yes, it is", "rejected": "Yes, it was"})
+    assert line["output"][0].startswith("Yes")
+
+
+SYSTEM = {"role": "system", "content": "S"}
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"messages": [*ASKED, *_said("a", loss=True)], "system": "S"},
+        {"messages": [*ASKED, *_said(GOOD)], "rejected_response": BAD, "system": "S"},
+        {"prompt": [SYSTEM, *ASKED], "chosen": [*ASKED, *_said(GOOD)], "rejected": [*ASKED, *_said(BAD)]},
+        {"prompt": "?", "completion": "a", "system": "S"},
+        {"prompt": [SYSTEM, *ASKED], "completion": _said("a")},
+        {"messages": [*ASKED, *_said("a", train=True)], "system": "S"},
+        {"prompt": "?", "completion": "a", "label": True, "system": "S"},
+    ],
+)
+def test_a_system_prompt_is_kept(tmp_path: Path, raw: dict[str, Any]) -> None:
+    assert _one(tmp_path, raw)["messages"] == [SYSTEM, *ASKED]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"messages": [*ASKED, *_said(GOOD + "</s>")], "rejected_response": BAD + "</s>"},
+        {"prompt": ASKED, "chosen": _said(GOOD + "<|im_end|>"), "rejected": _said(BAD + "<|im_end|>\n")},
+    ],
+)
+def test_marks_behind_answers_are_their_ends(tmp_path: Path, raw: dict[str, Any]) -> None:
+    steer = _one(tmp_path, raw)["output"][-1]
+    assert steer["rejected"] == {"text": steer["rejected"]["text"], "end": True}
+    assert steer["rejected"]["text"].endswith("was so")
+    assert (steer["end"], steer["chosen"][-5:]) == (True, "is so")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"question": NaN, "chosen": 1}',
+        '{"question":' + "[" * 100_000 + ' "chosen"',
+        '{"question": "\\ud800", "chosen": "a", "rejected": "b"}',
+    ],
+)
+def test_what_is_wrong_inside_a_text_is_said(tmp_path: Path, text: str) -> None:
+    (problem,) = problems(written(tmp_path / "a.jsonl", {"text": text}), format="rlhf-v")
+    assert problem.startswith(":1: text:")
+
+
+def test_columns_that_only_resemble_others_are_left(tmp_path: Path) -> None:
+    others = {"idx": 1, "uid": "a", "qid": "b", "created_at": "2024", "prompt_id": "c", "tags_json": "[]"}
+    assert _one(tmp_path, {"prompt": "?", "chosen": GOOD, "rejected": BAD, **others})["messages"] == ASKED
+    (problem,) = problems(written(tmp_path / "a.jsonl", {"promt": "?", "chosen": GOOD, "rejected": BAD}))[:1]
+    assert "did you mean 'prompt'" in problem
+
+
 def test_marks_of_answers(tmp_path: Path) -> None:
     marked = {"prompt": "?", "completion": "no", "label": False}
     assert _one(tmp_path, marked)["output"] == [{"rejected": "no"}]

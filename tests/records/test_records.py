@@ -16,7 +16,7 @@ import pyarrow.parquet
 import pytest
 
 from midcourse.errors import InputErrors, UserError
-from midcourse.records import objects, records
+from midcourse.records import objects, records, sets
 
 ROWS: list[dict[str, Any]] = [{"number": number, "text": "é🙂\n" * (number % 7)} for number in range(700)]
 LINES = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS).encode()
@@ -143,3 +143,13 @@ def test_large_values_are_read_in_one_go(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(large))
     assert values(path) == large
+
+
+def test_a_folder_of_everything_is_refused_before_all_of_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}.txt").touch()
+    monkeypatch.setattr(sets, "MANY", 3)
+    with pytest.raises(InputErrors, match="has over 3 files in it; name files"):
+        list(records(tmp_path))

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from midcourse.errors import StoreError, UserError
 from midcourse.store import Added, Count, Store
-from midcourse.trace.tree import ROOT, Trace
+from midcourse.trace.tree import ROOT, Run, Trace
 from tests.store.samples import make
 from tests.store.strategies import traces
 
@@ -102,6 +102,50 @@ def test_an_import_brings_a_trace_up_to_date_but_never_back(store: Store) -> Non
     assert store.get("a") == long
     assert store.add([short, long]) == Added(0, 2)
     assert store.get("a") == long
+
+
+def test_what_went_on_in_two_ways_contradicts(store: Store) -> None:
+    """One has a span more, the other a steer more: neither goes on where the other ends."""
+    longer, steered = make("a"), make("a")
+    longer.grow([40, 41], "human")
+    steered.steers.append(replace(steered.steers[-1], id=len(steered.steers), tags=("other",)))
+    assert store.add([steered]) == Added(1, 0)
+    taken = store.take([longer, make("b")], skip_clashing=True)
+    assert (taken.clashing, taken.new) == (["a"], ["b"])
+    assert store.get("a") == steered
+
+
+def test_other_notes_of_a_known_trace_are_told_and_the_stored_ones_stay(store: Store) -> None:
+    before = make("a")
+    store.add([before])
+    tagged, weighed = make("a"), make("a")
+    tagged.tags = ("else",)
+    weighed.steers[0] = replace(weighed.steers[0], weight=7.0)
+    for other in (tagged, weighed):
+        taken = store.take([other, before])
+        assert (taken.known, taken.noted, taken.new) == (["a", "a"], ["a"], [])
+    assert store.get("a") == before
+
+
+def test_sides_are_searched_beyond_what_is_listed(store: Store) -> None:
+    trace = make("a")
+    last = trace.steers[-1]
+    long = trace.grow([*range(100, 400)], "model")
+    trace.steers.append(
+        replace(
+            last,
+            id=last.id + 1,
+            chosen=None,
+            ends=False,
+            rejected=(Run(long.id, trace.depth(trace.head) - 300, trace.depth(trace.head)),),
+            reason="Why",
+        )
+    )
+    store.save(trace, lambda ids: " ".join(map(str, ids)))
+    assert [row.steer for row in store.steers(text="399").rows] == [last.id + 1]
+    trace.steers[-1] = replace(trace.steers[-1], reason="Because")
+    store.save(trace, None)
+    assert [len(store.steers(text=text).rows) for text in ("399", "why", "because")] == [1, 0, 1]
 
 
 def test_a_stored_span_never_changes(store: Store) -> None:

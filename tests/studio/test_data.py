@@ -76,7 +76,7 @@ def test_what_contradicts_the_store_is_named_by_line(studio: Running) -> None:
     response = send(studio, text)
     [problem] = response.json()["error"]["problems"]
     assert (response.status_code, problem["line"], problem["field"]) == (422, 2, "id")
-    assert problem["message"] == "the id 'a' is that of another trace in the store"
+    assert problem["message"] == "the id 'a' is that of a trace in the store that says otherwise"
     assert studio.services.store.count().traces == 2
     found = send(studio, text, skip_invalid=True).json()
     assert (found["new"], found["known"], found["problems"]) == (2, 1, [problem])

@@ -325,6 +325,12 @@ def test_all_mistakes_of_a_line_are_named_together():
     assert [flaw.split(":")[0] for flaw in flaws(found)] == ["output[0]", "output[2]"]
 
 
+def test_the_same_line_for_two_models_is_two_traces():
+    tok = tokenizers.get("byte-level")
+    ids = [from_dict(LINE, tok, model=model).traces[0].id for model in ("one", "one", "two")]
+    assert ids[0] == ids[1] != ids[2]
+
+
 def test_text_beyond_the_vocabulary_is_named():
     assert flaws(line("hello 🦄"), "unigram-unk") == [
         "output[0]: the tokenizer cannot express the character '🦄' (U+1F984) exactly"
@@ -339,6 +345,9 @@ def test_an_edited_export_contradicts_itself():
     exported = json.loads(json.dumps(dump(one(LINE), tok)))
     exported["exact"]["spans"][0]["ids"][0] = 99999
     assert flaws(exported)[0].startswith("exact.spans[0].ids[0]: 99999 is not in the vocabulary")
+    exported = json.loads(json.dumps(dump(one(LINE), tok)))
+    exported["exact"]["prompt"][0] = 99999
+    assert flaws(exported)[0].startswith("exact.prompt[0]: 99999 is not in the vocabulary")
     exported = json.loads(json.dumps(dump(one(LINE), tok)))
     exported["exact"]["steers"][0]["chosen"] = [9, 9, 9]
     assert flaws(exported)[0].startswith("exact: steer 0 points at span 9")

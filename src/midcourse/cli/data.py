@@ -106,8 +106,8 @@ def import_(
                     tell("storing", count, incoming.traces)
 
             came = exchange.take(opened, incoming, tokenizer, skip_invalid=skip_invalid, tell=stored)
-    for problem in came.problems:
-        say(str(problem))
+    for line in [*map(str, came.problems), *came.notices]:
+        say(line)
     new, known, grown = (len(ids) for ids in came.taken[:3])
     skipped = incoming.wrong + len(came.problems)
     value = {"new": new, "known": known, "grown": grown, "steers": incoming.steers, "skipped": skipped}
@@ -180,7 +180,8 @@ def export(
     author
         The same for steers by this author.
     text
-        The same for steers with this text in context, correction, rejected text or reason.
+        The same for steers with this text in the correction, the rejected text, the few words before them, or the
+        reason.
     serves
         The same for steers that serve this attribute.
     json

@@ -58,8 +58,6 @@ def natives(item: Item) -> list[Native]:
     item.known(raw, [*TURNS, "system", *ABOUT])
     found = [_turn(item, turn, f"{name}[{number}]") for number, turn in enumerate(item.items(raw, name))]
     answers = [one for one in found if one is not None]
-    if raw.get("system") and answers and answers[0].message["role"] != "system":
-        answers.insert(0, Answer({"role": "system", "content": item.text(raw, "system")}))
     return [] if item.flaws else masked.lines(item, answers, name)
 
 

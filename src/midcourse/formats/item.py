@@ -79,10 +79,14 @@ class Item:
         return length <= longest
 
     def known(self, holder: Mapping[str, Any], names: Collection[str], place: str = "") -> None:
-        """Other keys than `names` are somebody else's and are left; one that looks misspelt is a flaw."""
+        """Other keys than `names` are somebody else's and are left; one that looks misspelt is a flaw.
+
+        What resembles a short name is a word of its own ("idx", "uid"), and so is a name with more behind an underscore
+        ("created_at").
+        """
         for key in holder.keys() - set(names):
-            near = difflib.get_close_matches(str(key), names, n=1, cutoff=0.8)
-            if near and near[0] not in holder:
+            near = difflib.get_close_matches(str(key), [name for name in names if len(name) > 3], n=1, cutoff=0.8)
+            if near and near[0] not in holder and near[0] not in str(key).split("_"):
                 self.flaw(at(place, key), f"is not known; did you mean {near[0]!r}?")
 
     def about(self) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from midcourse.formats import local, markup, masked
 from midcourse.formats.item import ABOUT, Item, Native, kind
 from midcourse.formats.local import Side
 from midcourse.formats.masked import Part
-from midcourse.formats.messages import conversation, said
-from midcourse.formats.preference import REQUESTS, prompted, with_system
+from midcourse.formats.messages import conversation, said, with_system
+from midcourse.formats.preference import REQUESTS, prompted
 
 TITLE = "answers called good or bad"
 

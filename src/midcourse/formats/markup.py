@@ -63,9 +63,9 @@ _MARKS = (
         re.compile(rf"(<end_of_turn>){_SPACE}"),
         _ROLES | {"model": "assistant"},
     ),
-    _Marks(re.compile(r"<\|(?P<role>system|user|assistant)\|>\n"), re.compile(rf"(<\|end\|>|</s>)\s*{_SPACE}"), _ROLES),
+    _Marks(re.compile(r"<\|(?P<role>system|user|assistant)\|>\n"), re.compile(rf"(<\|end\|>|</s>){_SPACE}"), _ROLES),
     _Marks(
-        re.compile(r"(?:<s>)?\s*(?P<role>\[/?INST\]) ?"),
+        re.compile(r"(?:<s>\s*|(?<!\s)\s+)?(?P<role>\[/?INST\]) ?"),
         re.compile(rf" ?(</s>){_SPACE}"),
         {"[INST]": "user", "[/INST]": "assistant"},
     ),

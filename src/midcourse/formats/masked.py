@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from midcourse.formats.item import Item, Native
+from midcourse.formats.messages import with_system
 from midcourse.trace.text import Tokenizer, to_bytes
 
 SOURCE = "import"
@@ -69,9 +70,9 @@ def lines(item: Item, answers: Sequence[Answer], place: str) -> list[Native]:
         if not item.flaws:
             item.note(NOTHING)
         return []
-    if item.reading.system and not any(message["role"] == "system" for message in said):
-        said.insert(0, {"role": "system", "content": item.reading.system})
-        last += 1
+    before = len(said)
+    with_system(item, said)
+    last += len(said) - before
     if not last:
         item.flaw(place, "begins with the answer; there is nothing that it answers")
         return []

@@ -57,6 +57,13 @@ def message(item: Item, value: object, place: str) -> dict[str, Any] | None:
     return taken
 
 
+def with_system(item: Item, messages: list[dict[str, Any]]) -> None:
+    """Put the object's system prompt, or the one that was given with it, before messages that have none."""
+    system = item.text(item.raw, "system") if item.raw.get("system") else item.reading.system
+    if system and not any(message["role"] == "system" for message in messages):
+        messages.insert(0, {"role": "system", "content": system})
+
+
 def said(item: Item, content: object, place: str) -> str:
     """The text of a message's content: a text, or parts of which all are texts."""
     if isinstance(content, str):

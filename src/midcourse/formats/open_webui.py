@@ -21,6 +21,7 @@ from midcourse.formats.messages import message
 from midcourse.formats.versions import Turn, steered
 
 TITLE = "Open WebUI chats"
+EMPTY = "chats in which nothing was said are left out"
 _FOLDED = re.compile(r'<details type="(?:reasoning|tool_calls|code_interpreter)"[^>]*>.*?</details>\n*', re.DOTALL)
 
 
@@ -36,6 +37,9 @@ def natives(item: Item) -> list[Native]:
     messages = history.get("messages")
     if not isinstance(messages, dict):
         item.flaw(f"{place}.messages", f"should be an object of messages, not {kind(messages)}")
+        return []
+    if not messages:
+        item.note(EMPTY)
         return []
     way = _way(item, messages, history.get("currentId"), place)
     turns = [_turn(item, messages, messages[id], f"{place}.messages.{id}") for id in way]

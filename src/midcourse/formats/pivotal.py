@@ -19,7 +19,7 @@ from midcourse.formats import local, markup, masked
 from midcourse.formats.item import ABOUT, Item, Native, kind
 from midcourse.formats.local import Side
 from midcourse.formats.masked import Part
-from midcourse.formats.preference import with_system
+from midcourse.formats.messages import with_system
 
 TITLE = "pivotal tokens"
 EVENTS = ("pivotal_token", "thought_anchor")

@@ -17,10 +17,12 @@ from midcourse.errors import SteerError
 from midcourse.formats import local, markup
 from midcourse.formats.item import ABOUT, Item, Native, kind
 from midcourse.formats.local import Side
-from midcourse.formats.messages import conversation, said
+from midcourse.formats.messages import conversation, said, with_system
 
 TITLE = "preference pairs"
 REQUESTS = ("prompt", "question", "query", "instruction")
+REPEATS = 16  # characters: a shorter prompt may well be how an answer begins
+REPEATED = "answers repeat the prompt on both sides: it is taken off"
 FURTHER = "conversations go on after the answers that part: what follows there is left out"
 
 
@@ -68,13 +70,6 @@ def paired(
     return [Native({**item.about(), "messages": messages, "output": output}, {"output": "chosen", "messages": request})]
 
 
-def with_system(item: Item, messages: list[dict[str, Any]]) -> None:
-    """Put the object's system prompt, or the one that was given with it, before messages that have none."""
-    system = item.text(item.raw, "system") if item.raw.get("system") else item.reading.system
-    if system and not any(message["role"] == "system" for message in messages):
-        messages.insert(0, {"role": "system", "content": system})
-
-
 def prompted(item: Item, name: str) -> tuple[list[dict[str, Any]], str]:
     """The conversation that `name` asks with, and what of the answer stands in it already."""
     value = item.raw[name]
@@ -94,12 +89,18 @@ Found = tuple[list[dict[str, Any]], str, Side, Side]
 def _texts(item: Item, request: str | None) -> Found | None:
     """Answers as texts, with a prompt or with all of the conversation written out in both."""
     chosen, rejected = (local.side(item, item.raw[name]) for name in ("chosen", "rejected"))
-    if request is not None:
-        if (ours := local.from_texts(item)) is not None:
-            return (*ours, chosen, rejected)
-        sides = [one._replace(text=markup.bare(item.raw[request], one.text)) for one in (chosen, rejected)]
-        return (*prompted(item, request), sides[0], sides[1])
+    if request is not None and (ours := local.from_texts(item)) is not None:
+        return (*ours, chosen, rejected)
     both = markup.begun(item, chosen.text), markup.begun(item, rejected.text)
+    written = all(one is not None and one.messages for one in both)  # then the prompt stands in both, too
+    if request is not None and not (written and both[0].messages == both[1].messages):  # type: ignore[union-attr]
+        asked = item.raw[request]
+        said = asked if isinstance(asked, str) and len(asked) >= REPEATS else None
+        if said is not None and chosen.text.startswith(said) and rejected.text.startswith(said):
+            item.note(REPEATED)
+            chosen, rejected = (one._replace(text=one.text[len(said) :]) for one in (chosen, rejected))
+        sides = [one._replace(text=markup.bare(asked, one.text)) for one in (chosen, rejected)]
+        return (*prompted(item, request), sides[0], sides[1])
     if both[0] is None or both[1] is None:
         side = "chosen" if both[0] is None else "rejected"
         item.flaw(side, "has no prompt: give one, or write the whole conversation out in both answers")
@@ -128,8 +129,9 @@ def _conversations(item: Item, name: str | None) -> Found | None:
     if shared == len(chosen) or shared == len(rejected):
         shared = max(shared - 1, 0)  # the same on both sides, or one goes on
     messages, before = prompted(item, name) if name is not None else ([], "")
-    if any(message["role"] == "user" for message in chosen[:shared]):
-        messages, before = [], ""  # the prompt is in both
+    if any(message["role"] == "user" for message in chosen[:shared]):  # the prompt is in both
+        instructed = any(message["role"] == "system" for message in chosen[:shared])
+        messages, before = [one for one in messages if one["role"] == "system" and not instructed], ""
     for side, turns in (("chosen", chosen), ("rejected", rejected)):
         if turns[shared]["role"] != "assistant":
             item.flaw(f"{side}[{shared}].role", "should be assistant: here the two part, and only answers may")
@@ -143,4 +145,4 @@ def _conversations(item: Item, name: str | None) -> Found | None:
         said(item, turns[shared].get("content"), f"{side}[{shared}].content")
         for side, turns in (("chosen", chosen), ("rejected", rejected))
     ]
-    return [*messages, *chosen[:shared]], before, Side(texts[0]), Side(texts[1])
+    return [*messages, *chosen[:shared]], before, local.side(item, texts[0]), local.side(item, texts[1])

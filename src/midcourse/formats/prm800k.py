@@ -15,7 +15,7 @@ from typing import Any
 
 from midcourse.formats.item import Item, Native, kind
 from midcourse.formats.masked import SOURCE
-from midcourse.formats.preference import with_system
+from midcourse.formats.messages import with_system
 
 TITLE = "PRM800K"
 NOTHING = "solutions have no step that was called wrong: they have no steer"

@@ -9,13 +9,13 @@ are left out: what an answer says of one cannot be told without it.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from midcourse.errors import SteerError
 from midcourse.formats import answers, local
 from midcourse.formats.item import ABOUT, Item, Native
-from midcourse.formats.preference import with_system
+from midcourse.formats.messages import with_system
+from midcourse.json_lines import Broken, parse
 
 TITLE = "RLHF-V"
 PICTURES = "pictures are left out: only text is trained on"
@@ -36,16 +36,15 @@ def natives(item: Item) -> list[Native]:
     raw, place = item.raw, ""
     if "text" in raw and "chosen" not in raw:
         place = "text"
-        try:
-            inner = json.loads(item.text(raw, "text"))
-        except json.JSONDecodeError as error:
-            inner = None
-            if not item.flaws:
-                item.flaw("text", f"is not JSON: {error.msg}")
-        if not isinstance(inner, dict):
-            if not item.flaws:
-                item.flaw("text", "should be a JSON object with question, chosen and rejected")
+        text = item.text(raw, "text")
+        found = parse(text.encode())
+        if isinstance(found, Broken):
+            item.flaw("text", found.message.replace("of the line", "of the text"))
+        elif not isinstance(found.value, dict):
+            item.flaw("text", "should be a JSON object with question, chosen and rejected")
+        if item.flaws or isinstance(found, Broken):
             return []
+        inner: dict[str, Any] = found.value
     else:
         item.known(raw, [*_KEYS, *ABOUT])
         inner = raw

@@ -77,7 +77,9 @@ def _swipes(item: Item, raw: dict[str, Any], number: int) -> list[str]:
         return []
     if raw.get("is_user"):
         return []
-    chosen = raw.get("swipe_id", 0)
+    chosen = raw.get("swipe_id")
+    if chosen is None:
+        chosen = swipes.index(raw["mes"]) if raw["mes"] in swipes else 0
     if not isinstance(chosen, int) or isinstance(chosen, bool) or (swipes and not 0 <= chosen < len(swipes)):
         item.flaw("swipe_id", f"should be one of the {len(swipes)} swipes, counted from 0", number)
         return []

@@ -13,7 +13,8 @@ from typing import Any
 from midcourse.errors import SteerError
 from midcourse.formats import local
 from midcourse.formats.item import ABOUT, Item, Native
-from midcourse.formats.preference import prompted, with_system
+from midcourse.formats.messages import with_system
+from midcourse.formats.preference import prompted
 
 TITLE = "Step-DPO"
 STEPS = "initial_reason_steps"

@@ -22,8 +22,8 @@ from midcourse.formats.item import ABOUT, Item, Native, kind
 from midcourse.formats.kto import judged
 from midcourse.formats.local import Side
 from midcourse.formats.masked import Answer, Part
-from midcourse.formats.messages import message, said
-from midcourse.formats.preference import FURTHER, with_system
+from midcourse.formats.messages import message, said, with_system
+from midcourse.formats.preference import FURTHER
 
 TITLE = "ms-swift's messages"
 REJECTED = ("rejected_messages", "rejected_response")
@@ -54,8 +54,10 @@ def natives(item: Item) -> list[Native]:
         texts = found if isinstance(found, list) and all(isinstance(one, str) for one in found) else [found]
         if not texts or not all(isinstance(one, str) and one for one in texts):
             item.flaw("rejected_response", f"should be a text, or several, not {kind(found)}")
-        sides = [[*chosen[:-1], Answer({"role": "assistant"}, [Part(text, 1)])] for text in texts]
-        return [] if item.flaws else _pair(item, chosen, sides)
+        if item.flaws:
+            return []
+        sides = [[*chosen[:-1], Answer({"role": "assistant"}, _ended(item, [Part(text, 1)]))] for text in texts]
+        return _pair(item, chosen, sides)
     if isinstance(raw.get("label"), bool) and chosen and not item.flaws:
         if not chosen[-1].parts:
             item.flaw("messages", "ends without an answer, which label is about")
@@ -98,14 +100,18 @@ def _conversation(item: Item, value: object, name: str, *, implied: bool) -> lis
             found += [Answer(made) for made, _ in together]
             continue
         parts = [part for _, some in together for part in some]
-        bare, marked = markup.ended(item.tok, parts[-1].text)
-        parts[-1] = parts[-1]._replace(text=bare)
-        ends = bool(parts[-1].weight) and (marked or (implied and item.raw.get("add_eos") is not False))
-        if ends:
-            parts.append(Part("", parts[-1].weight, end=True))
+        parts = _ended(item, parts, implied=implied and item.raw.get("add_eos") is not False)
         text = "".join(part.text for part in parts)
         found.append(Answer({"role": "assistant", "content": text}, parts))
     return found
+
+
+def _ended(item: Item, parts: list[Part], *, implied: bool = False) -> list[Part]:
+    """An answer's parts, with its end as one where the last is trained and a mark stands behind it, or `implied`."""
+    last = parts[-1]
+    bare, marked = markup.ended(item.tok, last.text)
+    end = [Part("", last.weight, end=True)] if last.weight and (marked or implied) else []
+    return [*parts[:-1], last._replace(text=bare), *end]
 
 
 def _weight(item: Item, raw: dict[str, Any], place: str) -> float:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Any
 
-from midcourse.formats import kto, markup, masked
+from midcourse.formats import kto, markup, masked, spans
 from midcourse.formats.item import ABOUT, Item, Native, kind
 from midcourse.formats.masked import Answer, Part
 from midcourse.formats.messages import conversation
@@ -37,7 +37,7 @@ def natives(item: Item) -> list[Native]:
     if "input_ids" in raw:
         return _masked(item)
     if "completion" in raw or "prompt" in raw:
-        item.known(raw, ["prompt", "completion", *ABOUT])
+        item.known(raw, ["prompt", "completion", "system", *ABOUT])
         if raw.get("prompt") is None:
             item.flaw("prompt", "is missing")
             return []
@@ -48,7 +48,7 @@ def natives(item: Item) -> list[Native]:
         parts = [Part(before, 0), *masked.trained(text)]
         answers = [*map(Answer, messages), Answer({"role": "assistant", "content": before + text}, parts)]
         return [] if item.flaws else masked.lines(item, answers, "completion")
-    item.known(raw, ["messages", *ABOUT])
+    item.known(raw, ["messages", "system", *ABOUT])
     answers = []
     for number, message in enumerate(conversation(item, raw.get("messages"), "messages")):
         said = message.get("content")
@@ -100,6 +100,7 @@ def _answers(item: Item, ids: list[int], trained: list[bool]) -> list[Answer]:
         item.flaw("input_ids", f"have no marks of a chat template that is known; they begin {text[:60]!r}")
         return []
     answers = [Answer(message) for message in known.messages] if known else []
+    inside = set[int]()
     for turn in turns:
         if turn.role != "assistant":
             answers += map(Answer, markup.messages(text, [turn]))
@@ -115,7 +116,12 @@ def _answers(item: Item, ids: list[int], trained: list[bool]) -> list[Answer]:
             prompt = [answer.message for answer in answers]
             if tok.prompt(prompt) != ids[: places[0]]:
                 item.note(PROMPTS)
-        answers.append(Answer({"role": "assistant", "content": said}, _whole(parts)))
+        whole = _whole(parts)
+        inside |= set(places[: sum(len(part.ids or ()) for part in whole)])
+        answers.append(Answer({"role": "assistant", "content": said}, whole))
+    outside = [token for place, token in enumerate(ids) if trained[place] and place not in inside]
+    if any((own := tok.token_bytes(token)).strip(b"\n") or not own for token in outside):
+        item.note(spans.OUTSIDE)
     return answers
 
 

@@ -8,7 +8,9 @@ Rows are streamed, not downloaded as a whole. `datasets` is imported only here, 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +19,7 @@ from midcourse.errors import InputErrors, Problem, UserError
 from midcourse.records.record import Record, as_json
 
 SCHEME = "datasets://"
+MANY = 100_000  # files: `datasets` looks at all of a folder before it says that there is nothing in it
 _ASKED = ("split", "config", "revision")
 
 
@@ -38,7 +41,13 @@ def folder(path: Path) -> Iterator[Record]:
         raise InputErrors([Problem(str(path), f"has several splits; give one: {', '.join(map(str, splits))}")])
     if (path / "state.json").is_file():
         return _numbered(str(path), _saved(path))
+    if next(islice(_files(path), MANY, None), None) is not None:
+        raise InputErrors([Problem(str(path), f"has over {MANY:,} files in it; name files, or a folder of data alone")])
     return _rows(str(path), str(path), None, None, None)
+
+
+def _files(path: Path) -> Iterator[str]:
+    return (file for _, _, files in os.walk(path) for file in files)
 
 
 def _rows(where: str, name: str, config: str | None, revision: str | None, split: str | None) -> Iterator[Record]:

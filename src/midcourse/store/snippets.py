@@ -1,4 +1,5 @@
-"""Short texts of traces and steers, stored beside them so that listing and searching need no tokenizer.
+"""Texts of traces and steers, stored beside them so that listing and searching need no tokenizer: short ones to be
+listed, and of both sides of a steer as much as anybody looks for.
 
 They are for the eye only: whoever needs the exact text decodes the ids.
 """
@@ -15,17 +16,22 @@ Decode = Callable[[Sequence[int]], str]  # ids of one trace's tokenizer to text;
 
 CONTEXT_TOKENS = 16
 SIDE_TOKENS = 48
+SEARCHED_TOKENS = 512  # of a side
 CHARACTERS = 200
 
 _FREQUENT = " etaoinsrhldcumfgpwybvkjxqz0123456789-"  # the most frequent first; LIKE cannot skip to those beyond ASCII
 
 
 class Texts(NamedTuple):
-    """How a steer reads: the last words before it, the correction, and what was rejected. None: nobody decoded it."""
+    """How a steer reads: the last words before it, the correction, and what was rejected. None: nobody decoded it.
+
+    `sides` are all of its sides at length, to search in.
+    """
 
     context: str | None = None
     chosen: str | None = None
     rejected: tuple[str, ...] | None = None
+    sides: tuple[str, ...] = ()
 
 
 def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
@@ -35,13 +41,15 @@ def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
     run = steer.chosen or steer.rejected[0]
     context = trace.run_ids(Run(run.span, max(run.start - CONTEXT_TOKENS, 0), run.start))
 
-    def side(run: Run) -> str:
-        return behind(decode, context, trace.run_ids(run)[:SIDE_TOKENS])[1].rstrip("\ufffd")[:CHARACTERS]
+    def side(run: Run, tokens: int = SIDE_TOKENS) -> str:
+        return behind(decode, context, trace.run_ids(run)[:tokens])[1].rstrip("\ufffd")
 
+    sides = [run for run in (steer.chosen, *steer.rejected) if run is not None]
     return Texts(
         _decoded(decode, context)[-CHARACTERS:],
-        None if steer.chosen is None else side(steer.chosen),
-        tuple(map(side, steer.rejected)),
+        None if steer.chosen is None else side(steer.chosen)[:CHARACTERS],
+        tuple(side(run)[:CHARACTERS] for run in steer.rejected),
+        tuple(side(run, SEARCHED_TOKENS) for run in sides),
     )
 
 

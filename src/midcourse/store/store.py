@@ -46,12 +46,16 @@ class Added(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What `take` did, by the traces' ids; `clashing` contradict the stored trace of the same id."""
+    """What `take` did, by the traces' ids; `clashing` contradict the stored trace of the same id.
+
+    `noted` are known, but say other tags, weights or the like than the stored ones, which stay.
+    """
 
     new: list[str]
     known: list[str]
     grown: list[str]
     clashing: list[str]
+    noted: list[str]
 
 
 class Count(NamedTuple):
@@ -134,7 +138,7 @@ class Store:
 
     def take(self, new: Iterable[Trace], decode: Decode | None = None, *, skip_clashing: bool = False) -> Taken:
         """As `add`, but what contradicts the store is told by id; nothing is stored then, unless that is skipped."""
-        taken = Taken([], [], [], [])
+        taken = Taken([], [], [], [], [])
         with self._database.writing() as connection:
             for batch in _batches(new):
                 rows = writing.find(connection, [trace.id for trace in batch])
@@ -145,6 +149,8 @@ class Store:
                     if (row := rows.get(trace.id)) is not None:
                         came = writing.goes_on(connection, self.name, row, trace, decode)
                         getattr(taken, came).append(trace.id)
+                        if came == "noted":
+                            taken.known.append(trace.id)
             if taken.clashing and not skip_clashing:
                 connection.rollback()
         return taken

@@ -7,7 +7,6 @@ Which steers are on the path to the head is noted anew at each save.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -100,13 +99,14 @@ def insert(connection: Connection, name: str, new: Sequence[Trace], decode: Deco
 
 def goes_on(
     connection: Connection, name: str, row: RowMapping, trace: Trace, decode: Decode | None
-) -> Literal["known", "grown", "clashing"]:
+) -> Literal["known", "noted", "grown", "clashing"]:
     """Append to a stored trace what `trace` has beyond it; `known` if that is nothing.
 
-    `clashing` if they contradict each other, and nothing was written then.
+    `noted` if that is nothing but other tags, weights and the like, of which the stored ones stay. `clashing` if they
+    contradict each other, or each has something that the other has not. Nothing was written then.
     """
     if (len(trace.spans), len(trace.steers)) == (row["spans"], row["steers"]) and _same(row, trace):
-        return "known"
+        return "known" if _about(row) == _about(state_row(trace, None)) else "noted"
     [stored] = read(connection, name, [row])
     fewer = min(len(stored.spans), len(trace.spans)), min(len(stored.steers), len(trace.steers))
     alike = stored.spans[: fewer[0]] == trace.spans[: fewer[0]]
@@ -114,7 +114,10 @@ def goes_on(
     if not alike or origin_row(trace)["origin"] != row["origin"]:
         return "clashing"
     if len(trace.spans) <= len(stored.spans) and len(trace.steers) <= len(stored.steers):
-        return "known"
+        same = stored.steers[: fewer[1]] == trace.steers and _about(row) == _about(state_row(trace, None))
+        return "known" if same else "noted"
+    if fewer != (len(stored.spans), len(stored.steers)):
+        return "clashing"
     append(connection, name, row, Stored.of(row, stored), trace, decode)
     return "grown"
 
@@ -205,14 +208,12 @@ def _note(connection: Connection, seq: int, steer: Steer) -> None:
     """Store the changed annotations of a steer."""
     here = (steers.c.trace == seq) & (steers.c.id == steer.id)
     said = steer_row(seq, steer)
+    found = (steer_words.c.trace == seq) & (steer_words.c.steer == steer.id)
+    before = snippets.searchable(connection.execute(select(steers.c.reason).where(here)).scalar_one())
+    words = connection.execute(select(steer_words.c.words).where(found)).scalar_one()
+    texts = words.removesuffix(before).removesuffix("\n") if before else words  # the reason stands behind them
     connection.execute(update(steers).where(here).values({name: said[name] for name in ANNOTATIONS}))
-    row = connection.execute(select(steers).where(here)).mappings().one()
-    rejected = None if row["rejected"] is None else tuple(json.loads(row["rejected"]))
-    words = _steer_words(seq, steer, snippets.Texts(row["context"], row["chosen"], rejected))
-    connection.execute(
-        update(steer_words).where(steer_words.c.trace == seq, steer_words.c.steer == steer.id),
-        {"words": words["words"]},
-    )
+    connection.execute(update(steer_words).where(found), {"words": snippets.searchable(texts, steer.reason)})
     connection.execute(delete(steer_tags).where(steer_tags.c.trace == seq, steer_tags.c.steer == steer.id))
     _insert_all(connection, steer_tags, _steer_tags(seq, steer))
     connection.execute(delete(steer_serves).where(steer_serves.c.trace == seq, steer_serves.c.steer == steer.id))
@@ -253,7 +254,7 @@ def _steer_serves(seq: int, steer: Steer) -> list[Row]:
 
 
 def _steer_words(seq: int, steer: Steer, texts: snippets.Texts) -> Row:
-    words = snippets.searchable(texts.context, texts.chosen, *(texts.rejected or ()), steer.reason)
+    words = snippets.searchable(texts.context, *texts.sides, steer.reason)
     return {"trace": seq, "steer": steer.id, "words": words}
 
 
@@ -262,6 +263,11 @@ def _same(row: Mapping[Any, Any], trace: Trace) -> bool:
     spans_here = spans_digest(NOTHING, [span_row(0, span) for span in trace.spans])
     here = origin_row(trace)["origin"], spans_here, steers_digest(NOTHING, trace.steers)
     return here == (row["origin"], row["spans_digest"], row["steers_digest"])
+
+
+def _about(row: Mapping[Any, Any]) -> list[Any]:
+    """What is said of a trace, and may be changed."""
+    return [row[name] for name in ("tags", "attributes", "weight", "author", "created")]
 
 
 def _said(steer: Steer) -> tuple[object, ...]:

@@ -53,8 +53,8 @@ def _from_text(
 ) -> list[Trace]:
     """A trace for each answer with an `output`."""
     identity = line.id
-    if identity is None or foreign:  # the same answer in other tokens is another trace
-        content = json.dumps([found, tok.fingerprint], sort_keys=True, ensure_ascii=True)
+    if identity is None or foreign:  # the same answer of another model is another trace
+        content = json.dumps([found, tok.fingerprint, model], sort_keys=True, ensure_ascii=True)
         identity = hashlib.sha256(content.encode()).hexdigest()[:24]
     answers: list[tuple[str, Sequence[str | Text | Correction], list[Message]]] = []
     so_far: list[Message] = []
@@ -174,10 +174,11 @@ def _from_exact(
         rejected = tuple(Run(*run) for run in steer.rejected)
         about = (steer.reason, tuple(steer.tags), steer.weight, steer.author, steer.created, steer.aside)
         trace.steers.append(Steer(number, chosen, rejected, steer.ends, *about, tuple(steer.serves)))
-    for number, span in enumerate(trace.spans):
+    every = {f"exact.spans[{number}].ids": span.ids for number, span in enumerate(trace.spans)}
+    for name, ids in {"exact.prompt": trace.prompt, "exact.end_ids": exact.end_ids, **every}.items():
         flaws += [
-            Flaw(f"exact.spans[{number}].ids[{place}]", f"{token} is not in the vocabulary of {tok.size} tokens")
-            for place, token in enumerate(span.ids)
+            Flaw(f"{name}[{place}]", f"{token} is not in the vocabulary of {tok.size} tokens")
+            for place, token in enumerate(ids)
             if token >= tok.size
         ]
     flaws += [Flaw("exact", problem) for problem in problems(trace)]

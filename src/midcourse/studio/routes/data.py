@@ -41,8 +41,9 @@ def import_file(services: Has, file: Import) -> Imported:
     raw = list(BytesIO(file.text.encode(errors="surrogatepass")))  # as a file has lines
     found = read([Input(file.name, objects(file.name, raw))], tokenizer, model=model)
     with gather(found, skip_invalid=file.skip_invalid) as incoming:
-        taken, more = exchange.take(services.store, incoming, tokenizer, skip_invalid=file.skip_invalid)
-        problems, notices = [*incoming.listed(), *more], incoming.told()
+        came = exchange.take(services.store, incoming, tokenizer, skip_invalid=file.skip_invalid)
+        taken, problems = came.taken, [*incoming.listed(), *came.problems]
+        notices = [*incoming.told(), *came.notices]
     services.live.reload(taken.grown)
     for row in services.store.traces(ids=[*taken.new, *taken.grown][-TOLD:], limit=TOLD).rows[::-1]:
         services.live.feed.publish("row", row_view(row, services.live))
