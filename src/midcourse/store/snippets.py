@@ -41,15 +41,20 @@ def of_steer(trace: Trace, steer: Steer, decode: Decode | None) -> Texts:
     run = steer.chosen or steer.rejected[0]
     context = trace.run_ids(Run(run.span, max(run.start - CONTEXT_TOKENS, 0), run.start))
 
-    def side(run: Run, tokens: int = SIDE_TOKENS) -> str:
+    def side(run: Run, tokens: int) -> str:
         return behind(decode, context, trace.run_ids(run)[:tokens])[1].rstrip("\ufffd")
 
-    sides = [run for run in (steer.chosen, *steer.rejected) if run is not None]
+    every = [*([steer.chosen] if steer.chosen else []), *steer.rejected]
+    begun = [side(run, SIDE_TOKENS) for run in every]
+    listed = [text[:CHARACTERS] for text in begun]
     return Texts(
         _decoded(decode, context)[-CHARACTERS:],
-        None if steer.chosen is None else side(steer.chosen)[:CHARACTERS],
-        tuple(side(run)[:CHARACTERS] for run in steer.rejected),
-        tuple(side(run, SEARCHED_TOKENS) for run in sides),
+        listed.pop(0) if steer.chosen else None,
+        tuple(listed),
+        tuple(
+            text if run.stop - run.start <= SIDE_TOKENS else side(run, SEARCHED_TOKENS)
+            for run, text in zip(every, begun, strict=True)
+        ),
     )
 
 
