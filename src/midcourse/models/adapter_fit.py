@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from midcourse.models.adapter_files import ADAPTER_WEIGHTS, configuration, folder, shapes
-from midcourse.models.adapter_layers import own_layer
+from midcourse.models.adapter_layers import own_layer, unswitchable
 
 if TYPE_CHECKING:
     from midcourse.models.loaded import Loaded
@@ -35,14 +35,6 @@ def biased(adapter: str) -> str | None:
     """Why a saved adapter cannot be switched off once it is on a model; None where it can."""
     said = configuration(folder(adapter)).get("bias")
     return None if said in (None, "none") else unswitchable(adapter, str(said))
-
-
-def unswitchable(adapter: str, bias: str) -> str:
-    """What to say of an adapter whose biases PEFT writes over the model's own, which then are lost."""
-    return (
-        f"the adapter {adapter} was trained with the biases of the model's own layers (bias: {bias}) and cannot be "
-        "switched off; merge it into the model first (midcourse export-model --to merged)"
-    )
 
 
 def repeated(loaded: Loaded, where: Path) -> dict[str, bool]:

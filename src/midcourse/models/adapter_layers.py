@@ -27,6 +27,14 @@ def switched_off(model: Any) -> Iterator[None]:
             parameter.requires_grad_(requires_grad)
 
 
+def unswitchable(adapter: str, bias: str) -> str:
+    """What to say of an adapter whose biases PEFT writes over the model's own, which then are lost."""
+    return (
+        f"the adapter {adapter} was trained with the biases of the model's own layers (bias: {bias}) and cannot be "
+        "switched off; merge it into the model first (midcourse export-model --to merged)"
+    )
+
+
 def lora_layers(model: Any) -> list[Any]:
     """The layers whose LoRA can be folded into their weights; none if any of the active ones cannot."""
     from peft.tuners.trainable_tokens import TrainableTokensLayer

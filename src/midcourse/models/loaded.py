@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from midcourse.errors import ModelError
-from midcourse.models.adapter_fit import unswitchable
-from midcourse.models.adapter_layers import lora_layers, put_tokens, switched_off, without_lora
+from midcourse.models.adapter_layers import lora_layers, put_tokens, switched_off, unswitchable, without_lora
 
 if TYPE_CHECKING:
     import torch
