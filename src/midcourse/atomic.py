@@ -18,6 +18,7 @@ from midcourse.errors import DiskError, UserError
 from midcourse.lock import lock
 
 HELD = ".held"  # locked by whoever makes a folder
+STDOUT = "-"  # in the place of a file's name: what this process prints to
 OLD = "old"  # what was at the place before
 
 
@@ -27,8 +28,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
     If the block raises, `path` is as it was. Missing parent folders are made; where `path` is a link, it stays one, and
     the file that it leads to is replaced. Nothing takes the place of a pipe, of a device, or of what this process
-    prints to: the file is written into those when the block ends. Raises `DiskError` where the disk is full or the
-    place cannot be written.
+    prints to (`-`, too): the file is written into those when the block ends. Raises `DiskError` where the disk is
+    full or the place cannot be written.
     """
     part, target = "", Path(os.path.realpath(path))
     try:
@@ -109,6 +110,11 @@ def possible(path: Path) -> None:
         raise DiskError(f"{path} cannot be written: nothing may be written to {there}")
 
 
+def printed(path: Path) -> bool:
+    """Whether what is written to `path` goes to standard output."""
+    return _is_stream(path) and _descriptor(path) == 1
+
+
 def ordinary(path: Path) -> None:
     """Raises `UserError` where `path` is a pipe or a device: a run that can go on keeps a file beside it."""
     if _is_stream(path):
@@ -162,6 +168,8 @@ def new_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 def _replaceable(path: Path) -> Path:
     """The folder that `path` leads to, which another may take the place of. Raises `UserError` where none can."""
     target = Path(os.path.realpath(path))
+    if str(path) == STDOUT:
+        raise UserError("a folder is written, which cannot be printed: name one")
     if target == Path.cwd() or os.path.ismount(target):
         raise UserError(f"{path} is where you are, or a disk of its own: name a new folder in it")
     return target
@@ -231,15 +239,20 @@ def _new_file(path: Path, folder: Path | None) -> tuple[int, str]:
 
 def _is_stream(path: Path) -> bool:
     """Whether what is at `path` can only be written into: neither a file that may be replaced nor a folder."""
+    if str(path) == STDOUT:
+        return True
     try:
         there = path.stat()
     except OSError:  # nothing is there, or nothing that can be written to: that is found when it is
         return False
-    return not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)) or _printed(there) is not None
+    return not (stat.S_ISREG(there.st_mode) or stat.S_ISDIR(there.st_mode)) or _descriptor(path) is not None
 
 
-def _printed(there: os.stat_result) -> int | None:
-    """The descriptor by which this process prints to a file, if it does."""
+def _descriptor(path: Path) -> int | None:
+    """The descriptor by which this process prints to what is at `path`, if it does."""
+    if str(path) == STDOUT:
+        return 1
+    there = path.stat()
     for descriptor in (1, 2):
         with suppress(OSError):
             if os.path.samestat(there, os.fstat(descriptor)):
@@ -249,7 +262,7 @@ def _printed(there: os.stat_result) -> int | None:
 
 def _stream(path: Path) -> IO[bytes]:
     """`path` to write into: where this process prints to it, behind what was printed."""
-    descriptor = _printed(path.stat())
+    descriptor = _descriptor(path)
     return open(path, "wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
 

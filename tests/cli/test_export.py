@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -91,3 +93,20 @@ def test_a_pipe_is_written_into(mc: Callable[..., Ran], cards: Path, tmp_path: P
         ran = mc("attributes", command, *given, "--out", pipe)
         assert (ran.code, "is no ordinary file" in ran.err) == (2, True), ran.err
     assert pipe.is_fifo()
+
+
+def test_rows_on_standard_output_are_alone_there(mc: Callable[..., Ran], cards: Path, tmp_path: Path) -> None:
+    store, file = tmp_path / "s.db", tmp_path / "file"
+    mc("import", cards, "--store", store)
+    for format in ("native", "kto"):
+        mc("export", "--store", store, "--format", format, "--out", file)
+        command = [sys.executable, "-m", "midcourse", "export", "--store", store, "--format", format]
+        for out in ("-", "/dev/stdout"):
+            ran = subprocess.run([*command, "--out", out, "--json"], capture_output=True, check=True)
+            assert ran.stdout == file.read_bytes()
+            assert json.loads(ran.stderr.decode().splitlines()[-1])["file"] == out
+    ran = mc("export", "--store", store, "--format", "datasets", "--out", "-")
+    assert (ran.code, "which cannot be printed" in ran.err) == (2, True)
+    ran = mc("export", "--store", store, "--out", "--json")
+    assert (ran.code, "looks like an option" in ran.err) == (2, True), ran.err
+    assert not (tmp_path / "-").exists()

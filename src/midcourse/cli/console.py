@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from midcourse.atomic import printed
 
 
 class Terminal(Console):
@@ -71,11 +74,19 @@ def bars() -> Iterator[Callable[[str, int, int | None], None]]:
             progress.stop()
 
 
-def result(value: dict[str, Any], lines: RenderableType | None = None, *, as_json: bool) -> None:
-    """Print a command's result: as one JSON object, or as lines for a person. The first process speaks for all."""
+def result(
+    value: dict[str, Any], lines: RenderableType | None = None, *, as_json: bool, out: Path | None = None
+) -> None:
+    """Print a command's result: as one JSON object, or as lines for a person. The first process speaks for all.
+
+    Where what was written to `out` is on standard output already, this goes to standard error.
+    """
     if rank():
         return
-    if as_json:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+    said = json.dumps(value, ensure_ascii=False, allow_nan=False) if as_json else lines if lines is not None else value
+    if out is not None and printed(out):
+        say(said if isinstance(said, str) else str(said))
+    elif as_json:
+        sys.stdout.write(f"{said}\n")
     else:
-        Terminal(highlight=False, markup=False, soft_wrap=True).print(lines if lines is not None else value)
+        Terminal(highlight=False, markup=False, soft_wrap=True).print(said)

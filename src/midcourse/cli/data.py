@@ -14,6 +14,7 @@ from rich.table import Table
 
 from midcourse.atomic import elsewhere
 from midcourse.cli.console import bars, result, say
+from midcourse.cli.out import Out
 from midcourse.cli.preview import preview
 from midcourse.errors import ConfigError, Problem, UserError
 from midcourse.formats.settings import FormatName
@@ -141,7 +142,7 @@ def _names(given: list[str]) -> dict[str, str]:
 
 def export(
     *,
-    out: Path,
+    out: Out,
     store: str = DEFAULT_STORE,
     format: Outgoing = "native",
     accepted: Annotated[bool, Parameter(negative="")] = False,
@@ -160,7 +161,8 @@ def export(
     Parameters
     ----------
     out
-        The file to write, or the folder for `llama-factory` and `datasets`; it is there whole or not at all.
+        The file to write (`-` for standard output), or the folder for `llama-factory` and `datasets`; it is there whole
+        or not at all.
     store
         SQLAlchemy URL of the store, or an SQLite file.
     format
@@ -199,7 +201,7 @@ def export(
             raise UserError("--accepted says nothing to native, which holds everything")
         with Store.open(store, create=False) as opened:
             written = write(out, _some(outgoing.traces(opened)), exchange.tokenizers(opened))
-        result({"traces": written, "file": str(out)}, f"{counted(written, 'trace')} in {out}", as_json=json)
+        result({"traces": written, "file": str(out)}, f"{counted(written, 'trace')} in {out}", as_json=json, out=out)
         return 0
     from midcourse.outgoing.write import write as write_rows
 
@@ -229,6 +231,7 @@ def export(
         {**counts, "file": str(out), **lost},
         f"{counted(tally.rows, 'row')} of {counted(tally.steers, 'steer')} in {counted(tally.traces, 'trace')}: {out}",
         as_json=json,
+        out=out,
     )
     return 0
 

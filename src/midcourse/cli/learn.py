@@ -14,6 +14,7 @@ from midcourse.atomic import elsewhere, writing
 from midcourse.cli.adapters import based
 from midcourse.cli.console import result
 from midcourse.cli.progress import line
+from midcourse.cli.out import Out
 from midcourse.cli.recipes import carry_out, resumable, trained
 from midcourse.cli.signals import stopping
 from midcourse.cli.sources import load_traces
@@ -70,7 +71,7 @@ def train(
 def score(
     *,
     traces: str,
-    out: Path,
+    out: Out,
     model: str = "bundled",
     adapter: str | None = None,
     rows: Flag = False,
@@ -84,7 +85,7 @@ def score(
     traces
         A JSONL file of steered answers, or the URL of a store.
     out
-        The file to write; it is there whole or not at all.
+        The file to write (`-` for standard output); it is there whole or not at all.
     model
         A Hugging Face id, a folder, or `bundled`.
     adapter
@@ -112,5 +113,5 @@ def score(
         for line in run(loaded, found, rows=rows):
             file.write(jsonlib.dumps(asdict(line), allow_nan=False) + "\n")
             count += 1
-    result({"steers": count, "file": str(out)}, f"{counted(count, 'steer')} scored in {out}", as_json=json)
+    result({"steers": count, "file": str(out)}, f"{counted(count, 'steer')} scored in {out}", as_json=json, out=out)
     return 0

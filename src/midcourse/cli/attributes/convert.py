@@ -10,13 +10,14 @@ from cyclopts.validators import Number
 
 from midcourse.attributes.data.settings import FormatName, Predicted, Reading
 from midcourse.cli.console import result, say
+from midcourse.cli.out import Out
 from midcourse.errors import ConfigError, Problem, UserError
 
 
 def convert(
     *files: Path,
     schema: str = "helpsteer",
-    out: Path | None = None,
+    out: Out | None = None,
     to: Literal["plain", "nemo"] = "plain",
     held_out: Path | None = None,
     share: Annotated[float, Parameter(validator=Number(gt=0, lt=1))] = 0.1,
@@ -40,7 +41,7 @@ def convert(
     schema
         What is rated: helpsteer, oasst, ultrafeedback, or a YAML file.
     out
-        A JSONL file for the rows; without it they are only checked and counted.
+        A JSONL file for the rows (`-` for standard output); without it they are only checked and counted.
     to
         `plain`, our own format, or `nemo`, the one that NeMo-Aligner trains on.
     held_out
@@ -112,5 +113,5 @@ def convert(
     if held_out is not None:
         first, *rest = found["held_out"].lines()
         lines += [f"{held_out}: {first}", *rest]
-    result({name: summary.value() for name, summary in found.items()}, "\n".join(lines), as_json=json)
+    result({name: summary.value() for name, summary in found.items()}, "\n".join(lines), as_json=json, out=out)
     return 0
