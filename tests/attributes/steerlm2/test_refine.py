@@ -83,8 +83,12 @@ def test_the_model_comes_nearer_to_what_it_should_be(whole: Path) -> None:
     assert found["held_out"]["before"] > 0
 
 
+def _weighed(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "iteration-1" / "weighed.jsonl").read_bytes().splitlines()]
+
+
 def test_weights_are_those_of_the_three_log_probabilities(whole: Path) -> None:
-    lines = [json.loads(line) for line in (whole / "iteration-1" / "weighed.jsonl").read_bytes().splitlines()]
+    lines = _weighed(whole)
     assert len(lines) == 6 * 4
     for first in range(0, len(lines), 4):
         some = lines[first : first + 4]
@@ -133,6 +137,35 @@ def test_broken_off_anywhere_and_begun_again_it_comes_out_the_same(
     again = (output / "refine.json").read_bytes()
     _refine(base, dials, output)
     assert (output / "refine.json").read_bytes() == again
+
+
+def test_no_request_loses_its_beginning(base: Path, dials: Path, whole: Path, tmp_path: Path) -> None:
+    """Beside 4 answers of 6 tokens a prompt may have max_tokens - 24. The longest one here would lose its line of the
+    system message, and b would be that of another request: it is left out, and the run is that of the others."""
+    long = Row(
+        (Turn("user", "name " + "the sea " * 40), Turn("assistant", "yes", {"verbosity": Rating(3)})), group="long"
+    )
+    tok = models.load(str(base), adapter=str(dials)).tokenizer
+    asked = requests([*ROWS, long], SCHEMA, ["verbosity"], RECIPE)
+    sizes = sorted(max(len(tok.prompt(list(one.messages), values)) for values in (one.values, {})) for one in asked)
+    recipe = RECIPE.model_copy(update={"adapter": str(dials), "max_tokens": sizes[-1] + 23})
+    notes: list[str] = []
+
+    def run(output: Path, recipe: RefineRecipe) -> None:
+        def load(place: str | None) -> models.Loaded:
+            return models.load(str(base), adapter=place, dtype="float32")
+
+        refine(load, Counting(), [*ROWS, long], recipe, output, lambda one: notes.append(one.note))
+
+    run(tmp_path / "run", recipe)
+    assert any("1 request has no room beside 4 answers of 6 tokens" in note for note in notes)
+    assert json.loads((tmp_path / "run" / "iteration-1" / "adapter" / "metrics.json").read_text())["cut"] == []
+    found, wanted = (_weighed(place) for place in (tmp_path / "run", whole))
+    assert [one["text"] for one in found] == [one["text"] for one in wanted]
+    assert [one["weight"] for one in found] == pytest.approx([one["weight"] for one in wanted], abs=1e-4)
+    with pytest.raises(UserError, match=f"shortest request has {sizes[0]} tokens and no room .* raise max_tokens"):
+        run(tmp_path / "no", recipe.model_copy(update={"max_tokens": sizes[0] + 23}))
+    assert not (tmp_path / "no" / "iteration-1").exists()
 
 
 def test_iterations_go_on_from_each_other(base: Path, dials: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from midcourse.attributes.manifest import FILE
 from midcourse.attributes.predictors.predictor import Predictor, rates
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
-from midcourse.attributes.steerlm2.requests import requests
+from midcourse.attributes.steerlm2.requests import fitting, requests
 from midcourse.attributes.steerlm2.weighing import weigh
 from midcourse.attributes.steerlm2.weights import Logs, divergence, effective, given
 from midcourse.engine.choice import Sampling
@@ -54,8 +55,8 @@ def refine(
     """Every iteration of `recipe`, as far as it is not done in `output`; what is in `refine.json`.
 
     `load` gives the model with the adapter in a folder (None: the recipe's own). Raises `ModelError` for a model
-    without dials, `UserError` where the predictor rates none of them or does not know its noise, `ConfigError` where
-    `output` has what came of other settings, rows or another predictor.
+    without dials, `UserError` where the predictor rates none of them or does not know its noise, or no request has room
+    for its samples, `ConfigError` where `output` has what came of other settings, rows or another predictor.
     """
     facts = {"predictor": predictor.name, "rows": digest([plain.dump(row) for row in rows])}
     plan.hold(output, recipe, "iterations", **facts)
@@ -114,7 +115,9 @@ def _iteration(
     rated = [name for name in schema.names if name in rates(predictor)]
     if not rated:
         raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
-    asked = requests(rows, schema, rated, recipe)
+    asked, left_out = fitting(requests(rows, schema, rated, recipe), loaded, recipe)
+    if left_out:
+        progress(Progress("note", note=left_out))
 
     def report(what: str) -> Callable[[int, int], None]:
         return lambda step, steps: progress(Progress(what, step=step, steps=steps))
@@ -156,7 +159,7 @@ def _iteration(
     if loaded.manifest is not None and not (place / "adapter" / FILE).is_file():
         loaded.manifest.write(place / "adapter")
     before = [_kl([each.weight for each in some]) for some, held in zip(weighed, is_held, strict=True) if not held]
-    after = _after(loaded, trained, groups.logps)
+    after = _after(loaded, trained, partial(groups.logps, max_tokens=recipe.max_tokens))
     history = (looks or {}).get("evaluations") or []
     found = {
         "iteration": number,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from midcourse.attributes.drawing import Request
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.schema import Schema
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.errors import UserError
+from midcourse.words import counted
+
+if TYPE_CHECKING:
+    from midcourse.models.loaded import Loaded
 
 
 def requests(rows: Iterable[Row], schema: Schema, rated: Sequence[str], recipe: RefineRecipe) -> list[Request]:
@@ -43,3 +48,32 @@ def requests(rows: Iterable[Row], schema: Schema, rated: Sequence[str], recipe: 
         kept.sort(key=lambda one: sum(len(str(message["content"])) for message in one.messages))
         kept = kept[: recipe.prompts]
     return kept
+
+
+def fitting(asked: Sequence[Request], loaded: Loaded, recipe: RefineRecipe) -> tuple[list[Request], str]:
+    """Those of `asked` that have room for all of their samples, however long, and what to say of the others.
+
+    A request and its samples go through the model at once: w and b are over all of them, and each is read behind the
+    whole prompt. So they may be `max_tokens` in all, and a prompt with one answer what the model sees.
+    Raises `UserError` where none has room.
+    """
+    tok, answers = loaded.tokenizer, recipe.samples * recipe.max_tokens_drawn
+    room = min(recipe.max_tokens - answers, loaded.context_length - recipe.max_tokens_drawn)
+
+    def size(one: Request) -> int:
+        """Asked for and not: some templates write a system message where nothing is asked for."""
+        return max(len(tok.prompt(list(one.messages), values)) for values in (one.values, {}))
+
+    sizes = [size(one) for one in asked]
+    kept = [one for one, tokens in zip(asked, sizes, strict=True) if tokens <= room]
+    beside = (
+        f"no room beside {recipe.samples} answers of {recipe.max_tokens_drawn:,} tokens (max_tokens are "
+        f"{recipe.max_tokens:,}, and the model sees {loaded.context_length:,})"
+    )
+    if not kept:
+        raise UserError(
+            f"the shortest request has {min(sizes):,} tokens and {beside}: raise max_tokens, or lower samples or "
+            "max_tokens_drawn"
+        )
+    lost = len(asked) - len(kept)
+    return kept, f"{counted(lost, 'request has', 'requests have')} {beside}: left out" if lost else ""
