@@ -13,6 +13,7 @@ import pytest
 from midcourse import models
 from midcourse.attributes.data import Reading, rows
 from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.schema import Attribute, Schema
 from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run.progress import Progress
 from tests import forked
@@ -139,6 +140,18 @@ def test_what_cannot_work_is_said_before_anything_is_written(base: Path, dials: 
     with pytest.raises(ConfigError, match="unknown attribute"):
         toy.run(base, dials, tmp_path / "run", goal=["joy=4"])
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("who", ["predictor", "judge"])
+def test_values_on_another_scale_are_refused_before_anything_is_written(
+    base: Path, dials: Path, tmp_path: Path, who: str
+) -> None:
+    class From1(toy.Counting):
+        attributes = Schema(name="five", attributes=(Attribute(name="cheer", minimum=1, maximum=5),))
+
+    with pytest.raises(UserError, match="from-1 rates cheer from 1 to 5, not 0 to 4"):
+        toy.run(base, dials, tmp_path / "x", **{who: From1("from-1")})
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_judge_of_its_own_is_warned_of(base: Path, dials: Path, tmp_path: Path) -> None:

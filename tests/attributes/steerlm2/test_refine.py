@@ -62,11 +62,22 @@ def dials(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return with_dials(adapter(base, tmp_path_factory.mktemp("adapter") / "dials", seed=2), base)
 
 
-def _refine(base: Path, dials: Path, output: Path, recipe: RefineRecipe = RECIPE, progress: Any = silent) -> Any:
+def _refine(
+    base: Path,
+    dials: Path,
+    output: Path,
+    recipe: RefineRecipe = RECIPE,
+    progress: Any = silent,
+    *,
+    rows: Sequence[Row] = ROWS,
+    predictor: Counting | None = None,
+) -> Any:
     recipe = recipe.model_copy(update={"adapter": str(dials)})
-    return refine(
-        lambda place: models.load(str(base), adapter=place, dtype="float32"), Counting(), ROWS, recipe, output, progress
-    )
+
+    def load(place: str | None) -> models.Loaded:
+        return models.load(str(base), adapter=place, dtype="float32")
+
+    return refine(load, predictor or Counting(), rows, recipe, output, progress)
 
 
 @pytest.fixture(scope="module")
@@ -148,24 +159,17 @@ def test_no_request_loses_its_beginning(base: Path, dials: Path, whole: Path, tm
     tok = models.load(str(base), adapter=str(dials)).tokenizer
     asked = requests([*ROWS, long], SCHEMA, ["verbosity"], RECIPE)
     sizes = sorted(max(len(tok.prompt(list(one.messages), values)) for values in (one.values, {})) for one in asked)
-    recipe = RECIPE.model_copy(update={"adapter": str(dials), "max_tokens": sizes[-1] + 23})
+    recipe = RECIPE.model_copy(update={"max_tokens": sizes[-1] + 23})
     notes: list[str] = []
-
-    def run(output: Path, recipe: RefineRecipe) -> None:
-        def load(place: str | None) -> models.Loaded:
-            return models.load(str(base), adapter=place, dtype="float32")
-
-        refine(load, Counting(), [*ROWS, long], recipe, output, lambda one: notes.append(one.note))
-
-    run(tmp_path / "run", recipe)
+    _refine(base, dials, tmp_path / "run", recipe, lambda one: notes.append(one.note), rows=[*ROWS, long])
     assert any("1 request has no room beside 4 answers of 6 tokens" in note for note in notes)
     assert json.loads((tmp_path / "run" / "iteration-1" / "adapter" / "metrics.json").read_text())["cut"] == []
     found, wanted = (_weighed(place) for place in (tmp_path / "run", whole))
     assert [one["text"] for one in found] == [one["text"] for one in wanted]
     assert [one["weight"] for one in found] == pytest.approx([one["weight"] for one in wanted], abs=1e-4)
     with pytest.raises(UserError, match=f"shortest request has {sizes[0]} tokens and no room .* raise max_tokens"):
-        run(tmp_path / "no", recipe.model_copy(update={"max_tokens": sizes[0] + 23}))
-    assert not (tmp_path / "no" / "iteration-1").exists()
+        _refine(base, dials, tmp_path / "no", recipe.model_copy(update={"max_tokens": sizes[0] + 23}), rows=ROWS)
+    assert not (tmp_path / "no").exists()
 
 
 def test_iterations_go_on_from_each_other(base: Path, dials: Path, tmp_path: Path) -> None:
@@ -196,6 +200,17 @@ def test_what_is_asked_for() -> None:
         requests(ROWS, SCHEMA, ["complexity"], RECIPE)
 
 
-def test_a_model_without_dials_is_refused(base: Path, tmp_path: Path) -> None:
+def test_what_cannot_work_is_said_before_anything_is_written(base: Path, dials: Path, tmp_path: Path) -> None:
+    class Louder(Counting):
+        attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "verbosity", "maximum": 10}]})
+
+    class Deaf(Counting):
+        attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "warmth"}]})
+
     with pytest.raises(ModelError, match="has not learned to be told"):
         refine(lambda _: models.load(str(base), dtype="float32"), Counting(), ROWS, RECIPE, tmp_path / "x")
+    with pytest.raises(UserError, match="counting rates verbosity from 0 to 10, not 0 to 4"):
+        _refine(base, dials, tmp_path / "x", predictor=Louder())
+    with pytest.raises(UserError, match="rates none of"):
+        _refine(base, dials, tmp_path / "x", predictor=Deaf())
+    assert not (tmp_path / "x").exists()

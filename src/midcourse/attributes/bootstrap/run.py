@@ -35,7 +35,7 @@ from midcourse.attributes.data import plain
 from midcourse.attributes.data.read import rows as read_rows
 from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.drawing import Request, Sample, draw
-from midcourse.attributes.predictors.predictor import Predictor, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.train.run import train
 from midcourse.engine.choice import Sampling
@@ -141,6 +141,8 @@ class _Run:
     def _ready(self, loaded: Loaded) -> None:
         """Find out what is asked for and of what, before anything is written."""
         self.schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
+        for rater in (self.predictor, self.judge):
+            comparable(self.schema, rater)
         self.goal = asking.goal_of(self.recipe, self.schema, {*rates(self.predictor)} & {*rates(self.judge)})
         room = loaded.context_length - self.recipe.answer_tokens
         everything = {one.name: one.maximum for one in self.schema.attributes}  # the longest that can be asked

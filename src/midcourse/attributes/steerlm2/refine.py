@@ -22,9 +22,9 @@ from midcourse.atomic import writing
 from midcourse.attributes import plan
 from midcourse.attributes.asking import learned
 from midcourse.attributes.data import plain
-from midcourse.attributes.drawing import draw
+from midcourse.attributes.drawing import Request, draw
 from midcourse.attributes.manifest import FILE
-from midcourse.attributes.predictors.predictor import Predictor, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.requests import fitting, requests
@@ -59,7 +59,7 @@ def refine(
     for its samples, `ConfigError` where `output` has what came of other settings, rows or another predictor.
     """
     facts = {"predictor": predictor.name, "rows": digest([plain.dump(row) for row in rows])}
-    plan.hold(output, recipe, "iterations", **facts)
+    plan.check(output, recipe, "iterations", **facts)
     adapter = recipe.adapter
     found: list[dict[str, Any]] = []
     for number in range(1, recipe.iterations + 1):
@@ -70,7 +70,9 @@ def refine(
         else:
             progress(Progress("note", note=f"iteration {number} of {recipe.iterations}"))
             loaded = load(adapter)
-            found.append(_iteration(loaded, predictor, rows, recipe, place, number, progress, stop))
+            asked = _asked(loaded, predictor, rows, recipe, progress)
+            plan.hold(output, recipe, "iterations", **facts)
+            found.append(_iteration(loaded, predictor, asked, recipe, place, number, progress, stop))
             progress(Progress("note", note=sentence(found[-1])))
         adapter = str(place / "adapter")
     assert adapter is not None
@@ -94,10 +96,25 @@ def sentence(iteration: Mapping[str, Any]) -> str:
     )
 
 
+def _asked(
+    loaded: Loaded, predictor: Predictor, rows: Sequence[Row], recipe: RefineRecipe, progress: Report
+) -> list[Request]:
+    """What is asked for, of all that can be told before anything is drawn or written."""
+    schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
+    comparable(schema, predictor)
+    rated = [name for name in schema.names if name in rates(predictor)]
+    if not rated:
+        raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
+    asked, left_out = fitting(requests(rows, schema, rated, recipe), loaded, recipe)
+    if left_out:
+        progress(Progress("note", note=left_out))
+    return asked
+
+
 def _iteration(
     loaded: Loaded,
     predictor: Predictor,
-    rows: Sequence[Row],
+    asked: Sequence[Request],
     recipe: RefineRecipe,
     place: Path,
     number: int,
@@ -112,12 +129,6 @@ def _iteration(
 
     tok = loaded.tokenizer
     schema = learned(tok.conditioning, loaded.name).attributes
-    rated = [name for name in schema.names if name in rates(predictor)]
-    if not rated:
-        raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
-    asked, left_out = fitting(requests(rows, schema, rated, recipe), loaded, recipe)
-    if left_out:
-        progress(Progress("note", note=left_out))
 
     def report(what: str) -> Callable[[int, int], None]:
         return lambda step, steps: progress(Progress(what, step=step, steps=steps))
