@@ -27,7 +27,7 @@ from midcourse.attributes.manifest import FILE
 from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
-from midcourse.attributes.steerlm2.requests import fitting, requests
+from midcourse.attributes.steerlm2.requests import fitting, held, requests
 from midcourse.attributes.steerlm2.weighing import weigh
 from midcourse.attributes.steerlm2.weights import Logs, divergence, effective, given
 from midcourse.engine.choice import Sampling
@@ -55,8 +55,9 @@ def refine(
     """Every iteration of `recipe`, as far as it is not done in `output`; what is in `refine.json`.
 
     `load` gives the model with the adapter in a folder (None: the recipe's own). Raises `ModelError` for a model
-    without dials, `UserError` where the predictor rates none of them or does not know its noise, or no request has room
-    for its samples, `ConfigError` where `output` has what came of other settings, rows or another predictor.
+    without dials, `UserError` where the predictor rates none of them, or does not know its noise, where no request has
+    room for its samples, or none can be held out, `ConfigError` where `output` has what came of other settings, rows or
+    another predictor.
     """
     facts = {"predictor": predictor.name, "rows": digest([plain.dump(row) for row in rows])}
     plan.check(output, recipe, "iterations", **facts)
@@ -70,9 +71,9 @@ def refine(
         else:
             progress(Progress("note", note=f"iteration {number} of {recipe.iterations}"))
             loaded = load(adapter)
-            asked = _asked(loaded, predictor, rows, recipe, progress)
+            asked, is_held = _asked(loaded, predictor, rows, recipe, progress)
             plan.hold(output, recipe, "iterations", **facts)
-            found.append(_iteration(loaded, predictor, asked, recipe, place, number, progress, stop))
+            found.append(_iteration(loaded, predictor, asked, is_held, recipe, place, number, progress, stop))
             progress(Progress("note", note=sentence(found[-1])))
         adapter = str(place / "adapter")
     assert adapter is not None
@@ -98,8 +99,11 @@ def sentence(iteration: Mapping[str, Any]) -> str:
 
 def _asked(
     loaded: Loaded, predictor: Predictor, rows: Sequence[Row], recipe: RefineRecipe, progress: Report
-) -> list[Request]:
-    """What is asked for, of all that can be told before anything is drawn or written."""
+) -> tuple[list[Request], list[bool]]:
+    """What is asked for, and which of it is held out (parallel).
+
+    What can be wrong with it is told here, before anything is drawn or written.
+    """
     schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
     comparable(schema, predictor)
     rated = [name for name in schema.names if name in rates(predictor)]
@@ -108,13 +112,14 @@ def _asked(
     asked, left_out = fitting(requests(rows, schema, rated, recipe), loaded, recipe)
     if left_out:
         progress(Progress("note", note=left_out))
-    return asked
+    return [one.request for one in asked], held(asked, recipe)
 
 
 def _iteration(
     loaded: Loaded,
     predictor: Predictor,
     asked: Sequence[Request],
+    is_held: Sequence[bool],
     recipe: RefineRecipe,
     place: Path,
     number: int,
@@ -157,19 +162,17 @@ def _iteration(
         groups.weighed(one, [each.weight for each in some], [each.logs.proposal for each in some])
         for one, some in zip(made, weighed, strict=True)
     ]
-    out = {digest(str(request.messages[-1]["content"])) for request in asked}
-    held_names = set(sorted(out)[: round(recipe.share * len(out))]) if len(out) > 1 else set()
-    is_held = [digest(str(request.messages[-1]["content"])) in held_names for request in asked]
-    trained = [one for one, held in zip(examples, is_held, strict=True) if not held]
-    held = [one for one, held in zip(examples, is_held, strict=True) if held]
+    trained, looked = (
+        [one for one, out in zip(examples, is_held, strict=True) if out is side] for side in (False, True)
+    )
     judges = {predictor.name, *(loaded.manifest.judges if loaded.manifest else ())}
     if loaded.manifest is not None:
         loaded.tell(loaded.manifest.model_copy(update={"judges": tuple(sorted(judges))}))
-    result = train_on(loaded, trained, recipe, place / "adapter", progress, resume=True, held_out=held, stop=stop)
+    result = train_on(loaded, trained, recipe, place / "adapter", progress, resume=True, held_out=looked, stop=stop)
     epochs, looks = result.metrics["epochs"], result.metrics["held_out"]
     if loaded.manifest is not None and not (place / "adapter" / FILE).is_file():
         loaded.manifest.write(place / "adapter")
-    before = [_kl([each.weight for each in some]) for some, held in zip(weighed, is_held, strict=True) if not held]
+    before = [_kl([each.weight for each in some]) for some, out in zip(weighed, is_held, strict=True) if not out]
     after = _after(loaded, trained, partial(groups.logps, max_tokens=recipe.max_tokens))
     history = (looks or {}).get("evaluations") or []
     found = {
