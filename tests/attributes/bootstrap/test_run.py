@@ -169,3 +169,15 @@ def test_more_rounds_go_on_from_the_last_one_and_old_answers_can_stay(base: Path
     assert len(done["rounds"]) == 2 + done["rounds"][1]["taken"]
     found = rows(tmp_path / "run" / "round-1" / "train.jsonl", toy.SCHEMA)
     assert sum(row.weight == 0.5 for row in found) >= len(toy.ROWS)
+
+
+def test_what_a_run_has_trained_on_can_be_bootstrapped_on(base: Path, dials: Path, whole: Path, tmp_path: Path) -> None:
+    given = rows(whole / "round-1" / "train.jsonl", toy.SCHEMA)
+    recipe = toy.RECIPE.model_copy(update={"adapter": str(dials), "epochs": 1, "replay": 1.0, "samples": 2})
+    toy.bootstrap(
+        lambda place: models.load(str(base), adapter=place, dtype="float32"),
+        toy.Counting(), given, toy.HELD_OUT, recipe, tmp_path / "run", judge=toy.Counting("another"),
+    )  # fmt: skip
+    found = rows(tmp_path / "run" / "round-1" / "train.jsonl", toy.SCHEMA)
+    assert {row.id for row in given} < {row.id for row in found}
+    assert any(row.id.endswith(".2") for row in found)

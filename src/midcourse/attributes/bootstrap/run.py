@@ -252,9 +252,10 @@ class _Run:
         """What the round trains on, from its file: what was chosen, and what was given."""
         path = self._place(number) / ROWS
         if not path.is_file():
-            drawn = choosing.rows(chosen, self.schema, self.predictor.name, number)
+            given = choosing.replayed(self.rows, self.recipe.replay)
+            drawn = choosing.rows(chosen, self.schema, self.predictor.name, number, given)
             with writing(path) as file:
-                for row in [*drawn, *choosing.replayed(self.rows, self.recipe.replay)]:
+                for row in [*drawn, *given]:
                     file.write(json.dumps(plain.dump(row), ensure_ascii=False) + "\n")
         return read_rows(path, self.schema, Reading(format="plain", only=True, unanswered=True))
 
