@@ -112,6 +112,10 @@ def test_another_run_is_not_mixed_with_it(base: Path, dials: Path, whole: Path) 
     with pytest.raises(ConfigError) as error:
         toy.run(base, dials, whole, samples=3, predictor=toy.Counting("third"))
     assert {problem.field for problem in error.value.problems} == {"samples", "predictor"}
+    again = {"predictor": toy.Counting(source="fitted again"), "judge": toy.Counting("another", "and this one")}
+    with pytest.raises(ConfigError) as error:
+        toy.run(base, dials, whole, **again)
+    assert {problem.field for problem in error.value.problems} == {"predictor weights", "judge weights"}
 
 
 def test_a_round_that_gains_nothing_is_dropped_and_ends_it(base: Path, dials: Path, tmp_path: Path) -> None:

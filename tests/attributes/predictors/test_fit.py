@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from midcourse.attributes.predictors.fit import samples
 from midcourse.attributes.predictors.fit.run import FitResult, fit
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.load import load
-from midcourse.attributes.predictors.predictor import rates
+from midcourse.attributes.predictors.predictor import rates, source
 from midcourse.attributes.predictors.regression import RegressionPredictor
 from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema
@@ -38,7 +39,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _fit(base: Path, output: Path, count: int = 36, **options: Any) -> FitResult:
-    extra = {name: options.pop(name) for name in ("resume", "stop", "tell", "held_out") if name in options}
+    extra = {name: options.pop(name) for name in ("resume", "stop", "tell", "held_out", "name") if name in options}
     settings = FitSettings(**QUICK | options)
     return fit(models.load(str(base)), sample.rows(count), sample.SCHEMA, settings, output, **extra)
 
@@ -170,6 +171,31 @@ def test_trained_weights_are_float32_whatever_is_computed_in(
 def test_labels_of_another_fitting_have_another_name(base: Path, tmp_path: Path) -> None:
     one, again, other = (_fit(base, tmp_path / str(n), epochs=0, seed=n // 2, checkpoint_every=n) for n in range(3))
     assert one.predictor.name == again.predictor.name != other.predictor.name
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1}, {"epochs": 1, "full": True}], ids=str)
+def test_one_that_was_fitted_again_into_its_folder_is_another_one(
+    base: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Its name is the same where it is given, and so is its path: only its weights tell."""
+    sources = []
+    for count in (36, 36, 48):
+        _fit(base, tmp_path, count, **options, name="mine")
+        found = load(str(tmp_path), dtype="float32")
+        assert found.name == "mine"
+        sources.append(source(found))
+    assert sources[0] == sources[1] != sources[2]
+
+
+def test_another_backbone_behind_its_path_makes_it_another_one(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    _fit(tmp_path / "base", tmp_path / "fitted", epochs=0)
+    before = source(load(str(tmp_path / "fitted"), dtype="float32"))
+    backbone = models.load(str(tmp_path / "base"), dtype="float32")
+    with torch.no_grad():
+        next(backbone.model.parameters()).mul_(1.001)
+    backbone.model.save_pretrained(tmp_path / "base")
+    assert source(load(str(tmp_path / "fitted"), dtype="float32")) != before
 
 
 def test_all_weights(base: Path, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ RECIPE = RefineRecipe(
 class Counting:
     """Rates an answer by how many letters it has."""
 
-    name = "counting"
+    name, source = "counting", ""
     attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "verbosity"}]})
 
     def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
@@ -121,6 +121,10 @@ def test_what_came_of_something_else_is_not_gone_on_with(
     recipe = RECIPE.model_copy(update={"adapter": str(dials)})
     with pytest.raises(ConfigError, match="rows: what is there was made with"):
         refine(lambda _: pytest.fail("loaded"), Counting(), ROWS[1:], recipe, whole)
+    again = Counting()
+    again.source = "fitted again"
+    with pytest.raises(ConfigError, match="predictor weights: what is there was made with"):
+        refine(lambda _: pytest.fail("loaded"), again, ROWS, recipe, whole)
     assert (whole / "refine.json").read_bytes() == before
 
 

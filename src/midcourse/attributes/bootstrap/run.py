@@ -35,7 +35,7 @@ from midcourse.attributes.data import plain
 from midcourse.attributes.data.read import rows as read_rows
 from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.drawing import Request, Sample, draw
-from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates, source
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.train.run import train
 from midcourse.engine.choice import Sampling
@@ -175,7 +175,9 @@ class _Run:
             self.recipe,
             "rounds",
             predictor=self.predictor.name,
+            predictor_weights=source(self.predictor),
             judge=self.judge.name,
+            judge_weights=source(self.judge),
             rows=digest([plain.dump(row) for row in self.rows]),
             held_out_prompts=digest(self.looks),
             weights=fingerprint(loaded.model),

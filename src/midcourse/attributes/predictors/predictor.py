@@ -39,7 +39,8 @@ class Dense:
 class Predictor(Protocol):
     """Rates answers. `name` tells it from others wherever its labels go.
 
-    One that was fitted where nobody had rated some of its `attributes` names these in `unrated`; see `rates`.
+    One that was fitted where nobody had rated some of its `attributes` names these in `unrated`; see `rates`. What the
+    name does not say of it, such as its weights, is in `source`; see `source`.
     """
 
     @property
@@ -57,6 +58,16 @@ def rates(predictor: Predictor) -> tuple[str, ...]:
     """The attributes of which a predictor says something, in its schema's order."""
     unrated = getattr(predictor, "unrated", ())
     return tuple(name for name in predictor.attributes.names if name not in unrated)
+
+
+def source(predictor: Predictor) -> str:
+    """What its predictions come from: digits of its weights, or an address; empty for one that has only its name.
+
+    A folder or a path may hold other weights tomorrow, under the same name: what is rated step by step goes on only
+    with the same source.
+    """
+    found: str = getattr(predictor, "source", "")
+    return found
 
 
 def comparable(schema: Schema, predictor: Predictor) -> None:

@@ -24,7 +24,7 @@ from midcourse.attributes.asking import learned
 from midcourse.attributes.data import plain
 from midcourse.attributes.drawing import Request, draw
 from midcourse.attributes.manifest import FILE
-from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates, source
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.requests import fitting, held, requests
@@ -59,7 +59,11 @@ def refine(
     room for its samples, or none can be held out, `ConfigError` where `output` has what came of other settings, rows or
     another predictor.
     """
-    facts = {"predictor": predictor.name, "rows": digest([plain.dump(row) for row in rows])}
+    facts = {
+        "predictor": predictor.name,
+        "predictor_weights": source(predictor),
+        "rows": digest([plain.dump(row) for row in rows]),
+    }
     plan.check(output, recipe, "iterations", **facts)
     adapter = recipe.adapter
     found: list[dict[str, Any]] = []
