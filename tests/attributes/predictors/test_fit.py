@@ -350,6 +350,20 @@ def test_nothing_that_is_rated(base: Path, tmp_path: Path) -> None:
         fit(models.load(str(base)), sample.rows(3), Schema.load("helpsteer"), FitSettings(), tmp_path)
 
 
+def test_what_weighs_nothing_is_not_there(base: Path, tmp_path: Path) -> None:
+    rows = sample.rows(30)
+    settings = FitSettings(epochs=0, dtype="float32")
+    nothing = [replace(row, weight=0.0, group=f"{row.group} again") for row in sample.rows(12, seed=1)]
+    found = [
+        fit(models.load(str(base)), some, sample.SCHEMA, settings, tmp_path / name).predictor.predict(CONVERSATIONS)
+        for name, some in (("with", [*rows, *nothing]), ("without", rows))
+    ]
+    assert found[0] == found[1]
+    with pytest.raises(UserError, match="rated in any of length, cheer with a weight above 0"):
+        fit(models.load(str(base)), nothing, sample.SCHEMA, settings, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
 def test_what_is_no_predictor(base: Path, tmp_path: Path, fitted: FitResult) -> None:
     with pytest.raises(ModelError, match="is no predictor"):
         load(str(base))

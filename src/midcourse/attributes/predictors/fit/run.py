@@ -107,7 +107,9 @@ class _Run:
     ) -> None:
         self.loaded, self.schema, self.settings, self.output, self.tell = loaded, schema, settings, output, tell
         self.max_tokens = min(settings.max_tokens, loaded.context_length)
-        taken = [row for row in rows if any(answer.turn.ratings for answer in row.answers)]  # others teach nothing
+        taken = [  # others teach nothing
+            row for row in rows if row.weight > 0 and any(answer.turn.ratings for answer in row.answers)
+        ]
         other = list(held_out)
         kept: list[Row] = []
         samples([*taken, *other], schema)  # what is wrong is told before anything else
