@@ -173,6 +173,20 @@ def test_labels_of_another_fitting_have_another_name(base: Path, tmp_path: Path)
     assert one.predictor.name == again.predictor.name != other.predictor.name
 
 
+def test_labels_of_another_backbone_have_another_name(base: Path, tmp_path: Path) -> None:
+    """A copy in another folder is the same one; other weights in a folder of the same name are not."""
+    names = []
+    for place, factor in (("copied", 1.0), ("changed", 1.5)):
+        folder = tmp_path / place / base.name
+        shutil.copytree(base, folder)
+        backbone = models.load(str(folder), dtype="float32")
+        with torch.no_grad():
+            next(backbone.model.parameters()).mul_(factor)
+        backbone.model.save_pretrained(folder)
+        names.append(_fit(folder, tmp_path / f"of-{place}", epochs=0).predictor.name)
+    assert names[0] == _fit(base, tmp_path / "of-base", epochs=0).predictor.name != names[1]
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1}, {"epochs": 1, "full": True}], ids=str)
 def test_one_that_was_fitted_again_into_its_folder_is_another_one(
     base: Path, tmp_path: Path, options: dict[str, Any]

@@ -32,6 +32,7 @@ from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.predictors.regression import About, RegressionPredictor
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.schema import Schema
+from midcourse.digests import fingerprint
 from midcourse.errors import UserError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.run.metrics import peak_memory, versions
@@ -74,8 +75,8 @@ def fit(
 
     `loaded`, a model without an adapter, is changed in place. `held_out` are rows to measure on, beside those that
     `settings.hold_out` takes from `rows`. `name` is what the labels are marked with; by default the schema's name and
-    eight digits of what it was fitted on, and how. `resume` goes on from the last checkpoint in `output`, if there is
-    one. `tell` hears what is done, how much of it, and how much there is.
+    eight digits of the backbone's weights, of what it was fitted on, and how. `resume` goes on from the last checkpoint
+    in `output`, if there is one. `tell` hears what is done, how much of it, and how much there is.
 
     Raises `Stopped`, `UserError` where nothing is rated, `InputErrors` for values outside their range, `ConfigError`
     where another run is to be resumed, `TrainingError` where the loss is not finite.
@@ -122,7 +123,7 @@ class _Run:
         self.held = self._table(held)
         self.data = _data(self.table)
         outside = {"checkpoint_every", "keep_checkpoints", "batch_tokens"}
-        how = (Path(loaded.name).name, settings.model_dump(mode="json", exclude=outside), self.data)
+        how = (fingerprint(loaded.model), settings.model_dump(mode="json", exclude=outside), self.data)
         self.name = name or f"{schema.name}-{digest(how)[:8]}"
         self.notices: list[str] = []
         self.seconds: dict[str, float] = {}
