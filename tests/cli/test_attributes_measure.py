@@ -48,6 +48,9 @@ def test_requested_against_obtained(mc: Callable[..., Ran], folders: tuple[Path,
     assert not (tmp_path / "no").exists()
 
     close = ("--data", data, "--adapter", dials, "--model", base, "--out", tmp_path / "no")
+    few = mc("attributes", "measure", *close, "--predictor", judge, "--levels", 1)
+    assert few.code == 2
+    assert "--levels: a slope needs two values" in few.err
     unrated = mc("attributes", "measure", *close, "--predictor", judge)  # nobody had rated anything but verbosity
     assert unrated.code == 2
     assert "does not judge helpfulness, correctness, coherence, complexity" in unrated.err
