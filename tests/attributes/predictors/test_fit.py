@@ -220,6 +220,27 @@ def test_all_weights(base: Path, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("divisible", [True, False])
+def test_all_weights_of_some_upper_layers(
+    base: Path, tmp_path: Path, divisible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three layers the last one and the norm behind it change, and nothing else; all of it is in the folder."""
+    from midcourse.attributes.predictors import backbone
+
+    if not divisible:
+        monkeypatch.setattr(backbone, "divisible", lambda *_: False)
+    done = _fit(base, tmp_path, full=True, layers=1, epochs=1)
+    assert bool(done.metrics["notices"]) is not divisible
+    before, after = (
+        dict(models.load(str(place), dtype="float32").model.named_parameters()) for place in (base, tmp_path)
+    )
+    changed = {name for name, one in before.items() if not torch.equal(one, after[name])}
+    assert changed == {name for name in before if name.startswith(("model.layers.2.", "model.norm."))}
+    again = load(str(tmp_path), dtype="float32")
+    for one, other in zip(again.predict(CONVERSATIONS), done.predictor.predict(CONVERSATIONS), strict=True):
+        assert one.values == pytest.approx(other.values, abs=1e-4)
+
+
 @pytest.mark.parametrize("full", [False, True])
 def test_kept_lower_layers_change_nothing(
     base: Path, tmp_path: Path, full: bool, monkeypatch: pytest.MonkeyPatch
@@ -229,8 +250,6 @@ def test_kept_lower_layers_change_nothing(
     kept = _fit(base, tmp_path / "kept", layers=1, full=full)
     assert not kept.metrics["notices"]
     monkeypatch.setattr(backbone, "divisible", lambda *_: False)
-    if full:
-        return
     computed = _fit(base, tmp_path / "computed", layers=1, full=full)
     assert "cannot be run by parts" in computed.metrics["notices"][0]
     for one, other in zip(

@@ -167,16 +167,17 @@ class _Run:
         head.to(self.loaded.device)
 
     def _wake(self, at: int) -> None:
-        """Make what is trained want gradients: an adapter, or the weights, from the layer `at` on."""
+        """Make what is trained want gradients, an adapter or the weights: from the layer `at` on, or, where the
+        backbone cannot be divided there (0), from the one that the settings say."""
         settings, loaded = self.settings, self.loaded
-        if settings.full:
-            decoder = backbone.decoder(loaded)
-            after = [*dropwhile(lambda module: module is not decoder.layers, decoder.children())][1:] if at else []
-            for module in [*decoder.layers[at:], *after] if at else [decoder]:
-                module.requires_grad_(True)
-            return
         count = backbone.layers(loaded)
         lowest = at or (count - settings.layers if 0 < settings.layers < count else 0)
+        if settings.full:
+            decoder = backbone.decoder(loaded)
+            after = [*dropwhile(lambda module: module is not decoder.layers, decoder.children())][1:] if lowest else []
+            for module in [*decoder.layers[lowest:], *after] if lowest else [decoder]:
+                module.requires_grad_(True)
+            return
         targets = [ALL_LINEAR] if not lowest else _linear(loaded, lowest)
         models.add_lora(loaded, settings.lora_rank, settings.lora_alpha, settings.lora_dropout, targets)
 
