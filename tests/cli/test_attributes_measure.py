@@ -48,7 +48,15 @@ def test_requested_against_obtained(mc: Callable[..., Ran], folders: tuple[Path,
     assert not (tmp_path / "no").exists()
 
     close = ("--data", data, "--adapter", dials, "--model", base, "--out", tmp_path / "no")
-    none = mc("attributes", "measure", *close, "--predictor", judge, "--max-tokens", 100_000)
+    few = mc("attributes", "measure", *close, "--predictor", judge, "--levels", 1)
+    assert few.code == 2
+    assert "--levels: a slope needs two values" in few.err
+    unrated = mc("attributes", "measure", *close, "--predictor", judge)  # nobody had rated anything but verbosity
+    assert unrated.code == 2
+    assert "does not judge helpfulness, correctness, coherence, complexity" in unrated.err
+    none = mc(
+        "attributes", "measure", *close, "--predictor", judge, "--attributes", "verbosity", "--max-tokens", 100_000
+    )
     assert none.code == 2
     assert "leaves no room for a prompt" in none.err
     assert not (tmp_path / "no").exists()

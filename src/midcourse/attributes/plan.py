@@ -22,19 +22,27 @@ def hold(output: Path, recipe: BaseModel, more: str, /, **facts: str) -> None:
     `more` is the setting of which a larger value goes on from where it was. Raises `ConfigError` where what is done
     there is something else already.
     """
-    settings = recipe.model_dump(mode="json", exclude={*OUTSIDE, more})
-    plan: dict[str, Any] = settings | {name.replace("_", " "): fact for name, fact in facts.items()}
-    path = output / PLAN
-    if not path.is_file():
-        write(path, plan)
+    check(output, recipe, more, **facts)
+    if not (path := output / PLAN).is_file():
+        write(path, _plan(recipe, more, facts))
+
+
+def check(output: Path, recipe: BaseModel, more: str, /, **facts: str) -> None:
+    """`hold` without saying anything: only what is there is looked at."""
+    if not (path := output / PLAN).is_file():
         return
-    there = read(path)
+    there, plan = read(path), _plan(recipe, more, facts)
     if wrong := [
         Problem(str(path), f"what is there was made with {there.get(key)!r}, this is {value!r}", field=key)
         for key, value in plan.items()
         if there.get(key) != value
     ]:
         raise ConfigError(wrong)
+
+
+def _plan(recipe: BaseModel, more: str, facts: Mapping[str, str]) -> dict[str, Any]:
+    settings = recipe.model_dump(mode="json", exclude={*OUTSIDE, more})
+    return settings | {name.replace("_", " "): fact for name, fact in facts.items()}
 
 
 def write(path: Path, value: Mapping[str, Any]) -> None:

@@ -172,7 +172,8 @@ def test_other_data_or_another_predictor_is_refused(data: Path, tmp_path: Path) 
     _begin(data, out)
     for other, said in (
         ({"predictor": toy.Toy(name="other")}, "predictor"),
-        ({"source": "2"}, "weights"),
+        ({"predictor": toy.Toy(source="others")}, "predictor's weights"),
+        ({"how": "2"}, "settings"),
         ({"turns": "last"}, "turns"),
     ):
         with pytest.raises(UserError, match=f"begun with something else.*{said}.*remove it"):

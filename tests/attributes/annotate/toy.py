@@ -33,8 +33,10 @@ class Toy:
 
     attributes = SCHEMA
 
-    def __init__(self, heard: Callable[[Sequence[Conversation]], Any] = lambda _: None, name: str = "toy") -> None:
-        self.heard, self.name = heard, name
+    def __init__(
+        self, heard: Callable[[Sequence[Conversation]], Any] = lambda _: None, name: str = "toy", source: str = ""
+    ) -> None:
+        self.heard, self.name, self.source = heard, name, source
 
     def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
         """See the class."""
@@ -69,11 +71,11 @@ def write(path: Path, found: Sequence[dict[str, Any]]) -> Path:
 
 
 def run(
-    data: Path, out: Path, predictor: Toy | None = None, everyone: Processes = ALONE, *, source: str = "1", **more: Any
+    data: Path, out: Path, predictor: Toy | None = None, everyone: Processes = ALONE, *, how: str = "1", **more: Any
 ) -> Annotated:
     """Annotate `data`."""
     total = check([data], SCHEMA, READING)
-    return annotate(predictor or Toy(), [data], out, total, source=source, everyone=everyone, **more)
+    return annotate(predictor or Toy(), [data], out, total, how=how, everyone=everyone, **more)
 
 
 def _die(*_: Any) -> NoReturn:

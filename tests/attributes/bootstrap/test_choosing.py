@@ -120,6 +120,16 @@ def test_rows_have_the_values_that_they_have_not_those_asked_for() -> None:
     assert choosing.replayed(given, 0) == []
 
 
+def test_ids_are_not_those_of_what_an_earlier_run_has_drawn() -> None:
+    some = [(one, 1.0) for one in _rated(0.5, 0.5)]
+    first = choosing.rows(some, SCHEMA, "judge", 1)
+    assert [row.id for row in first] == ["round-1-0-0", "round-1-0-1"]
+    second = choosing.rows(some, SCHEMA, "judge", 1, first[:1])
+    assert [row.id for row in second] == ["round-1-0-0.2", "round-1-0-1"]
+    third = choosing.rows(some, SCHEMA, "judge", 1, [*first, *second])
+    assert [row.id for row in third] == ["round-1-0-0.3", "round-1-0-1.2"]
+
+
 def test_a_gain_is_counted_prompt_by_prompt() -> None:
     """Differences 0.1, 0.3, 0.2: mean 0.2, deviation 0.1, error 0.1 / √3."""
     found = gain([0.1, 0.9, 0.5, None], [0.2, 1.2, 0.7, 1.0])

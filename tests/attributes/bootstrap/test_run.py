@@ -13,6 +13,7 @@ import pytest
 from midcourse import models
 from midcourse.attributes.data import Reading, rows
 from midcourse.attributes.manifest import Manifest
+from midcourse.attributes.schema import Attribute, Schema
 from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run.progress import Progress
 from tests import forked
@@ -111,6 +112,10 @@ def test_another_run_is_not_mixed_with_it(base: Path, dials: Path, whole: Path) 
     with pytest.raises(ConfigError) as error:
         toy.run(base, dials, whole, samples=3, predictor=toy.Counting("third"))
     assert {problem.field for problem in error.value.problems} == {"samples", "predictor"}
+    again = {"predictor": toy.Counting(source="fitted again"), "judge": toy.Counting("another", "and this one")}
+    with pytest.raises(ConfigError) as error:
+        toy.run(base, dials, whole, **again)
+    assert {problem.field for problem in error.value.problems} == {"predictor weights", "judge weights"}
 
 
 def test_a_round_that_gains_nothing_is_dropped_and_ends_it(base: Path, dials: Path, tmp_path: Path) -> None:
@@ -141,6 +146,18 @@ def test_what_cannot_work_is_said_before_anything_is_written(base: Path, dials: 
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("who", ["predictor", "judge"])
+def test_values_on_another_scale_are_refused_before_anything_is_written(
+    base: Path, dials: Path, tmp_path: Path, who: str
+) -> None:
+    class From1(toy.Counting):
+        attributes = Schema(name="five", attributes=(Attribute(name="cheer", minimum=1, maximum=5),))
+
+    with pytest.raises(UserError, match="from-1 rates cheer from 1 to 5, not 0 to 4"):
+        toy.run(base, dials, tmp_path / "x", **{who: From1("from-1")})
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_judge_of_its_own_is_warned_of(base: Path, dials: Path, tmp_path: Path) -> None:
     notes: list[Progress] = []
     one = toy.Counting()
@@ -156,3 +173,15 @@ def test_more_rounds_go_on_from_the_last_one_and_old_answers_can_stay(base: Path
     assert len(done["rounds"]) == 2 + done["rounds"][1]["taken"]
     found = rows(tmp_path / "run" / "round-1" / "train.jsonl", toy.SCHEMA)
     assert sum(row.weight == 0.5 for row in found) >= len(toy.ROWS)
+
+
+def test_what_a_run_has_trained_on_can_be_bootstrapped_on(base: Path, dials: Path, whole: Path, tmp_path: Path) -> None:
+    given = rows(whole / "round-1" / "train.jsonl", toy.SCHEMA)
+    recipe = toy.RECIPE.model_copy(update={"adapter": str(dials), "epochs": 1, "replay": 1.0, "samples": 2})
+    toy.bootstrap(
+        lambda place: models.load(str(base), adapter=place, dtype="float32"),
+        toy.Counting(), given, toy.HELD_OUT, recipe, tmp_path / "run", judge=toy.Counting("another"),
+    )  # fmt: skip
+    found = rows(tmp_path / "run" / "round-1" / "train.jsonl", toy.SCHEMA)
+    assert {row.id for row in given} < {row.id for row in found}
+    assert any(row.id.endswith(".2") for row in found)

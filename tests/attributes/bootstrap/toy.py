@@ -53,8 +53,8 @@ class Counting:
 
     attributes = SCHEMA
 
-    def __init__(self, name: str = "counting") -> None:
-        self.name = name
+    def __init__(self, name: str = "counting", source: str = "") -> None:
+        self.name, self.source = name, source
 
     def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
         texts = [str(one[-1]["content"]) for one in conversations]

@@ -93,6 +93,14 @@ def test_messages_one_a_line_are_the_same_trees(tmp_path):
     assert [(row.turns, row.group, row.id) for row in flat] == [(row.turns, row.group, row.id) for row in trees]
     assert [row.place.rpartition("/")[2] for row in flat] == ["b.jsonl:1.1", "b.jsonl:1.2", "b.jsonl:1.3"]
 
+    first = {
+        key: value for key, value in lines[0].items() if value is not None
+    }  # null is not there, and may be left out
+    bare = rows(written(tmp_path / "bare.jsonl", first, *lines[1:]), OASST)
+    assert [(row.turns, row.group, row.id) for row in bare] == [(row.turns, row.group, row.id) for row in trees]
+    two = {key: value for key, value in lines[1].items() if key != "parent_id"}
+    with pytest.raises(InputErrors, match="the tree has 2 first messages"):
+        rows(written(tmp_path / "two.jsonl", first, two, *lines[2:]), OASST)
     with pytest.raises(InputErrors, match="does not have"):
         rows(written(tmp_path / "c.jsonl", *(line for line in lines if line["message_id"] != "p2")), OASST)
     other = {**lines[0], "message_tree_id": "u", "message_id": "p8"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from midcourse.attributes.predictors.fit import samples
 from midcourse.attributes.predictors.fit.run import FitResult, fit
 from midcourse.attributes.predictors.fit.settings import FitSettings
 from midcourse.attributes.predictors.load import load
-from midcourse.attributes.predictors.predictor import rates
+from midcourse.attributes.predictors.predictor import rates, source
 from midcourse.attributes.predictors.regression import RegressionPredictor
 from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema
@@ -38,7 +39,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _fit(base: Path, output: Path, count: int = 36, **options: Any) -> FitResult:
-    extra = {name: options.pop(name) for name in ("resume", "stop", "tell", "held_out") if name in options}
+    extra = {name: options.pop(name) for name in ("resume", "stop", "tell", "held_out", "name") if name in options}
     settings = FitSettings(**QUICK | options)
     return fit(models.load(str(base)), sample.rows(count), sample.SCHEMA, settings, output, **extra)
 
@@ -172,12 +173,72 @@ def test_labels_of_another_fitting_have_another_name(base: Path, tmp_path: Path)
     assert one.predictor.name == again.predictor.name != other.predictor.name
 
 
+def test_labels_of_another_backbone_have_another_name(base: Path, tmp_path: Path) -> None:
+    """A copy in another folder is the same one; other weights in a folder of the same name are not."""
+    names = []
+    for place, factor in (("copied", 1.0), ("changed", 1.5)):
+        folder = tmp_path / place / base.name
+        shutil.copytree(base, folder)
+        backbone = models.load(str(folder), dtype="float32")
+        with torch.no_grad():
+            next(backbone.model.parameters()).mul_(factor)
+        backbone.model.save_pretrained(folder)
+        names.append(_fit(folder, tmp_path / f"of-{place}", epochs=0).predictor.name)
+    assert names[0] == _fit(base, tmp_path / "of-base", epochs=0).predictor.name != names[1]
+
+
+@pytest.mark.parametrize("options", [{"epochs": 0}, {"epochs": 1}, {"epochs": 1, "full": True}], ids=str)
+def test_one_that_was_fitted_again_into_its_folder_is_another_one(
+    base: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    """Its name is the same where it is given, and so is its path: only its weights tell."""
+    sources = []
+    for count in (36, 36, 48):
+        _fit(base, tmp_path, count, **options, name="mine")
+        found = load(str(tmp_path), dtype="float32")
+        assert found.name == "mine"
+        sources.append(source(found))
+    assert sources[0] == sources[1] != sources[2]
+
+
+def test_another_backbone_behind_its_path_makes_it_another_one(base: Path, tmp_path: Path) -> None:
+    shutil.copytree(base, tmp_path / "base")
+    _fit(tmp_path / "base", tmp_path / "fitted", epochs=0)
+    before = source(load(str(tmp_path / "fitted"), dtype="float32"))
+    backbone = models.load(str(tmp_path / "base"), dtype="float32")
+    with torch.no_grad():
+        next(backbone.model.parameters()).mul_(1.001)
+    backbone.model.save_pretrained(tmp_path / "base")
+    assert source(load(str(tmp_path / "fitted"), dtype="float32")) != before
+
+
 def test_all_weights(base: Path, tmp_path: Path) -> None:
     done = _fit(base, tmp_path, full=True, epochs=1, learning_rate=1e-3)
     again = load(str(tmp_path))
     assert [one.values for one in again.predict(CONVERSATIONS)] == [
         pytest.approx(one.values, abs=1e-4) for one in done.predictor.predict(CONVERSATIONS)
     ]
+
+
+@pytest.mark.parametrize("divisible", [True, False])
+def test_all_weights_of_some_upper_layers(
+    base: Path, tmp_path: Path, divisible: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of three layers the last one and the norm behind it change, and nothing else; all of it is in the folder."""
+    from midcourse.attributes.predictors import backbone
+
+    if not divisible:
+        monkeypatch.setattr(backbone, "divisible", lambda *_: False)
+    done = _fit(base, tmp_path, full=True, layers=1, epochs=1)
+    assert bool(done.metrics["notices"]) is not divisible
+    before, after = (
+        dict(models.load(str(place), dtype="float32").model.named_parameters()) for place in (base, tmp_path)
+    )
+    changed = {name for name, one in before.items() if not torch.equal(one, after[name])}
+    assert changed == {name for name in before if name.startswith(("model.layers.2.", "model.norm."))}
+    again = load(str(tmp_path), dtype="float32")
+    for one, other in zip(again.predict(CONVERSATIONS), done.predictor.predict(CONVERSATIONS), strict=True):
+        assert one.values == pytest.approx(other.values, abs=1e-4)
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -189,8 +250,6 @@ def test_kept_lower_layers_change_nothing(
     kept = _fit(base, tmp_path / "kept", layers=1, full=full)
     assert not kept.metrics["notices"]
     monkeypatch.setattr(backbone, "divisible", lambda *_: False)
-    if full:
-        return
     computed = _fit(base, tmp_path / "computed", layers=1, full=full)
     assert "cannot be run by parts" in computed.metrics["notices"][0]
     for one, other in zip(
@@ -322,6 +381,20 @@ def test_values_outside_their_range_are_told_together(base: Path, tmp_path: Path
 def test_nothing_that_is_rated(base: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no answer is rated in any of helpfulness"):
         fit(models.load(str(base)), sample.rows(3), Schema.load("helpsteer"), FitSettings(), tmp_path)
+
+
+def test_what_weighs_nothing_is_not_there(base: Path, tmp_path: Path) -> None:
+    rows = sample.rows(30)
+    settings = FitSettings(epochs=0, dtype="float32")
+    nothing = [replace(row, weight=0.0, group=f"{row.group} again") for row in sample.rows(12, seed=1)]
+    found = [
+        fit(models.load(str(base)), some, sample.SCHEMA, settings, tmp_path / name).predictor.predict(CONVERSATIONS)
+        for name, some in (("with", [*rows, *nothing]), ("without", rows))
+    ]
+    assert found[0] == found[1]
+    with pytest.raises(UserError, match="rated in any of length, cheer with a weight above 0"):
+        fit(models.load(str(base)), nothing, sample.SCHEMA, settings, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_what_is_no_predictor(base: Path, tmp_path: Path, fitted: FitResult) -> None:

@@ -11,9 +11,11 @@ import torch
 from midcourse import models
 from midcourse.attributes.predictors.generative import GenerativePredictor
 from midcourse.attributes.predictors.load import load
+from midcourse.attributes.predictors.predictor import source
 from midcourse.attributes.predictors.question import question
 from midcourse.attributes.schema import Attribute, Schema
 from tests.attributes.predictors import sample
+from tests.trained import adapter
 
 SCHEMA = Schema(name="odd", attributes=(Attribute(name="length", maximum=12, step=4), Attribute(name="cheer")))
 
@@ -69,3 +71,11 @@ def test_by_name(tmp_path: Path) -> None:
     assert found.name.startswith(tmp_path.name)
     other = load(f"generative:{base}", sample.SCHEMA)
     assert other.name != found.name
+
+
+def test_another_adapter_behind_its_path_makes_it_another_one(tmp_path: Path) -> None:
+    base, sources = sample.backbone(tmp_path / "base"), []
+    for seed in (1, 1, 2):
+        made = adapter(base, tmp_path / "adapter", seed=seed)
+        sources.append(source(load(f"generative:{base}+{made}", SCHEMA)))
+    assert sources[0] == sources[1] != sources[2] != source(load(f"generative:{base}", SCHEMA))

@@ -211,6 +211,7 @@ def test_by_name(server: Server) -> None:
     assert isinstance(found, Judge)
     assert found.model == "a-judge"
     assert found.name.startswith("a-judge-")
+    assert found.source == f"{server.url}#a-judge"
     assert found.predict([conversation()])[0].values == {"length": 2.0, "cheer": 3.0}
     found.close()
     with pytest.raises(UserError, match="knows no attributes by itself"):

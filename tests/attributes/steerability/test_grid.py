@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from midcourse.attributes.steerability.grid import Sweep, spread, sweeps
 from midcourse.attributes.steerability.settings import SteerabilitySettings
@@ -56,7 +57,9 @@ def test_levels_lie_evenly_on_the_steps_of_the_scale() -> None:
     one = SCHEMA["verbosity"]
     assert spread(one, 3) == (0.0, 2.0, 4.0)
     assert spread(one, 0) == spread(one, 9) == one.levels
-    assert spread(one, 1) == (4.0,)
+    assert spread(one, 2) == (0.0, 4.0)
+    with pytest.raises(ValidationError, match="a slope needs two values"):
+        SteerabilitySettings(levels=1)
 
 
 def test_all_that_does_not_fit_is_told_at_once() -> None:

@@ -17,7 +17,7 @@ from midcourse.attributes.steerability.settings import SteerabilitySettings
 from midcourse.errors import ConfigError, UserError
 from midcourse.models import Loaded
 from tests.attributes.predictors.sample import backbone
-from tests.attributes.steerability.sample import Counting, rows
+from tests.attributes.steerability.sample import SCHEMA, Counting, rows
 from tests.trained import adapter, with_dials
 
 SETTINGS = SteerabilitySettings(
@@ -112,6 +112,9 @@ def test_what_cannot_be_measured_says_why(folders: tuple[Path, Path], loaded: Lo
     blind = Counting(attributes=Schema(name="one", attributes=(Attribute(name="helpfulness"),)))
     with pytest.raises(UserError, match="does not judge complexity, verbosity"):
         measure(loaded, rows(4), blind, SETTINGS, tmp_path)
+    scale = Schema.model_validate({"name": "s", "attributes": [{"name": n, "maximum": 5} for n in SCHEMA.names]})
+    with pytest.raises(UserError, match="counting rates helpfulness from 0 to 5, not 0 to 4"):
+        measure(loaded, rows(4), Counting(attributes=scale), SETTINGS, tmp_path)
     with pytest.raises(UserError, match="at least two are needed"):
         measure(loaded, rows(1), Counting(), SETTINGS, tmp_path)
     with pytest.raises(ConfigError, match="verbosty"):

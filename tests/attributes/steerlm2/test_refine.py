@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from midcourse.attributes.rows import Rating, Row, Turn
 from midcourse.attributes.schema import Schema
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.refine import refine
-from midcourse.attributes.steerlm2.requests import requests
+from midcourse.attributes.steerlm2.requests import held, requests
 from midcourse.errors import ConfigError, ModelError, UserError
 from midcourse.learn.run.progress import Progress, silent
 from tests.studio.running import make_model
@@ -31,10 +32,10 @@ ROWS = [
 ]
 RECIPE = RefineRecipe(
     samples=4,
-    epochs=4,
+    epochs=8,
     batch=2,
     max_tokens_drawn=6,
-    learning_rate=3e-3,
+    learning_rate=3e-4,
     checkpoint_every=2,
     tempering=0.3,
     dtype="float32",
@@ -44,7 +45,7 @@ RECIPE = RefineRecipe(
 class Counting:
     """Rates an answer by how many letters it has."""
 
-    name = "counting"
+    name, source = "counting", ""
     attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "verbosity"}]})
 
     def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
@@ -62,11 +63,22 @@ def dials(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return with_dials(adapter(base, tmp_path_factory.mktemp("adapter") / "dials", seed=2), base)
 
 
-def _refine(base: Path, dials: Path, output: Path, recipe: RefineRecipe = RECIPE, progress: Any = silent) -> Any:
+def _refine(
+    base: Path,
+    dials: Path,
+    output: Path,
+    recipe: RefineRecipe = RECIPE,
+    progress: Any = silent,
+    *,
+    rows: Sequence[Row] = ROWS,
+    predictor: Counting | None = None,
+) -> Any:
     recipe = recipe.model_copy(update={"adapter": str(dials)})
-    return refine(
-        lambda place: models.load(str(base), adapter=place, dtype="float32"), Counting(), ROWS, recipe, output, progress
-    )
+
+    def load(place: str | None) -> models.Loaded:
+        return models.load(str(base), adapter=place, dtype="float32")
+
+    return refine(load, predictor or Counting(), rows, recipe, output, progress)
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +92,15 @@ def test_the_model_comes_nearer_to_what_it_should_be(whole: Path) -> None:
     found = json.loads((whole / "refine.json").read_text())["iterations"][0]
     assert found["kl"]["after"] < 0.5 * found["kl"]["before"]
     assert 1 <= found["effective"] <= 4
-    assert found["held_out"]["before"] > 0
+    assert found["held_out"]["after"] < found["held_out"]["before"]
+
+
+def _weighed(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "iteration-1" / "weighed.jsonl").read_bytes().splitlines()]
 
 
 def test_weights_are_those_of_the_three_log_probabilities(whole: Path) -> None:
-    lines = [json.loads(line) for line in (whole / "iteration-1" / "weighed.jsonl").read_bytes().splitlines()]
+    lines = _weighed(whole)
     assert len(lines) == 6 * 4
     for first in range(0, len(lines), 4):
         some = lines[first : first + 4]
@@ -105,6 +121,10 @@ def test_what_came_of_something_else_is_not_gone_on_with(
     recipe = RECIPE.model_copy(update={"adapter": str(dials)})
     with pytest.raises(ConfigError, match="rows: what is there was made with"):
         refine(lambda _: pytest.fail("loaded"), Counting(), ROWS[1:], recipe, whole)
+    again = Counting()
+    again.source = "fitted again"
+    with pytest.raises(ConfigError, match="predictor weights: what is there was made with"):
+        refine(lambda _: pytest.fail("loaded"), again, ROWS, recipe, whole)
     assert (whole / "refine.json").read_bytes() == before
 
 
@@ -135,6 +155,28 @@ def test_broken_off_anywhere_and_begun_again_it_comes_out_the_same(
     assert (output / "refine.json").read_bytes() == again
 
 
+def test_no_request_loses_its_beginning(base: Path, dials: Path, whole: Path, tmp_path: Path) -> None:
+    """Beside 4 answers of 6 tokens a prompt may have max_tokens - 24. The longest one here would lose its line of the
+    system message, and b would be that of another request: it is left out, and the run is that of the others."""
+    long = Row(
+        (Turn("user", "name " + "the sea " * 40), Turn("assistant", "yes", {"verbosity": Rating(3)})), group="long"
+    )
+    tok = models.load(str(base), adapter=str(dials)).tokenizer
+    asked = requests([*ROWS, long], SCHEMA, ["verbosity"], RECIPE)
+    sizes = sorted(max(len(tok.prompt(list(one.messages), v)) for v in (one.values, {})) for one, _ in asked)
+    recipe = RECIPE.model_copy(update={"max_tokens": sizes[-1] + 23})
+    notes: list[str] = []
+    _refine(base, dials, tmp_path / "run", recipe, lambda one: notes.append(one.note), rows=[*ROWS, long])
+    assert any("1 request has no room beside 4 answers of 6 tokens" in note for note in notes)
+    assert json.loads((tmp_path / "run" / "iteration-1" / "adapter" / "metrics.json").read_text())["cut"] == []
+    found, wanted = (_weighed(place) for place in (tmp_path / "run", whole))
+    assert [one["text"] for one in found] == [one["text"] for one in wanted]
+    assert [one["weight"] for one in found] == pytest.approx([one["weight"] for one in wanted], abs=1e-4)
+    with pytest.raises(UserError, match=f"shortest request has {sizes[0]} tokens and no room .* raise max_tokens"):
+        _refine(base, dials, tmp_path / "no", recipe.model_copy(update={"max_tokens": sizes[0] + 23}), rows=ROWS)
+    assert not (tmp_path / "no").exists()
+
+
 def test_iterations_go_on_from_each_other(base: Path, dials: Path, tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"iterations": 2, "epochs": 1, "prior": "base", "ask": "random", "share": 0.0})
     done = _refine(base, dials, tmp_path / "two", recipe)
@@ -148,13 +190,13 @@ def test_iterations_go_on_from_each_other(base: Path, dials: Path, tmp_path: Pat
 
 
 def test_what_is_asked_for() -> None:
-    rated = [one.values for one in requests(ROWS, SCHEMA, ["verbosity"], RECIPE)]
+    rated = [one.values for one, _ in requests(ROWS, SCHEMA, ["verbosity"], RECIPE)]
     assert rated == [{"verbosity": count % 5} for count in range(6)]
     unanswered = Row((Turn("user", "What is a geyser?", {"verbosity": Rating(3.0)}),))
-    (one,) = requests([unanswered], SCHEMA, ["verbosity"], RECIPE)  # a line of a file of prompts says it itself
+    ((one, _),) = requests([unanswered], SCHEMA, ["verbosity"], RECIPE)  # a line of a file of prompts says it itself
     assert (one.messages, one.values) == (unanswered.messages, {"verbosity": 3})
     best = requests(ROWS, SCHEMA, ["helpfulness", "verbosity"], RECIPE.model_copy(update={"ask": "best"}))
-    assert best[0].values == {"helpfulness": 4}
+    assert best[0].request.values == {"helpfulness": 4}
     chance = RECIPE.model_copy(update={"ask": "random", "prompts": 3})
     drawn = requests(ROWS, SCHEMA, ["helpfulness", "verbosity"], chance)
     assert len(drawn) == 3
@@ -163,6 +205,41 @@ def test_what_is_asked_for() -> None:
         requests(ROWS, SCHEMA, ["complexity"], RECIPE)
 
 
-def test_a_model_without_dials_is_refused(base: Path, tmp_path: Path) -> None:
+def test_prompts_of_one_group_stay_on_one_side() -> None:
+    """Two paraphrases of each question, one group: however large the share, no group is on both sides, and neither side
+    is empty."""
+    rows = [replace(row, group=f"question {place // 2}") for place, row in enumerate(ROWS)]
+    asked = requests(rows, SCHEMA, ["verbosity"], RECIPE)
+    for share, out in ((0.3, 1), (0.7, 2), (0.99, 2)):
+        found = held(asked, RECIPE.model_copy(update={"share": share}))
+        sides = {(one.group, side) for one, side in zip(asked, found, strict=True)}
+        assert len(sides) == 3
+        assert sum(side for _, side in sides) == out
+    assert not any(held(asked, RECIPE.model_copy(update={"share": 0.0})))
+    with pytest.raises(UserError, match="rows of 1 prompt, and at least two"):
+        held(asked[:2], RECIPE)
+
+
+def test_a_large_share_leaves_something_to_train_on(base: Path, dials: Path, tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"share": 0.9, "epochs": 1})
+    (done,) = _refine(base, dials, tmp_path / "run", recipe, rows=ROWS[:2])["iterations"]
+    assert done["held_out"] is not None
+    with pytest.raises(UserError, match="rows of 1 prompt, and at least two"):
+        _refine(base, dials, tmp_path / "one", recipe, rows=ROWS[:1])
+    assert not (tmp_path / "one").exists()
+
+
+def test_what_cannot_work_is_said_before_anything_is_written(base: Path, dials: Path, tmp_path: Path) -> None:
+    class Louder(Counting):
+        attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "verbosity", "maximum": 10}]})
+
+    class Deaf(Counting):
+        attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "warmth"}]})
+
     with pytest.raises(ModelError, match="has not learned to be told"):
         refine(lambda _: models.load(str(base), dtype="float32"), Counting(), ROWS, RECIPE, tmp_path / "x")
+    with pytest.raises(UserError, match="counting rates verbosity from 0 to 10, not 0 to 4"):
+        _refine(base, dials, tmp_path / "x", predictor=Louder())
+    with pytest.raises(UserError, match="rates none of"):
+        _refine(base, dials, tmp_path / "x", predictor=Deaf())
+    assert not (tmp_path / "x").exists()

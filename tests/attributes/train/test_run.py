@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,20 @@ def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _weights(output: Path) -> dict[str, torch.Tensor]:
     return load_file(output / "adapter_model.safetensors")
+
+
+def test_what_weighs_nothing_is_not_there(base: Path, whole: Path, tmp_path: Path) -> None:
+    nothing = [replace(row, weight=0.0) for row in ROWS]
+    notes: list[str] = []
+    train(
+        models.load(str(base), dtype="float32"), [*nothing[:2], *ROWS], SCHEMA, RECIPE, tmp_path / "run",
+        lambda progress: notes.append(progress.note),
+    )  # fmt: skip
+    assert all(torch.equal(_weights(tmp_path / "run")[name], one) for name, one in _weights(whole).items())
+    assert any("2 answers have a weight of 0: left out" in note for note in notes)
+    with pytest.raises(UserError, match="and a weight above 0, among 5 rows"):
+        train(models.load(str(base), dtype="float32"), nothing, SCHEMA, RECIPE, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 @pytest.mark.parametrize("step", [1, 4, 7])

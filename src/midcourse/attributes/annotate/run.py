@@ -22,7 +22,7 @@ from midcourse.attributes.annotate.batches import Batch, Turns, Window, windows
 from midcourse.attributes.annotate.journal import Journal
 from midcourse.attributes.data import Entry, Reading
 from midcourse.attributes.data.read import entries
-from midcourse.attributes.predictors.predictor import Prediction, Predictor
+from midcourse.attributes.predictors.predictor import Prediction, Predictor, source
 from midcourse.attributes.rows import digest
 from midcourse.errors import MidcourseError
 from midcourse.learn.cluster.processes import ALONE, Processes, divide
@@ -47,20 +47,20 @@ def annotate(
     *,
     reading: Reading = Reading(predicted="ignore", only=True),  # noqa: B008 - frozen
     turns: Turns = "all",
-    source: str = "",
+    how: str = "",
     report: Report = lambda *_: None,
     everyone: Processes = ALONE,
 ) -> Annotated:
     """Write the rows of `files` to `out` with what `predictor` says of their answers (`output.py` says how).
 
-    `total` is how many rows there are (`data.read.check` has counted them); lines with problems are left out. `source`
-    names the predictor's weights: a run that was stopped goes on only with the same. `report` hears what is done, how
-    much of it, and how much there is. Raises `UserError` where another run's journal is in the way, `DiskError`, and
-    what the predictor raises.
+    `total` is how many rows there are (`data.read.check` has counted them); lines with problems are left out. `how` is
+    what the values depend on besides: a run that was stopped goes on only with the same predictor, its weights
+    included, and the same `how`. `report` hears what is done, how much of it, and how much there is. Raises `UserError`
+    where another run's journal is in the way, `DiskError`, and what the predictor raises.
     """
     work = _Work(predictor, files, reading, turns, Journal(out.with_name(f".{out.name}.annotating")), everyone)
     try:
-        everyone.on_main(lambda: work.journal.begin(work.about(source, total)))
+        everyone.on_main(lambda: work.journal.begin(work.about(how, total)))
         before = work.predict(report, total)
         everyone.on_main(lambda: work.write(out, report, total))
     finally:
@@ -80,7 +80,7 @@ class _Work:
     everyone: Processes
     answers: int = 0
 
-    def about(self, source: str, total: int) -> dict[str, Any]:
+    def about(self, how: str, total: int) -> dict[str, Any]:
         """All that the result depends on."""
         return {
             "format": 1,
@@ -90,7 +90,8 @@ class _Work:
             "turns": self.turns,
             "predictor": self.predictor.name,
             "schema": digest(self.predictor.attributes.model_dump(mode="json")),
-            "weights": source,
+            "predictor's weights": source(self.predictor),
+            "settings": how,
         }
 
     def windows(self) -> Iterator[Window[Entry]]:

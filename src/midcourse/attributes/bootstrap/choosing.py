@@ -11,8 +11,9 @@ same words to the same prompt.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from statistics import fmean
 
 from midcourse.attributes.bootstrap.recipe import BootstrapRecipe
@@ -88,15 +89,26 @@ def _weights(some: Sequence[Rated], recipe: BootstrapRecipe) -> list[float]:
     return [len(powers) * power / math.fsum(powers) for power in powers]
 
 
-def rows(chosen: Sequence[tuple[Rated, float]], schema: Schema, by: str, number: int) -> list[Row]:
-    """`chosen` of the round `number` as rows to train on: each with the values that it has, not those asked for."""
-    found = []
+def rows(
+    chosen: Sequence[tuple[Rated, float]], schema: Schema, by: str, number: int, given: Iterable[Row] = ()
+) -> list[Row]:
+    """`chosen` of the round `number` as rows to train on: each with the values that it has, not those asked for.
+
+    Their ids are not those of the rows `given`, which may be what an earlier bootstrap has drawn.
+    """
+    found, taken = [], {row.id for row in given}
     for one, weight in chosen:
         turns = tuple(Turn(str(message["role"]), str(message["content"])) for message in one.request.messages)
         answer = Turn("assistant", one.sample.text, _ratings(one.prediction, schema, by))
         name = f"round-{number}-{one.sample.request}-{one.sample.number}"
-        found.append(Row((*turns, answer), name, group_of(turns), weight=weight))
+        found.append(Row((*turns, answer), _free(name, taken), group_of(turns), weight=weight))
     return found
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """`name`, or `name.2` and so on where that is taken."""
+    names = chain([name], (f"{name}.{more}" for more in count(2)))
+    return next(one for one in names if one not in taken)
 
 
 def _ratings(prediction: Prediction, schema: Schema, by: str) -> Mapping[str, Rating]:

@@ -39,7 +39,6 @@ def rate(
             len(samples),
             reading=Reading(format="plain", predicted="ignore", only=True),
             turns="last",
-            source=predictor.name,
             report=lambda _, done, total: report(done, total),
         )
         answers.unlink()

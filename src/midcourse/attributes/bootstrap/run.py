@@ -35,7 +35,7 @@ from midcourse.attributes.data import plain
 from midcourse.attributes.data.read import rows as read_rows
 from midcourse.attributes.data.settings import Reading
 from midcourse.attributes.drawing import Request, Sample, draw
-from midcourse.attributes.predictors.predictor import Predictor, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates, source
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.train.run import train
 from midcourse.engine.choice import Sampling
@@ -141,6 +141,8 @@ class _Run:
     def _ready(self, loaded: Loaded) -> None:
         """Find out what is asked for and of what, before anything is written."""
         self.schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
+        for rater in (self.predictor, self.judge):
+            comparable(self.schema, rater)
         self.goal = asking.goal_of(self.recipe, self.schema, {*rates(self.predictor)} & {*rates(self.judge)})
         room = loaded.context_length - self.recipe.answer_tokens
         everything = {one.name: one.maximum for one in self.schema.attributes}  # the longest that can be asked
@@ -173,7 +175,9 @@ class _Run:
             self.recipe,
             "rounds",
             predictor=self.predictor.name,
+            predictor_weights=source(self.predictor),
             judge=self.judge.name,
+            judge_weights=source(self.judge),
             rows=digest([plain.dump(row) for row in self.rows]),
             held_out_prompts=digest(self.looks),
             weights=fingerprint(loaded.model),
@@ -250,9 +254,10 @@ class _Run:
         """What the round trains on, from its file: what was chosen, and what was given."""
         path = self._place(number) / ROWS
         if not path.is_file():
-            drawn = choosing.rows(chosen, self.schema, self.predictor.name, number)
+            given = choosing.replayed(self.rows, self.recipe.replay)
+            drawn = choosing.rows(chosen, self.schema, self.predictor.name, number, given)
             with writing(path) as file:
-                for row in [*drawn, *choosing.replayed(self.rows, self.recipe.replay)]:
+                for row in [*drawn, *given]:
                     file.write(json.dumps(plain.dump(row), ensure_ascii=False) + "\n")
         return read_rows(path, self.schema, Reading(format="plain", only=True, unanswered=True))
 

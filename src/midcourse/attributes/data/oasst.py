@@ -134,7 +134,7 @@ def gathered(found: Iterable[Record], where: str) -> Iterator[Record]:
 
 def _is_message(value: dict[str, Any]) -> bool:
     names = all(isinstance(value.get(key), str) for key in ("message_tree_id", "message_id"))
-    return names and isinstance(value.get("parent_id", 0), str | type(None)) and "text" in value
+    return names and isinstance(value.get("parent_id"), str | type(None)) and "text" in value
 
 
 def _tree(messages: list[Record], where: str, seen: set[int]) -> Iterator[Record]:
@@ -151,7 +151,7 @@ def _tree(messages: list[Record], where: str, seen: set[int]) -> Iterator[Record
     nodes = {record.value["message_id"]: {**record.value, "replies": []} for record in messages if record.value}
     roots, orphans = [], []
     for record, node in zip(messages, nodes.values(), strict=False):
-        parent = node["parent_id"]
+        parent = node.get("parent_id")  # files without nulls leave it out
         if parent is None:
             roots.append(node)
         elif parent in nodes:

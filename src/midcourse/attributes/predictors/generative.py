@@ -18,6 +18,7 @@ from midcourse.attributes.rows import digest
 from midcourse.attributes.schema import Schema
 from midcourse.attributes.steerlm2.groups import group, logps
 from midcourse.attributes.steerlm2.weights import softmax
+from midcourse.digests import fingerprint
 from midcourse.learn import check
 from midcourse.learn.compute.network import Network
 from midcourse.models.loaded import Loaded
@@ -43,6 +44,11 @@ class GenerativePredictor:
         asked = question(self.attributes, [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}])
         with_adapter = [self.loaded.name, self.loaded.adapter]
         return f"{self.loaded.name.rstrip('/').rpartition('/')[2]}-{digest(asked, with_adapter)[:8]}"
+
+    @property
+    def source(self) -> str:
+        """Digits of its weights, those of its adapter among them."""
+        return fingerprint(self.loaded.model)
 
     def predict(self, conversations: Sequence[Conversation]) -> list[Prediction]:
         """One prediction for each conversation's last turn, in order; several go through the model at once."""

@@ -60,6 +60,11 @@ class Judge:
         asked = question(self.attributes, [{"role": "user", "content": ""}, {"role": "assistant", "content": ""}])
         return f"{self.model or 'judge'}-{digest(asked, self.settings.temperature, self.settings.samples)[:8]}"
 
+    @property
+    def source(self) -> str:
+        """Its address: what is behind it nobody knows."""
+        return f"{self._remote.url}#{self.model}"
+
     def close(self) -> None:
         """Close its connections."""
         self._remote.close()

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from midcourse.attributes.schema import Schema
+from midcourse.attributes.schema import Schema, written
+from midcourse.errors import UserError
 from midcourse.trace.tree import Message
 
 Conversation = Sequence[Message]  # the last message is the assistant's answer that is rated
@@ -38,7 +39,8 @@ class Dense:
 class Predictor(Protocol):
     """Rates answers. `name` tells it from others wherever its labels go.
 
-    One that was fitted where nobody had rated some of its `attributes` names these in `unrated`; see `rates`.
+    One that was fitted where nobody had rated some of its `attributes` names these in `unrated`; see `rates`. What the
+    name does not say of it, such as its weights, is in `source`; see `source`.
     """
 
     @property
@@ -56,6 +58,32 @@ def rates(predictor: Predictor) -> tuple[str, ...]:
     """The attributes of which a predictor says something, in its schema's order."""
     unrated = getattr(predictor, "unrated", ())
     return tuple(name for name in predictor.attributes.names if name not in unrated)
+
+
+def source(predictor: Predictor) -> str:
+    """What its predictions come from: digits of its weights, or an address; empty for one that has only its name.
+
+    A folder or a path may hold other weights tomorrow, under the same name: what is rated step by step goes on only
+    with the same source.
+    """
+    found: str = getattr(predictor, "source", "")
+    return found
+
+
+def comparable(schema: Schema, predictor: Predictor) -> None:
+    """Raises `UserError` where `predictor` rates an attribute of `schema`, which is asked for, on another scale."""
+
+    def scale(one: Schema, name: str) -> str:
+        return f"{written(one[name].minimum)} to {written(one[name].maximum)}"
+
+    both = [name for name in rates(predictor) if name in schema]
+    pairs = [(name, scale(predictor.attributes, name), scale(schema, name)) for name in both]
+    if other := [f"{name} from {theirs}, not {ours}" for name, theirs, ours in pairs if theirs != ours]:
+        raise UserError(
+            f"{predictor.name} rates {'; '.join(other)} as the model is asked for: such values cannot be compared. "
+            f"Give a predictor that was fitted with the model's schema ({schema.name}); `attributes convert --scale` "
+            "brings ratings to its scale"
+        )
 
 
 class DensePredictor(Predictor, Protocol):

@@ -21,8 +21,10 @@ from midcourse.attributes.predictors import along, backbone
 from midcourse.attributes.predictors.encoding import Encoded, encode, tokens_along, without_middle
 from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.predictors.predictor import Conversation, Dense, Prediction, rates
+from midcourse.attributes.rows import digest
 from midcourse.attributes.schema import Schema
 from midcourse.config import problems
+from midcourse.digests import fingerprint
 from midcourse.errors import ConfigError, ModelError
 from midcourse.learn.compute.network import Network
 from midcourse.models import DType, Loaded
@@ -66,6 +68,12 @@ class RegressionPredictor:
     def name(self) -> str:
         """What its labels are marked with."""
         return self.about.name
+
+    @property
+    def source(self) -> str:
+        """Digits of all that decides what it says: its weights, the backbone's among them, and how they are read."""
+        about = self.about.model_dump(mode="json"), self.attributes.model_dump(mode="json")
+        return digest(*about, fingerprint(self.loaded.model), fingerprint(self.head))
 
     @classmethod
     def load(cls, folder: Path, *, dtype: DType = "auto", device: str = "auto") -> RegressionPredictor:

@@ -67,10 +67,8 @@ def sweeps(schema: Schema, settings: SteerabilitySettings) -> list[Sweep]:
 
 
 def spread(attribute: Attribute, count: int) -> tuple[float, ...]:
-    """`count` values of the scale, evenly from end to end, on its steps; 0: all of them."""
+    """`count` values of the scale, two or more, evenly from end to end, on its steps; 0: all of them."""
     levels = attribute.levels
     if count == 0 or count >= len(levels):
         return levels
-    if count == 1:
-        return (attribute.maximum,)
     return tuple(levels[round(place * (len(levels) - 1) / (count - 1))] for place in range(count))

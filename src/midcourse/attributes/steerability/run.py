@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midcourse.attributes.drawing import Request, draw
-from midcourse.attributes.predictors.predictor import Predictor, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
 from midcourse.attributes.rows import Row
 from midcourse.attributes.schema import written
 from midcourse.attributes.steerability import answers as answered
@@ -44,7 +44,8 @@ def measure(
     """Measure the dials of `loaded` on prompts of `rows`; answers are kept in `output`, which is made.
 
     Raises `UserError` where the model has no dials, the judge made labels that it was trained on (unless `same_judge`)
-    or judges none of its attributes, or where there are less than two prompts; `ConfigError` for unknown names.
+    or does not judge its attributes on their scales, or where there are less than two prompts; `ConfigError` for
+    unknown names.
     """
     from midcourse.engine.hf import TransformersEngine
     from midcourse.learn.run.metrics import versions
@@ -64,6 +65,7 @@ def measure(
         )
     if missing := [one.attribute for one in plan if one.attribute not in rates(judge)]:
         raise UserError(f"{judge.name} does not judge {', '.join(dict.fromkeys(missing))}")
+    comparable(schema, judge)
     prompts, shortened = held_out(loaded, rows, settings)
     clock: dict[str, float] = {}
     requests: dict[float, list[dict[str, float]]] = {plan[0].guidance: [{}]}

@@ -23,7 +23,7 @@ class SteerabilitySettings(BaseModel):
     """Which of them to look at closely: at every step, with all of --beside and --guidance; none named: all."""
     levels: int = Field(default=0, ge=0)
     """How many values of the others to ask for, or of all if none is looked at closely, evenly from the lowest to the
-    highest; 0 asks for every step of the scale."""
+    highest: at least two, for a slope needs them; 0 asks for every step of the scale."""
     beside: list[str] = Field(default=[])
     """Move these at the same time, too: each attribute again with each of these at its lowest and at its highest."""
     holding: list[str] = Field(default=[])
@@ -46,6 +46,13 @@ class SteerabilitySettings(BaseModel):
     """To how many of the prompts the answers are read by the model without its adapter, to see what they lose."""
     examples: int = Field(default=2, ge=0)
     """To how many of the prompts the report shows the answers."""
+
+    @field_validator("levels")
+    @classmethod
+    def _several(cls, levels: int) -> int:
+        if levels == 1:
+            raise ValueError("a slope needs two values: give 2 or more, or 0 for every step of the scale")
+        return levels
 
     @field_validator("attributes", "closely", "beside", "holding", "guidance", mode="before")
     @classmethod

@@ -68,4 +68,4 @@ class RefineRecipe(TrainSettings):
     def training(self) -> TrainSettings:
         """The settings of training alone."""
         values = {name: getattr(self, name) for name in TrainSettings.model_fields}
-        return TrainSettings(**{**values, "objective": "steerlm2", "displacement": 0.0, "lengths": {}})
+        return TrainSettings(**{**values, "objective": "steerlm2", "displacement": 0.0, "lengths": {}, "long": "error"})

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -21,12 +22,12 @@ from midcourse.atomic import writing
 from midcourse.attributes import plan
 from midcourse.attributes.asking import learned
 from midcourse.attributes.data import plain
-from midcourse.attributes.drawing import draw
+from midcourse.attributes.drawing import Request, draw
 from midcourse.attributes.manifest import FILE
-from midcourse.attributes.predictors.predictor import Predictor, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, rates, source
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
-from midcourse.attributes.steerlm2.requests import requests
+from midcourse.attributes.steerlm2.requests import fitting, held, requests
 from midcourse.attributes.steerlm2.weighing import weigh
 from midcourse.attributes.steerlm2.weights import Logs, divergence, effective, given
 from midcourse.engine.choice import Sampling
@@ -54,11 +55,16 @@ def refine(
     """Every iteration of `recipe`, as far as it is not done in `output`; what is in `refine.json`.
 
     `load` gives the model with the adapter in a folder (None: the recipe's own). Raises `ModelError` for a model
-    without dials, `UserError` where the predictor rates none of them or does not know its noise, `ConfigError` where
-    `output` has what came of other settings, rows or another predictor.
+    without dials, `UserError` where the predictor rates none of them, or does not know its noise, where no request has
+    room for its samples, or none can be held out, `ConfigError` where `output` has what came of other settings, rows or
+    another predictor.
     """
-    facts = {"predictor": predictor.name, "rows": digest([plain.dump(row) for row in rows])}
-    plan.hold(output, recipe, "iterations", **facts)
+    facts = {
+        "predictor": predictor.name,
+        "predictor_weights": source(predictor),
+        "rows": digest([plain.dump(row) for row in rows]),
+    }
+    plan.check(output, recipe, "iterations", **facts)
     adapter = recipe.adapter
     found: list[dict[str, Any]] = []
     for number in range(1, recipe.iterations + 1):
@@ -69,7 +75,9 @@ def refine(
         else:
             progress(Progress("note", note=f"iteration {number} of {recipe.iterations}"))
             loaded = load(adapter)
-            found.append(_iteration(loaded, predictor, rows, recipe, place, number, progress, stop))
+            asked, is_held = _asked(loaded, predictor, rows, recipe, progress)
+            plan.hold(output, recipe, "iterations", **facts)
+            found.append(_iteration(loaded, predictor, asked, is_held, recipe, place, number, progress, stop))
             progress(Progress("note", note=sentence(found[-1])))
         adapter = str(place / "adapter")
     assert adapter is not None
@@ -93,10 +101,29 @@ def sentence(iteration: Mapping[str, Any]) -> str:
     )
 
 
+def _asked(
+    loaded: Loaded, predictor: Predictor, rows: Sequence[Row], recipe: RefineRecipe, progress: Report
+) -> tuple[list[Request], list[bool]]:
+    """What is asked for, and which of it is held out (parallel).
+
+    What can be wrong with it is told here, before anything is drawn or written.
+    """
+    schema = learned(loaded.tokenizer.conditioning, loaded.name).attributes
+    comparable(schema, predictor)
+    rated = [name for name in schema.names if name in rates(predictor)]
+    if not rated:
+        raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
+    asked, left_out = fitting(requests(rows, schema, rated, recipe), loaded, recipe)
+    if left_out:
+        progress(Progress("note", note=left_out))
+    return [one.request for one in asked], held(asked, recipe)
+
+
 def _iteration(
     loaded: Loaded,
     predictor: Predictor,
-    rows: Sequence[Row],
+    asked: Sequence[Request],
+    is_held: Sequence[bool],
     recipe: RefineRecipe,
     place: Path,
     number: int,
@@ -111,10 +138,6 @@ def _iteration(
 
     tok = loaded.tokenizer
     schema = learned(tok.conditioning, loaded.name).attributes
-    rated = [name for name in schema.names if name in rates(predictor)]
-    if not rated:
-        raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
-    asked = requests(rows, schema, rated, recipe)
 
     def report(what: str) -> Callable[[int, int], None]:
         return lambda step, steps: progress(Progress(what, step=step, steps=steps))
@@ -143,20 +166,18 @@ def _iteration(
         groups.weighed(one, [each.weight for each in some], [each.logs.proposal for each in some])
         for one, some in zip(made, weighed, strict=True)
     ]
-    out = {digest(str(request.messages[-1]["content"])) for request in asked}
-    held_names = set(sorted(out)[: round(recipe.share * len(out))]) if len(out) > 1 else set()
-    is_held = [digest(str(request.messages[-1]["content"])) in held_names for request in asked]
-    trained = [one for one, held in zip(examples, is_held, strict=True) if not held]
-    held = [one for one, held in zip(examples, is_held, strict=True) if held]
+    trained, looked = (
+        [one for one, out in zip(examples, is_held, strict=True) if out is side] for side in (False, True)
+    )
     judges = {predictor.name, *(loaded.manifest.judges if loaded.manifest else ())}
     if loaded.manifest is not None:
         loaded.tell(loaded.manifest.model_copy(update={"judges": tuple(sorted(judges))}))
-    result = train_on(loaded, trained, recipe, place / "adapter", progress, resume=True, held_out=held, stop=stop)
+    result = train_on(loaded, trained, recipe, place / "adapter", progress, resume=True, held_out=looked, stop=stop)
     epochs, looks = result.metrics["epochs"], result.metrics["held_out"]
     if loaded.manifest is not None and not (place / "adapter" / FILE).is_file():
         loaded.manifest.write(place / "adapter")
-    before = [_kl([each.weight for each in some]) for some, held in zip(weighed, is_held, strict=True) if not held]
-    after = _after(loaded, trained, groups.logps)
+    before = [_kl([each.weight for each in some]) for some, out in zip(weighed, is_held, strict=True) if not out]
+    after = _after(loaded, trained, partial(groups.logps, max_tokens=recipe.max_tokens))
     history = (looks or {}).get("evaluations") or []
     found = {
         "iteration": number,

@@ -46,6 +46,7 @@ class Counts:
     """What became of the answers that were read."""
 
     answers: int = 0
+    weightless: int = 0
     unrated: int = 0
     shortened: int = 0
     cut: int = 0
@@ -54,6 +55,8 @@ class Counts:
     def sentences(self, max_length: int) -> list[str]:
         """What there is to tell of it."""
         found = []
+        if self.weightless:
+            found.append(f"{counted(self.weightless, 'answer has', 'answers have')} a weight of 0: left out")
         if self.unrated:
             found.append(
                 f"{counted(self.unrated, 'answer has', 'answers have')} no ratings: left out (unrated would not)"
@@ -80,6 +83,9 @@ def items(
     widest = widest_of(tok, schema, recipe)
     for row in rows:
         for answer in row.answers:
+            if not row.weight:
+                counts.weightless += 1
+                continue
             ratings = {
                 name: rating
                 for name, rating in answer.turn.ratings.items()

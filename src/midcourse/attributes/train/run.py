@@ -72,7 +72,8 @@ def train(
         held, _ = items(held_out, tok, schema, fitting)
         if not found:
             raise UserError(
-                f"there is no answer with ratings of {', '.join(schema.names)} among {counted(len(rows), 'row')}"
+                f"there is no answer with ratings of {', '.join(schema.names)}, and a weight above 0, among "
+                f"{counted(len(rows), 'row')}"
             )
         if tok is not loaded.tokenizer:
             extend(loaded, tok, conditioning.meanings)

@@ -94,7 +94,6 @@ def annotate(
     import torch  # what is heavy comes when the input is known to be good
 
     from midcourse.attributes.annotate import annotate as run
-    from midcourse.attributes.annotate.source import source
     from midcourse.attributes.predictors.load import load
     from midcourse.learn.cluster import processes
 
@@ -110,7 +109,7 @@ def annotate(
             total,
             reading=reading,
             turns=turns,
-            source=f"{source(predictor)} {dtype} {judge.max_tokens if judge else ''}".rstrip(),
+            how=f"{dtype} {judge.max_tokens if judge else ''}".rstrip(),
             report=lambda *what: None if rank() else tell(*what),
             everyone=everyone,
         )

@@ -59,7 +59,7 @@ def refine(
 
     loaded = loader(recipe)
     predictor = load(rater, asked=known, device=recipe.device, key=secret())
-    found = rows(data, predictor.attributes, Reading(format=recipe.format, only=True, unanswered=True), tell=say)
+    found = rows(data, known, Reading(format=recipe.format, only=True, unanswered=True), tell=say)
     with going_on() as (stop, report):
         done = run(loaded, predictor, found, recipe, output, report, stop=stop)
     said = [f"iteration {one['iteration']}: {sentence(one)}" for one in done["iterations"]]

@@ -32,6 +32,7 @@ from midcourse.attributes.predictors.head import Head
 from midcourse.attributes.predictors.regression import About, RegressionPredictor
 from midcourse.attributes.rows import Row, digest
 from midcourse.attributes.schema import Schema
+from midcourse.digests import fingerprint
 from midcourse.errors import UserError
 from midcourse.learn.run import checkpoints
 from midcourse.learn.run.metrics import peak_memory, versions
@@ -74,8 +75,8 @@ def fit(
 
     `loaded`, a model without an adapter, is changed in place. `held_out` are rows to measure on, beside those that
     `settings.hold_out` takes from `rows`. `name` is what the labels are marked with; by default the schema's name and
-    eight digits of what it was fitted on, and how. `resume` goes on from the last checkpoint in `output`, if there is
-    one. `tell` hears what is done, how much of it, and how much there is.
+    eight digits of the backbone's weights, of what it was fitted on, and how. `resume` goes on from the last checkpoint
+    in `output`, if there is one. `tell` hears what is done, how much of it, and how much there is.
 
     Raises `Stopped`, `UserError` where nothing is rated, `InputErrors` for values outside their range, `ConfigError`
     where another run is to be resumed, `TrainingError` where the loss is not finite.
@@ -107,7 +108,9 @@ class _Run:
     ) -> None:
         self.loaded, self.schema, self.settings, self.output, self.tell = loaded, schema, settings, output, tell
         self.max_tokens = min(settings.max_tokens, loaded.context_length)
-        taken = [row for row in rows if any(answer.turn.ratings for answer in row.answers)]  # others teach nothing
+        taken = [  # others teach nothing
+            row for row in rows if row.weight > 0 and any(answer.turn.ratings for answer in row.answers)
+        ]
         other = list(held_out)
         kept: list[Row] = []
         samples([*taken, *other], schema)  # what is wrong is told before anything else
@@ -120,7 +123,7 @@ class _Run:
         self.held = self._table(held)
         self.data = _data(self.table)
         outside = {"checkpoint_every", "keep_checkpoints", "batch_tokens"}
-        how = (Path(loaded.name).name, settings.model_dump(mode="json", exclude=outside), self.data)
+        how = (fingerprint(loaded.model), settings.model_dump(mode="json", exclude=outside), self.data)
         self.name = name or f"{schema.name}-{digest(how)[:8]}"
         self.notices: list[str] = []
         self.seconds: dict[str, float] = {}
@@ -164,16 +167,17 @@ class _Run:
         head.to(self.loaded.device)
 
     def _wake(self, at: int) -> None:
-        """Make what is trained want gradients: an adapter, or the weights, from the layer `at` on."""
+        """Make what is trained want gradients, an adapter or the weights: from the layer `at` on, or, where the
+        backbone cannot be divided there (0), from the one that the settings say."""
         settings, loaded = self.settings, self.loaded
-        if settings.full:
-            decoder = backbone.decoder(loaded)
-            after = [*dropwhile(lambda module: module is not decoder.layers, decoder.children())][1:] if at else []
-            for module in [*decoder.layers[at:], *after] if at else [decoder]:
-                module.requires_grad_(True)
-            return
         count = backbone.layers(loaded)
         lowest = at or (count - settings.layers if 0 < settings.layers < count else 0)
+        if settings.full:
+            decoder = backbone.decoder(loaded)
+            after = [*dropwhile(lambda module: module is not decoder.layers, decoder.children())][1:] if lowest else []
+            for module in [*decoder.layers[lowest:], *after] if lowest else [decoder]:
+                module.requires_grad_(True)
+            return
         targets = [ALL_LINEAR] if not lowest else _linear(loaded, lowest)
         models.add_lora(loaded, settings.lora_rank, settings.lora_alpha, settings.lora_dropout, targets)
 

@@ -44,7 +44,9 @@ def samples(rows: Iterable[Row], schema: Schema) -> list[Sample]:
     if wrong:
         raise InputErrors(wrong)
     if not found:
-        raise UserError(f"no answer is rated in any of {', '.join(schema.names)}: there is nothing to fit to")
+        raise UserError(
+            f"no answer is rated in any of {', '.join(schema.names)} with a weight above 0: there is nothing to fit to"
+        )
     return found
 
 
