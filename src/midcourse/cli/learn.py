@@ -13,8 +13,8 @@ from midcourse import config as configuration
 from midcourse.atomic import elsewhere, writing
 from midcourse.cli.adapters import based
 from midcourse.cli.console import result
-from midcourse.cli.progress import line
 from midcourse.cli.out import Out
+from midcourse.cli.progress import line
 from midcourse.cli.recipes import carry_out, resumable, trained
 from midcourse.cli.signals import stopping
 from midcourse.cli.sources import load_traces
