@@ -26,6 +26,7 @@ def obey() -> None:
 
 if __name__ == "__main__":
     size, rights = sys.argv[1:3]
+    sys.dont_write_bytecode = True  # Python would cut a module that it compiles just now, and find that whole later
     if size != "-":
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(size), int(size)))
     if rights == "none":
