@@ -103,6 +103,9 @@ def test_messages_one_a_line_are_the_same_trees(tmp_path):
         rows(written(tmp_path / "two.jsonl", first, two, *lines[2:]), OASST)
     with pytest.raises(InputErrors, match="does not have"):
         rows(written(tmp_path / "c.jsonl", *(line for line in lines if line["message_id"] != "p2")), OASST)
+    circle = [lines[0], {**lines[1], "parent_id": lines[1]["message_id"]}, *lines[2:]]
+    with pytest.raises(InputErrors, match="replies to each other in a circle"):
+        rows(written(tmp_path / "circle.jsonl", *circle), OASST)
     other = {**lines[0], "message_tree_id": "u", "message_id": "p8"}
     with pytest.raises(InputErrors, match="sort the file"):
         rows(written(tmp_path / "d.jsonl", lines[0], lines[1], other, lines[2]), OASST)

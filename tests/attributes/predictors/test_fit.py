@@ -249,6 +249,10 @@ def test_kept_lower_layers_change_nothing(
 
     kept = _fit(base, tmp_path / "kept", layers=1, full=full)
     assert not kept.metrics["notices"]
+    with monkeypatch.context() as uncounted:
+        uncounted.setattr(backbone, "layers", lambda _: 0)
+        with pytest.raises(ModelError, match="has no layers that can be counted, and the upper 1 are to be trained"):
+            _fit(base, tmp_path / "uncounted", layers=1, full=full)
     monkeypatch.setattr(backbone, "divisible", lambda *_: False)
     computed = _fit(base, tmp_path / "computed", layers=1, full=full)
     assert "cannot be run by parts" in computed.metrics["notices"][0]

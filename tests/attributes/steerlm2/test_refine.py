@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -236,6 +237,11 @@ def test_what_cannot_work_is_said_before_anything_is_written(base: Path, dials: 
     class Deaf(Counting):
         attributes = Schema.model_validate({"name": "v", "attributes": [{"name": "warmth"}]})
 
+    class Unmeasured(Counting):
+        about = SimpleNamespace(deviation={})
+
+    with pytest.raises(UserError, match="how noisy its values of verbosity are"):
+        _refine(base, dials, tmp_path / "x", predictor=Unmeasured())
     with pytest.raises(ModelError, match="has not learned to be told"):
         refine(lambda _: models.load(str(base), dtype="float32"), Counting(), ROWS, RECIPE, tmp_path / "x")
     with pytest.raises(UserError, match="counting rates verbosity from 0 to 10, not 0 to 4"):

@@ -161,7 +161,14 @@ def _tree(messages: list[Record], where: str, seen: set[int]) -> Iterator[Record
     for record in orphans:
         message = "is of a message that the file does not have"
         yield Record(record.line, None, Problem(where, message, record.line, "parent_id"))
-    if len(roots) != 1:
+    reached, follow = 0, list(roots)
+    while follow:
+        reached += 1
+        follow += follow.pop()["replies"]
+    if reached + len(orphans) < len(nodes) and not orphans:
+        message = "messages of the tree are replies to each other in a circle, or to what is"
+        yield Record(first.line, None, Problem(where, message, first.line, "parent_id"))
+    elif len(roots) != 1:
         message = f"the tree has {len(roots)} first messages, and should have one"
         yield Record(first.line, None, Problem(where, message, first.line, "message_tree_id"))
     elif len(nodes) < len(messages):

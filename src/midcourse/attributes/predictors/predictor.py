@@ -70,6 +70,14 @@ def source(predictor: Predictor) -> str:
     return found
 
 
+def known_noise(predictor: Predictor) -> Mapping[str, float] | None:
+    """The standard deviation of its noise on each attribute, where that is one number; None where each prediction has
+    its own, or there is none."""
+    about = getattr(predictor, "about", None)
+    found: Mapping[str, float] | None = None if about is None else about.deviation
+    return found
+
+
 def comparable(schema: Schema, predictor: Predictor) -> None:
     """Raises `UserError` where `predictor` rates an attribute of `schema`, which is asked for, on another scale."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from midcourse.attributes.drawing import Request, draw
-from midcourse.attributes.predictors.predictor import Predictor, comparable, rates
+from midcourse.attributes.predictors.predictor import Predictor, comparable, known_noise, rates
 from midcourse.attributes.rows import Row
 from midcourse.attributes.schema import written
 from midcourse.attributes.steerability import answers as answered
@@ -101,7 +101,7 @@ def measure(
         judge=judge.name,
         judges=list(manifest.judges),
         same_judge=same,
-        deviation=_deviation(judge),
+        deviation=dict(known_noise(judge) or {}),
         attributes=schema,
         prompts=len(prompts),
         shortened=shortened,
@@ -116,11 +116,6 @@ def measure(
 
 def _told(report: Report, what: str, done: int, total: int) -> None:
     report(what, done, total)
-
-
-def _deviation(judge: Predictor) -> dict[str, float]:
-    about = getattr(judge, "about", None)
-    return dict(getattr(about, "deviation", {}) or {})
 
 
 def _source(loaded: Loaded) -> str:

@@ -8,11 +8,22 @@ of different attributes are taken to be independent.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import torch
 
 from midcourse.attributes.predictors.predictor import Prediction
 from midcourse.attributes.schema import Schema, Values
 from midcourse.errors import UserError
+
+
+def check(names: Iterable[str], known: Mapping[str, float]) -> None:
+    """Raises `UserError` where the noise on one of `names` is not known."""
+    if vague := [name for name in names if not known.get(name, 0) > 0]:
+        raise UserError(
+            f"the predictor does not say how noisy its values of {', '.join(vague)} are; `attributes fit` with "
+            "held-out rows measures it"
+        )
 
 
 def log_likelihood(asked: Values, rated: Prediction, schema: Schema) -> float:
@@ -23,11 +34,7 @@ def log_likelihood(asked: Values, rated: Prediction, schema: Schema) -> float:
     """
     if unknown := [name for name in asked if name not in rated.values]:
         raise UserError(f"the predictor does not rate {', '.join(unknown)}, and that was asked for")
-    if vague := [name for name in asked if not rated.deviation.get(name, 0) > 0]:
-        raise UserError(
-            f"the predictor does not say how noisy its values of {', '.join(vague)} are; `attributes fit` with "
-            "held-out rows measures it"
-        )
+    check(asked, rated.deviation)
     return sum(
         log_level(schema.snap({name: value})[name], rated.values[name], rated.deviation[name], schema, name)
         for name, value in schema.ordered(asked).items()

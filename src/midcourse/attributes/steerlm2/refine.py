@@ -24,8 +24,9 @@ from midcourse.attributes.asking import learned
 from midcourse.attributes.data import plain
 from midcourse.attributes.drawing import Request, draw
 from midcourse.attributes.manifest import FILE
-from midcourse.attributes.predictors.predictor import Predictor, comparable, rates, source
+from midcourse.attributes.predictors.predictor import Predictor, comparable, known_noise, rates, source
 from midcourse.attributes.rows import Row, digest
+from midcourse.attributes.steerlm2 import noise
 from midcourse.attributes.steerlm2.recipe import RefineRecipe
 from midcourse.attributes.steerlm2.requests import fitting, held, requests
 from midcourse.attributes.steerlm2.weighing import weigh
@@ -113,6 +114,8 @@ def _asked(
     rated = [name for name in schema.names if name in rates(predictor)]
     if not rated:
         raise UserError(f"{predictor.name} rates none of {', '.join(schema.names)}")
+    if (known := known_noise(predictor)) is not None:
+        noise.check(rated, known)
     asked, left_out = fitting(requests(rows, schema, rated, recipe), loaded, recipe)
     if left_out:
         progress(Progress("note", note=left_out))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from midcourse.attributes.predictors import backbone
 from midcourse.attributes.predictors.encoding import Encoded
+from midcourse.errors import ModelError
 from midcourse.models.loaded import Loaded
 
 Tell = Callable[[str, int, int], None]
@@ -70,9 +71,14 @@ class Trunk:
 
 
 def check(loaded: Loaded, encoded: Sequence[Encoded], layers: int) -> tuple[int, str | None]:
-    """The lowest layer to train where only `layers` upper ones are, or 0, and what there is to say about it."""
+    """The lowest layer to train where only `layers` upper ones are, or 0, and what there is to say about it.
+
+    Raises `ModelError` where layers cannot be counted.
+    """
     count = backbone.layers(loaded)
-    if not layers or not count or layers >= count:
+    if layers and not count:
+        raise ModelError(f"{loaded.name} has no layers that can be counted, and the upper {layers} are to be trained")
+    if not layers or layers >= count:
         return 0, None
     some = sorted(encoded, key=lambda one: len(one.ids))[:2]
     if backbone.divisible(loaded, count - layers, [one.ids for one in some]):
