@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, assume, given, settings
 
+from midcourse.errors import UserError
 from midcourse.formats import Reading, inputs, read
-from midcourse.outgoing.supervised import paths, sides
+from midcourse.outgoing.supervised import pairs, paths, sides
 from midcourse.outgoing.tally import Tally
 from midcourse.outgoing.write import write
 from midcourse.trace import Trace
@@ -16,7 +19,7 @@ from midcourse.trace.prefix import shared
 from midcourse.trace.text import to_text
 from midcourse.trace.tree import Run
 from tests.outgoing import samples
-from tests.traces import a_trace
+from tests.traces import a_trace, traces
 
 TOK = samples.tok()
 
@@ -92,6 +95,49 @@ def test_half_a_character_comes_back_exactly_or_is_counted(format: str, tmp_path
         assert halves == []
         assert sum(count for why, count in tally.left.items() if "half a character" in why) == 1
     assert len(traces) > len(halves)
+
+
+EXACT = ("trl-preference", "kto", "trl-sft", "parquet")
+SPELT = ("ms-swift-preference", "llama-factory", "ms-swift", "axolotl")
+
+
+def said(format: str, found: list[Trace]) -> set[tuple[object, ...]]:
+    """What rows of a format say of traces: ids where those go out, else text."""
+    if format == "parquet":
+        runs = [
+            (trace, steer, *([steer.chosen] if steer.chosen else []), *steer.rejected)
+            for trace in found
+            for steer in trace.steers
+        ]
+        return {(*trace.context(steer), *(tuple(trace.run_ids(run)) for run in sides)) for trace, steer, *sides in runs}
+    if format in ("trl-sft", "ms-swift", "axolotl"):
+        rows = [(path.ids, path.trained) for trace in found for path in paths(trace, Tally())]
+        return {(tuple(ids), tuple(trained)) if format in EXACT else spelt(ids, trained) for ids, trained in rows}
+    several = [pair for trace in found for pair in (sides if format == "kto" else pairs)(trace, Tally())]
+    whole = [
+        ([*pair.context, *pair.chosen], [*pair.context, *pair.rejected]) for pair in several
+    ]  # a pair may be trimmed
+    return {
+        (tuple(good), tuple(bad)) if format in EXACT else (TOK.spelled(good), TOK.spelled(bad)) for good, bad in whole
+    }
+
+
+@pytest.mark.parametrize("format", [*EXACT, *SPELT])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@given(trace=traces(TOK))
+def test_any_trace_comes_back(format: str, trace: Trace) -> None:
+    """All of it where ids go out; elsewhere nothing else, and what is missing is counted."""
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "a"
+        try:
+            tally = write(format, out, [trace], samples.by(TOK))
+        except UserError:
+            assume(False)
+        found = list(read(inputs([out / "midcourse.jsonl" if out.is_dir() else out]), TOK, Reading(), model="any"))
+    assert [str(problem) for one in found for problem in one.problems] == []
+    came, went = said(format, [trace for one in found for trace in one.traces]), said(format, [trace])
+    assert came <= went
+    assert came == went or (format in SPELT and (tally.left or found[-1].notices))
 
 
 def test_texts_of_ours_that_were_edited_count_and_half_a_character_is_left_out(tmp_path: Path) -> None:
