@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import openai
 import pytest
 
 from midcourse.engine.hf import TransformersEngine
-from midcourse.engine.sampling import Sampling
+from midcourse.engine.sampling import Sampling, Step
+from midcourse.serve.text import TextReply
+from midcourse.serve.writers import Piece
 from midcourse.trace.text import to_text
 from tests.serve.running import NAME, Running, said
+from tests.tokenizers import get
 
 GREEDY: dict[str, Any] = {"model": NAME, "temperature": 0}
 
@@ -167,6 +171,20 @@ def test_log_probabilities_of_a_text(served: Running, engine: TransformersEngine
     assert found.text_offset[0] == 0
     for top, step in zip(found.top_logprobs or [], steps, strict=True):
         assert max(top.values()) == pytest.approx(step.top[0].logprob, abs=1e-4)
+
+
+def test_tokens_that_share_a_character_begin_where_it_does() -> None:
+    tok = get("byte-level")
+    steps = [Step(id, -1.0, ()) for id in tok.encode("a🦜 b")]
+    run: Any = SimpleNamespace(ask=SimpleNamespace(count=1, n=1, model=SimpleNamespace(tokenizer=tok, name="m")))
+    reply = TextReply(run, logprobs=True, ids=False, as_ids=False, with_usage=False)
+    offsets = [
+        offset
+        for piece in (steps[:1], steps[1:])
+        for choice in reply.chunks(Piece(0, "", piece))
+        for offset in choice["choices"][0]["logprobs"]["text_offset"]
+    ]
+    assert offsets == [0, 1, 1, 1, 2]
 
 
 @pytest.mark.parametrize("stream", [False, True])

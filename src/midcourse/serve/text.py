@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ class TextReply(Reply):
     def __init__(self, run: Run, *, logprobs: bool, ids: bool, as_ids: bool, with_usage: bool) -> None:
         super().__init__(run, logprobs=logprobs, ids=ids, as_ids=as_ids, with_usage=with_usage)
         self._offsets = [0] * run.ask.count  # where the text of each answer is, in characters
+        self._decoders = [codecs.getincrementaldecoder("utf-8")(errors="replace") for _ in self._offsets]
 
     def whole(self, answers: Sequence[Sequence[Piece]]) -> Completion:
         """All answers; each is given by its pieces."""
@@ -70,6 +72,7 @@ class TextReply(Reply):
     def _logprobs(self, number: int, steps: Sequence[Step]) -> CompletionLogprobs | None:
         if not self.logprobs:
             return None
+        tokenizer, decoder = self.run.ask.model.tokenizer, self._decoders[number]
         names = [self.named(step.id) for step in steps]
         tops = [
             {self.named(one.id): bounded(one.logprob) for one in step.top} | {name: bounded(step.logprob)}
@@ -78,7 +81,7 @@ class TextReply(Reply):
         offsets = []
         for step in steps:
             offsets.append(self._offsets[number])
-            self._offsets[number] += len(self.run.ask.model.tokenizer.token_bytes(step.id).decode(errors="ignore"))
+            self._offsets[number] += len(decoder.decode(tokenizer.token_bytes(step.id)))
         return CompletionLogprobs(
             tokens=names,
             token_logprobs=[bounded(step.logprob) for step in steps],
