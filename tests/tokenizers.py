@@ -16,8 +16,6 @@ from __future__ import annotations
 import copy
 import functools
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import sentencepiece
@@ -25,6 +23,7 @@ from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 from transformers.tokenization_utils_sentencepiece import SentencePieceBackend
 
 from midcourse.models.tokenizer import HFTokenizer
+from tests import scratch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 EXACT = ("byte-level", "digits", "metaspace-first", "metaspace-always", "llama", "unigram", "sentencepiece")
@@ -135,7 +134,7 @@ def _unigram(kind: str) -> Tokenizer:
 
 
 def _sentencepiece() -> PreTrainedTokenizerBase:
-    folder = Path(tempfile.mkdtemp(prefix="midcourse-tokenizer-"))
+    folder = scratch.folder()
     with (folder / "tokenizer.model").open("wb") as file:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(line for text in CORPUS for line in text.split("\n") if line),

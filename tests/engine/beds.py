@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 
 import torch
 
@@ -18,7 +17,7 @@ from midcourse.engine.llamacpp.engine import LlamaCppEngine
 from midcourse.engine.openai.engine import OpenAIEngine
 from midcourse.remote import Remote, RemoteSettings
 from midcourse.trace.text import Tokenizer
-from tests import ggufs
+from tests import ggufs, scratch
 from tests.engine import proxy
 
 KINDS = ("transformers", "llama.cpp", "openai", "openai, text", "openai, bare")
@@ -48,7 +47,7 @@ class Bed:
 
 @cache
 def gguf(ascii: bool, ends: bool, context: int = ggufs.CONTEXT) -> Path:
-    path = Path(mkdtemp(prefix="midcourse-")) / "tiny.gguf"
+    path = scratch.folder() / "tiny.gguf"
     ggufs.write(path, ascii=ascii, ends=ends, context=context)
     return path
 

@@ -6,6 +6,9 @@ import functools
 import gc
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -131,6 +134,83 @@ def test_more_rows_than_fit_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch_module, "ROWS", 3)
     monkeypatch.setattr(batch_module, "TOKENS", 16)
     same(engine("gemma3"), contexts(9, 4, 12, 2, 7, 7, 20))
+
+
+@contextmanager
+def passes(made: TransformersEngine) -> Iterator[list[tuple[int, int]]]:
+    """The passes of the model: how many rows, and how many tokens of each."""
+    sizes: list[tuple[int, int]] = []
+    hook = made.loaded.model.register_forward_pre_hook(
+        lambda _module, _args, named: sizes.append(tuple(named["input_ids"].shape)), with_kwargs=True
+    )
+    yield sizes
+    hook.remove()
+
+
+@pytest.mark.parametrize("name", tiny.ATTENTION)
+@pytest.mark.parametrize("sampling", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+def test_rows_that_wait_come_in_as_others_are_done(
+    monkeypatch: pytest.MonkeyPatch, name: str, sampling: Sampling
+) -> None:
+    monkeypatch.setattr(batch_module, "ROWS", 4)
+    made = engine(name, ends=frozenset())
+    prefixes, counts = contexts(3, 4, 5, 6, 7, 8, 9), [2, 4, 12, 12, 3, 12, 4]
+    with passes(made) as sizes:
+        results = made.batch(prefixes, sampling, max_tokens=counts)
+    assert [count for count, width in sizes if width == 1] == [4, 4, 3, 3, 4, 4, 4, *[3] * 5, *[2] * 4]
+    assert made.last_reuse == Reuse(0, sum(map(len, prefixes)))  # what was written meanwhile is not fed again
+    for row, (prefix, result) in enumerate(zip(prefixes, results, strict=True)):
+        ids, logprobs = alone(made, prefix, replace(sampling, seed=sampling.seed + row), counts[row])
+        assert result.ids == ids, row
+        assert result.logprobs == pytest.approx(logprobs, abs=1e-4)
+    same(made, [[*prefix, *result.ids, 7] for prefix, result in zip(prefixes, results, strict=True)])
+
+
+def test_guided_rows_come_in_with_their_neutral_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "ROWS", 5)
+    prefixes, neutral = contexts(3, 14, 5, 6, 17, 8), contexts(9, 4, 4, 11, 2, 3)
+    samplings = [Sampling(0.8, seed=row, guidance=1 if row == 2 else 2.5) for row in range(6)]
+    counts = [12, 2, 9, 3, 8, 5]
+    results = engine("gemma3", ends=frozenset()).batch(prefixes, samplings, max_tokens=counts, neutral=neutral)
+    for row, result in enumerate(results):
+        made = engine("gemma3", ends=frozenset())
+        steps = made.stream(prefixes[row], samplings[row], max_tokens=counts[row], neutral=neutral[row])
+        assert result.ids == [step.id for step in steps], row
+
+
+def test_who_has_no_room_waits_until_there_is_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two short rows fill the memory; when one is done the long one still has no room, and the other goes on."""
+    made = engine("llama", ends=frozenset())
+    monkeypatch.setattr(batch_module, "memory", lambda _: batch_module.SHARE * token_bytes(made.loaded) * 60)
+    prefixes, counts = contexts(10, 10, 50), [3, 8, 5]
+    with passes(made) as sizes:
+        results = made.batch(prefixes, max_tokens=counts)
+    assert sizes == [(2, 9), *[(2, 1)] * 3, *[(1, 1)] * 5, (1, 49), *[(1, 1)] * 5]
+    for prefix, count, result in zip(prefixes, counts, results, strict=True):
+        assert result.ids == alone(made, prefix, GREEDY, count)[0]
+
+
+def test_cancelled_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch_module, "ROWS", 2)
+    made, cancel = engine("llama", ends=frozenset()), threading.Event()
+
+    def stop(row: int, ids: list[int]) -> bool:
+        if row == 2 and len(ids) == 2:
+            cancel.set()
+        return False
+
+    prefixes = contexts(3, 4, 5, 6)
+    results = made.batch(prefixes, max_tokens=[2, 8, 8, 8], stop=stop, cancel=cancel)
+    assert [len(result.ids) for result in results] == [2, 4, 2, 0]
+    same(made, [[*prefix, *result.ids] for prefix, result in zip(prefixes, results, strict=True)])
+
+
+def test_no_holes_are_left_behind_new_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hole is read at every token by every row: those who come in begin where the others do."""
+    monkeypatch.setattr(batch_module, "ROWS", 2)
+    made = engine("llama", ends=frozenset())
+    made.batch(contexts(20, 22, 24, 26), max_tokens=[2, 10, 10, 4])
+    assert made._batches._held[-1].cache.slots.at == 24 + 8 - 1 + 4  # where row 2 was when row 3 came in
 
 
 @pytest.mark.parametrize("name", ["llama", "gemma3"])

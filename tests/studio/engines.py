@@ -6,10 +6,10 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any, Self
 
 from midcourse.engine.llamacpp.embedded import Embedded
+from tests import scratch
 from tests.engine import beds
 from tests.waiting import PATIENCE
 
@@ -74,7 +74,7 @@ def _endpoint() -> Embedded:
 
 
 def _key(key: str) -> Path:
-    file = Path(mkdtemp(prefix="midcourse-")) / "key"
+    file = scratch.folder() / "key"
     file.write_text(key)
     return file
 

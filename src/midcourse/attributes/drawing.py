@@ -27,7 +27,7 @@ from midcourse.trace.tree import Message
 if TYPE_CHECKING:
     from midcourse.engine.contract import Engine
 
-CHUNK = 64  # samples drawn at a time, about
+CHUNK = 256  # samples drawn at a time, about: a batch takes new ones in while it writes
 
 
 @dataclass(frozen=True, slots=True)

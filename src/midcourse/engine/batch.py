@@ -2,7 +2,8 @@
 
 Most of the time on a small machine goes into reading contexts, not into writing. So a batch takes what it can from the
 rows of the batch before (an answer that was steered goes on from its own keys), reads what new rows share only once,
-and reads the rest in groups of similar length.
+and reads the rest in groups of similar length. A pass over many rows takes hardly longer than one over a few, so where
+more rows wait than have room, they come in as soon as half of those that are writing are done.
 
 Invariant: a row writes what `stream` would write for it alone, up to the rounding of the arithmetic.
 """
@@ -51,6 +52,15 @@ class _Row:
     tops: list[tuple[Alternative, ...]] = field(default_factory=list)
     neutral: _Row | None = None  # for guidance: the same answer after a prompt that asks for nothing
     leads: _Row | None = None  # of a neutral row: the one whose tokens it gets
+
+    @property
+    def written(self) -> list[int]:
+        """What stands behind the prefix so far."""
+        return self.leads.ids if self.leads else self.ids
+
+    @property
+    def text(self) -> list[int]:
+        return [*self.prefix, *self.written]
 
 
 class Batches:
@@ -118,31 +128,36 @@ class Batches:
         self.drop()  # whatever happens below, nothing half-done is reused
         ordered = sorted(todo, key=lambda row: len(row.prefix))
         kept: list[Rows] = []
+        writing: list[_Row] = []
         reused = fed = 0
         room = memory(self._loaded.device) // SHARE // token_bytes(self._loaded)
-        while ordered:
-            group = _fitting(ordered, room)
-            del ordered[: len(group)]
-            group = [one for row in group for one in (row, row.neutral) if one is not None]
-            rows, group, took, read = self._prefill(group, held, cancel)
-            if not (cancel is not None and cancel.is_set()):
-                _decode(rows, group, self._loaded.tokenizer.end_ids, stop, cancel, top)
-            kept = [*kept, rows][-2:]
-            reused, fed = reused + took, fed + read
+        while (ordered or writing) and not (cancel is not None and cancel.is_set()):
+            if new := _fitting(ordered, room, writing):
+                del ordered[: len(new)]
+                pairs = [one for row in new for one in (row, row.neutral) if one is not None]
+                rows, writing, took, read = self._prefill([*writing, *pairs], [*held, *kept], cancel)
+                kept = [*kept, rows][-2:]
+                reused, fed = reused + took, fed + read
+            enough = len(writing) // 2 if ordered else 0
+            writing = _decode(kept[-1], writing, self._loaded.tokenizer.end_ids, stop, cancel, top, enough)
         self._held = kept
         return Reuse(reused, fed)
 
     def _prefill(
         self, group: list[_Row], held: Sequence[Rows], cancel: threading.Event | None
     ) -> tuple[Rows, list[_Row], int, int]:
-        """Rows that hold each prefix but its last token, the group in their order, tokens reused and tokens fed."""
-        sources = [_longest(row.prefix[:-1], held) for row in group]
-        apart = self._read_shared(group, sources)
-        order = sorted(range(len(group)), key=lambda i: -_missing(group[i], sources[i]))
-        group, ordered = [group[i] for i in order], [sources[i] for i in order]
-        missing = [_missing(row, source) for row, source in zip(group, ordered, strict=True)]
+        """Rows that hold each text but its last token, the group in their order, tokens reused and tokens fed.
+
+        What a row of the group has written already is neither reused nor fed: it goes on with its own keys.
+        """
+        texts = [row.text for row in group]
+        sources = [_longest(text[:-1], held) for text in texts]
+        apart = self._read_shared(texts, sources)
+        order = sorted(range(len(group)), key=lambda i: -_missing(texts[i], sources[i]))
+        group, texts, sources = [group[i] for i in order], [texts[i] for i in order], [sources[i] for i in order]
+        missing = [_missing(text, source) for text, source in zip(texts, sources, strict=True)]
         rows = self._rows(len(group))
-        rows.take(ordered, room=max(missing) + 128)
+        rows.take(sources, room=max(missing) + 128)
         start = 0
         while start < len(group) and missing[start] and not (cancel is not None and cancel.is_set()):
             stop = start + 1
@@ -152,25 +167,24 @@ class Batches:
                 and (stop + 1 - start) * missing[start] <= TOKENS
             ):
                 stop += 1
-            rows.prefill(start, [group[i].prefix[-1 - missing[i] : -1] for i in range(start, stop) if missing[i]])
+            rows.prefill(start, [texts[i][-1 - missing[i] : -1] for i in range(start, stop) if missing[i]])
             start = stop
-        rows.seal(max(missing))
-        reused = sum(source.length for source in ordered if source)
-        return rows, group, reused - apart, sum(missing) + apart + len(group)
+        new = [source for row, source in zip(group, sources, strict=True) if not row.written]
+        reused = sum(source.length for source in new if source)
+        return rows, group, reused - apart, sum(missing) + apart + len(new)
 
-    def _read_shared(self, group: Sequence[_Row], sources: list[Source | None]) -> int:
+    def _read_shared(self, texts: Sequence[list[int]], sources: list[Source | None]) -> int:
         """Read once what the rows without a better source share, and make it their source; how many tokens that fed."""
-        new = [i for i, source in enumerate(sources) if source is None or _missing(group[i], source) > source.length]
+        new = [i for i, source in enumerate(sources) if source is None or _missing(texts[i], source) > source.length]
         if len(new) < 2:
             return 0
-        first = group[new[0]].prefix
-        length = min(min(shared(first, group[i].prefix), len(group[i].prefix) - 1) for i in new)
+        first = texts[new[0]]
+        length = min(min(shared(first, texts[i]), len(texts[i]) - 1) for i in new)
         behind = [i for i in new if length >= WORTH + (source.length if (source := sources[i]) else 0)]
         if len(behind) < 2:
             return 0
         rows = self._rows(1)
         rows.prefill(0, [first[:length]])
-        rows.seal(length)
         for i in behind:
             sources[i] = Source(rows, 0, length)
         return length
@@ -180,21 +194,24 @@ class Batches:
         return Rows(self._loaded, self._windows, count)
 
 
-def _fitting(ordered: Sequence[_Row], room: int) -> list[_Row]:
-    """The first rows, as many as are worth while and have their keys in `room` slots; one at least."""
-    count = longest = 0
-    places = 0
-    for row in ordered:
+def _fitting(waiting: Sequence[_Row], room: int, writing: Sequence[_Row]) -> list[_Row]:
+    """The first of `waiting`, as many as are worth while and have their keys in `room` slots beside who is writing.
+
+    One at least where nobody writes.
+    """
+    count, places = 0, len(writing)
+    longest = max((len(row.prefix) + row.limit for row in writing), default=0)
+    for row in waiting:
         more = 2 if row.neutral else 1
         longest = max(longest, *(len(one.prefix) + row.limit for one in (row, row.neutral) if one))
-        if count and (places + more > ROWS or (places + more) * longest > room):
+        if places and (places + more > ROWS or (places + more) * longest > room):
             break
         count, places = count + 1, places + more
-    return list(ordered[:count])
+    return list(waiting[:count])
 
 
-def _missing(row: _Row, source: Source | None) -> int:
-    return len(row.prefix) - 1 - (source.length if source else 0)
+def _missing(text: Sequence[int], source: Source | None) -> int:
+    return len(text) - 1 - (source.length if source else 0)
 
 
 def _longest(ids: Sequence[int], held: Sequence[Rows]) -> Source | None:
@@ -220,11 +237,15 @@ def _decode(
     stop: Callable[[int, list[int]], bool] | None,
     cancel: threading.Event | None,
     top: int,
-) -> None:
-    """Write until every row is done. `group` is parallel to the rows; who is done changes places with the last."""
+    enough: int,
+) -> list[_Row]:
+    """Write until at most `enough` rows are not done: these, parallel to the first of `rows`.
+
+    `group` is parallel to `rows`; who is done changes places with the last.
+    """
     writing = list(group)
-    tokens = [row.prefix[-1] for row in writing]
-    while writing and not (cancel is not None and cancel.is_set()):
+    tokens = [row.text[-1] for row in writing]
+    while len(writing) > enough and not (cancel is not None and cancel.is_set()):
         logits_RV = rows.decode(tokens)
         tokens = _choose(logits_RV, writing, top)
         done: set[_Row | None] = set()
@@ -239,6 +260,7 @@ def _decode(
                 writing[place], tokens[place] = writing[-1], tokens[-1]
                 writing.pop()
                 tokens.pop()
+    return writing
 
 
 def _choose(logits_RV: torch.Tensor, writing: Sequence[_Row], top: int) -> list[int]:

@@ -88,11 +88,15 @@ class Rows:
 
     @torch.inference_mode()
     def prefill(self, start: int, tails: Sequence[Sequence[int]]) -> None:
-        """Feed `tails[i]` to row `start + i`. The slots after `at` are used and left for the next group: see `seal`."""
+        """Feed `tails[i]` to row `start + i`, which holds nothing but what it has taken; then the next rows, or decode.
+
+        The tails lie where the longest of their own rows ends, and what is decoded behind the longest of all.
+        """
         slots = self.cache.slots
         count, width = len(tails), max(map(len, tails))
         slots.start, slots.stop = start, start + count
-        self._room(slots.at + width)
+        before, after = max(len(self.ids[row]) for row in range(start, slots.stop)), slots.at
+        self._room(before + width)
         position_RT = torch.full((count, width), -1, dtype=torch.int32)
         input_RT = torch.zeros((count, width), dtype=torch.long)
         for i, tail in enumerate(tails):
@@ -101,16 +105,11 @@ class Rows:
             position_RT[i, : len(tail)] = torch.arange(held, held + len(tail))
             self.ids[start + i] = [*self.ids[start + i], *tail]
         position_RT = position_RT.to(self.loaded.device)
-        self.position_RC[start : slots.stop, slots.at : slots.at + width] = position_RT
-        before = slots.at
+        self.position_RC[start : slots.stop, before : before + width] = position_RT
         for begin in range(0, width, CHUNK):
             slots.at = before + begin
             self._forward(input_RT[:, begin : begin + CHUNK], position_RT[:, begin : begin + CHUNK])
-        slots.at = before
-
-    def seal(self, width: int) -> None:
-        """The groups of `prefill` are done; the widest was `width` tokens wide."""
-        self.cache.slots.at += width
+        slots.at = max(after, before + width)
 
     @torch.inference_mode()
     def decode(self, tokens: Sequence[int]) -> torch.Tensor:
