@@ -157,7 +157,7 @@ class Batches:
         group, texts, sources = [group[i] for i in order], [texts[i] for i in order], [sources[i] for i in order]
         missing = [_missing(text, source) for text, source in zip(texts, sources, strict=True)]
         rows = self._rows(len(group))
-        rows.take(sources, room=max(missing) + 128)
+        rows.take(sources, slots=max(map(len, texts)) + 128)
         start = 0
         while start < len(group) and missing[start] and not (cancel is not None and cancel.is_set()):
             stop = start + 1

@@ -47,10 +47,10 @@ class Rows:
     # ---- contents ------------------------------------------------------------------------------------------------
 
     @torch.inference_mode()
-    def take(self, sources: Sequence[Source | None], room: int) -> None:
-        """Fill the empty rows with the beginnings of others (None: nothing), with `room` more slots."""
+    def take(self, sources: Sequence[Source | None], slots: int) -> None:
+        """Fill the empty rows with the beginnings of others (None: nothing); there is memory for `slots` at first."""
         longest = max((source.length for source in sources if source), default=0)
-        self.position_RC = torch.full((len(self), longest + room), -1, dtype=torch.int32, device=self.loaded.device)
+        self.position_RC = torch.full((len(self), slots), -1, dtype=torch.int32, device=self.loaded.device)
         places: list[tuple[int, Source, torch.Tensor]] = []
         for row, source in enumerate(sources):
             if source and source.length:
@@ -63,7 +63,7 @@ class Rows:
         for number, layer in enumerate(self.cache.slot_layers()):
             example = places[0][1].rows.cache.slot_layers()[number]
             layer.lazy_initialization(example.keys, example.values)
-            layer.reserve(longest + room)
+            layer.reserve(slots)
             for row, source, slots_S in places:
                 old = source.rows.cache.slot_layers()[number]
                 layer.keys[row, :, : source.length] = old.keys[source.row].index_select(1, slots_S)
